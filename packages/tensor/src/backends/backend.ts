@@ -1,0 +1,84 @@
+// What a device must do for the engine: own memory, move bytes, and run programs of kernels in order.
+// A backend knows nothing of tensors, graphs or gradients. Everything that takes effect (`write`, `run`, `read`, `copy`) joins one ordered
+// queue when it is called; promises tell the host when it has happened. Memory freed may be reused at once by
+// what is queued later, because the queue is ordered.
+
+import type { ComputeType, DType, TypedArray } from '../dtype.ts'
+import type { Kernel } from '../kernel/ir.ts'
+
+/** Device memory; opaque to the engine. */
+export interface DeviceBuffer {
+  readonly bytes: number
+}
+
+/** A part of a buffer. Offsets are multiples of `limits.alignment`. */
+export interface Binding {
+  readonly buffer: DeviceBuffer
+  readonly offset: number
+  readonly bytes: number
+}
+
+export interface Launch {
+  readonly kernel: Kernel
+  /** for each buffer of the kernel, the slot of the program that binds it */
+  readonly buffers: readonly number[]
+  /** for each scalar of the kernel, the scalar slot of the program */
+  readonly scalars: readonly number[]
+}
+
+/** Kernels in order; each sees the effects of those before it. */
+export interface Program {
+  readonly launches: readonly Launch[]
+  readonly slots: number
+  readonly scalars: readonly ComputeType[]
+}
+
+/** A program compiled for a device; its kernels are shared with other programs through the backend's cache. */
+export interface Executable {
+  readonly program: Program
+  [Symbol.dispose](): void
+}
+
+export interface Limits {
+  /** bytes to which offsets inside a buffer are aligned */
+  readonly alignment: number
+  /** buffers one kernel may bind */
+  readonly buffersPerKernel: number
+  /** bytes of one buffer or binding */
+  readonly bufferBytes: number
+  /** whether kernels may use scratch rows (LoopKernel.scratch) */
+  readonly scratch: boolean
+  /** dtypes that can be stored and computed */
+  readonly dtypes: ReadonlySet<DType>
+}
+
+export interface Backend {
+  readonly name: string
+  readonly limits: Limits
+  /** bytes allocated now, by the backend's own count: buffers, scratch, parameters */
+  readonly bytesInUse: number
+  /** bytes that `elements` of a dtype take in this device's memory (a bool is 4 bytes on WebGPU) */
+  storedBytes(dtype: DType, elements: number): number
+  /** @throws OutOfMemoryError, changing nothing */
+  allocate(bytes: number): DeviceBuffer
+  free(buffer: DeviceBuffer): void
+  /** Copies `data` (a CPU typed array of the dtype; f16, bf16 as Uint16Array bits; bool as Uint8Array) when called. */
+  write(target: Binding, dtype: DType, data: TypedArray): void
+  /** The bytes as a fresh typed array owned by the caller, after everything queued before. */
+  read(source: Binding, dtype: DType, elements: number): Promise<TypedArray>
+  copy(source: Binding, target: Binding): void
+  /** Prints and compiles what is not cached. Synchronous errors (a kernel that cannot be printed) throw; device errors reject in `run`. */
+  load(program: Program): Executable
+  /**
+   * Queues one run. `bindings[i]` serves program slot i, `scalars[i]` scalar slot i, `symbols[id]` the Dim symbols.
+   * Resolves when the device has finished it; rejects with an error that names the kernel. An empty kernel (a size 0) does nothing.
+   */
+  run(
+    executable: Executable,
+    bindings: readonly Binding[],
+    scalars: ArrayLike<number>,
+    symbols: ArrayLike<number>,
+  ): Promise<void>
+  /** Frees everything; later calls throw. */
+  dispose(): Promise<void>
+}

@@ -1,0 +1,36 @@
+// Typed errors: an error is a class with its data; the sentence is made here, once.
+// Form: `op: what is wrong: values (remedy)`.
+
+const show = (value: unknown): string =>
+  Array.isArray(value) ? `[${value.join(', ')}]` : typeof value === 'string' ? value : String(value)
+
+export class CairnError extends Error {
+  readonly op: string
+  readonly data: Readonly<Record<string, unknown>>
+  constructor(op: string, problem: string, data: Record<string, unknown> = {}) {
+    const values = Object.entries(data).map(([key, value]) => `${key} ${show(value)}`)
+    super(`${op}: ${problem}${values.length ? ` (${values.join(', ')})` : ''}`)
+    this.name = new.target.name
+    this.op = op
+    this.data = data
+  }
+}
+
+/** Shapes, axes or sizes that do not fit an op. */
+export class ShapeError extends CairnError {}
+/** A dtype that an op or a device does not take. */
+export class DTypeError extends CairnError {}
+/** Tensors of two devices in one op, or a device that is not there. */
+export class DeviceError extends CairnError {}
+/** An index outside of its axis. */
+export class IndexError extends CairnError {}
+/** A value that is no longer there: a storage moved on, a plan failed, memory was freed. */
+export class StaleError extends CairnError {}
+/** Misuse of gradients: no history, freed history, not a scalar. */
+export class GradientError extends CairnError {}
+/** The device ran out of memory; nothing was changed. */
+export class OutOfMemoryError extends CairnError {}
+/** A malformed or hostile file. */
+export class FormatError extends CairnError {}
+/** The device or one of its workers died, or a kernel trapped. */
+export class DeviceLostError extends CairnError {}

@@ -1,0 +1,189 @@
+// Index arithmetic: every address in a kernel is a sum of `coefficient * atom`. Atoms are loop axes, loaded integers
+// (gather), or a quotient or remainder that could not be simplified. Keeping the sum explicit lets printers read
+// strides straight off it: a coefficient of 1 on the vector axis is a contiguous load, an absent axis is a splat.
+
+import { type Dim, dimKey, divideDim, isConstant, isDim, mulDim, one, sameSymbols } from './dim.ts'
+import type { Expr } from './ir.ts'
+
+export interface Axis {
+  readonly id: number
+  readonly size: Dim
+}
+
+export type Atom =
+  | { readonly kind: 'axis'; readonly axis: Axis; readonly key: string }
+  /** floor(of / by); `of` is never negative */
+  | { readonly kind: 'div'; readonly of: Index; readonly by: Dim; readonly key: string }
+  | { readonly kind: 'mod'; readonly of: Index; readonly by: Dim; readonly key: string }
+  /** an i32 value computed by the kernel, e.g. a loaded index */
+  | { readonly kind: 'value'; readonly value: Expr; readonly key: string }
+
+export interface Term {
+  /** null: a constant term */
+  readonly atom: Atom | null
+  readonly coef: Dim
+}
+
+/** A sum of terms; at most one term for a pair of atom and symbol set; no zero coefficients. */
+export interface Index {
+  readonly terms: readonly Term[]
+}
+
+export const zeroIndex: Index = { terms: [] }
+export const axisIndex = (axis: Axis): Index =>
+  isDim(axis.size, 1) ? zeroIndex : { terms: [{ atom: { kind: 'axis', axis, key: `a${axis.id}` }, coef: one }] }
+export const dimIndex = (value: Dim): Index => (isDim(value, 0) ? zeroIndex : { terms: [{ atom: null, coef: value }] })
+
+let valueKeys = 0
+const keysOfValues = new WeakMap<Expr, string>()
+export function valueIndex(value: Expr): Index {
+  let key = keysOfValues.get(value)
+  if (!key) keysOfValues.set(value, (key = `v${valueKeys++}`))
+  return { terms: [{ atom: { kind: 'value', value, key }, coef: one }] }
+}
+
+export function addIndex(a: Index, b: Index): Index {
+  if (a.terms.length === 0) return b
+  if (b.terms.length === 0) return a
+  const terms = a.terms.slice()
+  for (const term of b.terms) {
+    const at = terms.findIndex(t => t.atom?.key === term.atom?.key && sameSymbols(t.coef, term.coef))
+    if (at < 0) terms.push(term)
+    else {
+      const factor = terms[at].coef.factor + term.coef.factor
+      if (factor === 0) terms.splice(at, 1)
+      else
+        terms[at] = {
+          atom: term.atom,
+          coef: { factor, symbols: term.coef.symbols, sample: terms[at].coef.sample + term.coef.sample },
+        }
+    }
+  }
+  return { terms }
+}
+
+export function scaleIndex(a: Index, by: Dim): Index {
+  if (isDim(by, 1)) return a
+  if (isDim(by, 0)) return zeroIndex
+  return { terms: a.terms.map(t => ({ atom: t.atom, coef: mulDim(t.coef, by) })) }
+}
+
+export const indexKey = (index: Index): string =>
+  index.terms
+    .map(t => `${dimKey(t.coef)}${t.atom ? `.${t.atom.key}` : ''}`)
+    .sort()
+    .join('+')
+
+/** The largest value an atom takes, when it is known to be a constant bound; else null. */
+function atomBound(atom: Atom): number | null {
+  switch (atom.kind) {
+    case 'axis':
+      return isConstant(atom.axis.size) ? atom.axis.size.factor - 1 : null
+    case 'mod':
+      return isConstant(atom.by) ? atom.by.factor - 1 : null
+    case 'div': {
+      const top = indexBound(atom.of)
+      return top === null || !isConstant(atom.by) ? null : Math.floor(top / atom.by.factor)
+    }
+    case 'value':
+      return null
+    default:
+      return atom satisfies never
+  }
+}
+
+/** The largest value of an index with non-negative constant coefficients; null when unknown. */
+export function indexBound(index: Index): number | null {
+  let sum = 0
+  for (const { atom, coef } of index.terms) {
+    if (!isConstant(coef) || coef.factor < 0) return null
+    const top = atom ? atomBound(atom) : 1
+    if (top === null) return null
+    sum += coef.factor * top
+  }
+  return sum
+}
+
+/** True when 0 <= index < by for every value of the atoms (constants, or a single axis of exactly that size). */
+function below(index: Index, by: Dim): boolean {
+  if (isConstant(by)) {
+    const top = indexBound(index)
+    if (top !== null) return top < by.factor
+  }
+  // mixed-radix sums: sort by coefficient, each axis * coef must reach exactly the next coefficient at most
+  let span: Dim = one
+  const rest = index.terms.slice()
+  while (rest.length) {
+    const at = rest.findIndex(
+      t => t.atom !== null && divideDim(t.coef, span) !== null && isDim(divideDim(t.coef, span)!, 1),
+    )
+    if (at < 0) return false
+    const atom = rest[at].atom!
+    const size = atom.kind === 'axis' ? atom.axis.size : atom.kind === 'mod' ? atom.by : null
+    if (!size) return false
+    span = mulDim(rest[at].coef, size)
+    rest.splice(at, 1)
+  }
+  const quotient = divideDim(by, span)
+  return quotient !== null && quotient.factor >= 1
+}
+
+/** floor(index / by), simplified: terms that `by` divides leave the quotient, a rest below `by` vanishes. */
+export function divIndex(index: Index, by: Dim): Index {
+  if (isDim(by, 1)) return index
+  const [whole, rest] = splitBy(index, by)
+  if (rest.terms.length === 0 || below(rest, by)) return whole
+  const key = `(${indexKey(rest)})/${dimKey(by)}`
+  return addIndex(whole, { terms: [{ atom: { kind: 'div', of: rest, by, key }, coef: one }] })
+}
+
+/** index mod by, simplified in the same way. */
+export function modIndex(index: Index, by: Dim): Index {
+  if (isDim(by, 1)) return zeroIndex
+  const [, rest] = splitBy(index, by)
+  if (rest.terms.length === 0 || below(rest, by)) return rest
+  const key = `(${indexKey(rest)})%${dimKey(by)}`
+  return { terms: [{ atom: { kind: 'mod', of: rest, by, key }, coef: one }] }
+}
+
+/** index = whole * by + rest, where every term of `rest` is one that `by` does not divide. */
+function splitBy(index: Index, by: Dim): [Index, Index] {
+  const whole: Term[] = []
+  const rest: Term[] = []
+  for (const term of index.terms) {
+    const q = divideDim(term.coef, by)
+    if (q) whole.push({ atom: term.atom, coef: q })
+    else rest.push(term)
+  }
+  return [{ terms: whole }, { terms: rest }]
+}
+
+/** The coefficient of an axis when the index is linear in it (zero if absent); null when it sits inside a quotient, remainder or value. */
+export function strideOf(index: Index, axis: Axis, dependsOn: (value: Expr, axis: Axis) => boolean): Dim[] | null {
+  const coefs: Dim[] = []
+  for (const { atom, coef } of index.terms) {
+    if (!atom) continue
+    if (atom.kind === 'axis') {
+      if (atom.axis.id === axis.id) coefs.push(coef)
+    } else if (atomDepends(atom, axis, dependsOn)) return null
+  }
+  return coefs
+}
+
+export function indexDepends(index: Index, axis: Axis, dependsOn: (value: Expr, axis: Axis) => boolean): boolean {
+  return index.terms.some(t => t.atom !== null && atomDepends(t.atom, axis, dependsOn))
+}
+
+function atomDepends(atom: Atom, axis: Axis, dependsOn: (value: Expr, axis: Axis) => boolean): boolean {
+  switch (atom.kind) {
+    case 'axis':
+      return atom.axis.id === axis.id
+    case 'div':
+    case 'mod':
+      return indexDepends(atom.of, axis, dependsOn)
+    case 'value':
+      return dependsOn(atom.value, axis)
+    default:
+      return atom satisfies never
+  }
+}

@@ -1,0 +1,154 @@
+// The kernel language between the scheduler and the printers (WGSL, WebAssembly). A kernel is a set of parallel
+// axes and a body of loops, accumulators and stores over expression graphs; sharing inside an expression graph is by
+// object identity (a printer computes a shared Expr once per scope). Nothing here knows a device.
+
+import type { ComputeType, DType } from '../dtype.ts'
+import type { Dim } from './dim.ts'
+import type { Axis, Index } from './index-expr.ts'
+
+/** unary: floats unless said. `round` is half to even. `not` is logical on bool, bitwise on integers. */
+export const unaryOps = [
+  'neg',
+  'abs',
+  'exp',
+  'log',
+  'log1p',
+  'expm1',
+  'sin',
+  'cos',
+  'tan',
+  'tanh',
+  'erf',
+  'sqrt',
+  'rsqrt',
+  'reciprocal',
+  'floor',
+  'ceil',
+  'round',
+  'trunc',
+  'not',
+  'isNaN',
+] as const
+/** binary: same dtype on both sides. `div` on integers truncates; `mod` has the sign of the dividend; comparisons give bool; `max`/`min` propagate NaN. */
+export const binaryOps = [
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'mod',
+  'pow',
+  'max',
+  'min',
+  'atan2',
+  'lt',
+  'le',
+  'eq',
+  'ne',
+  'and',
+  'or',
+  'xor',
+  'shl',
+  'shr',
+] as const
+export type UnaryOp = (typeof unaryOps)[number]
+export type BinaryOp = (typeof binaryOps)[number]
+
+export type Expr =
+  /** a constant that the library wrote; may be NaN or infinite */
+  | { readonly op: 'const'; readonly dtype: ComputeType; readonly value: number }
+  /** a runtime scalar of the launch */
+  | { readonly op: 'scalar'; readonly dtype: ComputeType; readonly slot: number }
+  /** buffer[index] widened to the compute type; with `valid` false the value is 0 and nothing is read */
+  | {
+      readonly op: 'load'
+      readonly dtype: ComputeType
+      readonly buffer: number
+      readonly index: Index
+      readonly valid: Expr | null
+    }
+  /** an index as an i32 value (iota) */
+  | { readonly op: 'index'; readonly dtype: 'i32'; readonly index: Index }
+  /** the value of an accumulator now; in a matmul kernel `acc` 0 is the product */
+  | { readonly op: 'acc'; readonly dtype: ComputeType; readonly id: number }
+  | { readonly op: UnaryOp; readonly dtype: ComputeType; readonly args: readonly [Expr] }
+  | { readonly op: BinaryOp; readonly dtype: ComputeType; readonly args: readonly [Expr, Expr] }
+  /** args: condition (bool), then, else */
+  | { readonly op: 'where'; readonly dtype: ComputeType; readonly args: readonly [Expr, Expr, Expr] }
+  /** value conversion; float to integer truncates and saturates, NaN gives 0; to bool is `!= 0` */
+  | { readonly op: 'cast'; readonly dtype: ComputeType; readonly args: readonly [Expr] }
+  /** round to f16 or bf16 and back, so that a fused value equals the stored one */
+  | { readonly op: 'roundTo'; readonly dtype: 'f32'; readonly to: 'f16' | 'bf16'; readonly args: readonly [Expr] }
+  /** the same bits as another 32-bit type */
+  | { readonly op: 'bitcast'; readonly dtype: ComputeType; readonly args: readonly [Expr] }
+
+export type ReduceOp = 'add' | 'mul' | 'max' | 'min'
+
+export type Stmt =
+  /**
+   * Iterates `axis` from 0 to its size (to `end` when given and smaller). With `reduces`, iterations only update the named
+   * accumulators with an associative op, so a printer may run them in lanes or across a workgroup's threads and combine.
+   * Without it and without `ordered`, iterations are independent (stores to distinct places): also free to run in any order.
+   */
+  | {
+      readonly kind: 'loop'
+      readonly axis: Axis
+      readonly end: Index | null
+      readonly reduces: readonly number[]
+      readonly ordered: boolean
+      readonly body: readonly Stmt[]
+    }
+  /** a mutable variable, visible in the rest of this body */
+  | { readonly kind: 'declare'; readonly acc: number; readonly dtype: ComputeType; readonly init: number }
+  /** acc = acc op value */
+  | { readonly kind: 'update'; readonly acc: number; readonly op: ReduceOp; readonly value: Expr }
+  /** buffer[index] = value (or += / max= / min=: then the same place may be hit again by later `ordered` iterations); skipped where `valid` is false */
+  | {
+      readonly kind: 'store'
+      readonly buffer: number
+      readonly index: Index
+      readonly value: Expr
+      readonly mode: 'set' | ReduceOp
+      readonly valid: Expr | null
+    }
+
+export interface BufferParam {
+  readonly dtype: DType
+  readonly access: 'read' | 'write' | 'readwrite'
+  /** elements; for checks and binding sizes */
+  readonly size: Dim
+}
+
+interface KernelHead {
+  /** the ops it fuses, for profiles and errors, e.g. `layerNorm: sum mul rsqrt` */
+  readonly name: string
+  /** buffers of the launch in order; each distinct memory appears once (in-place is one `readwrite` buffer) */
+  readonly buffers: readonly BufferParam[]
+  readonly scalars: readonly ComputeType[]
+}
+
+/** Loops over parallel axes. Items of the launch = product of the parallel sizes, the last axis fastest. */
+export interface LoopKernel extends KernelHead {
+  readonly kind: 'loop'
+  readonly parallel: readonly Axis[]
+  /** the last parallel axis is contiguous for most accesses: a CPU printer runs it in vector lanes */
+  readonly vector: boolean
+  /** memory private to an item, reused from item to item: indexed like buffers, numbered after them; rows of a row kernel */
+  readonly scratch: readonly { readonly dtype: DType; readonly size: Dim }[]
+  readonly body: readonly Stmt[]
+}
+
+/** C[batch, m, n] = sum over k of a * b in f32; `body` (stores only, over batch, m and n) reads the product as `acc` 0. */
+export interface MatmulKernel extends KernelHead {
+  readonly kind: 'matmul'
+  readonly batch: readonly Axis[]
+  readonly m: Axis
+  readonly n: Axis
+  readonly k: Axis
+  /** a's index is linear in batch, m and k; one of the coefficients of m and k is 1 (or its axis has size 1) */
+  readonly a: { readonly buffer: number; readonly index: Index }
+  /** b's index is linear in batch, k and n; one of the coefficients of k and n is 1 (or its axis has size 1) */
+  readonly b: { readonly buffer: number; readonly index: Index }
+  readonly body: readonly Stmt[]
+}
+
+export type Kernel = LoopKernel | MatmulKernel

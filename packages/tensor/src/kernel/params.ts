@@ -1,0 +1,83 @@
+// The parameter block of a launch: which runtime sizes and scalars a kernel needs, and where each lies.
+// Printers and the launch code both derive it from the kernel here, so they cannot disagree.
+
+import { bytesOf } from '../dtype.ts'
+import { type Dim, dimKey, isConstant } from './dim.ts'
+import type { Axis, Index } from './index-expr.ts'
+import type { Expr, Kernel, Stmt } from './ir.ts'
+
+/** Every non-constant size that the kernel's text mentions, once each, in a fixed order. */
+export function runtimeDims(kernel: Kernel): Dim[] {
+  const found = new Map<string, Dim>()
+  const seen = new Set<Expr>()
+  const see = (d: Dim) => {
+    if (!isConstant(d)) found.set(dimKey(d), found.get(dimKey(d)) ?? d)
+  }
+  const seeAxis = (axis: Axis) => see(axis.size)
+  const seeIndex = (index: Index) => {
+    for (const { atom, coef } of index.terms) {
+      see(coef)
+      if (atom?.kind === 'div' || atom?.kind === 'mod') {
+        see(atom.by)
+        seeIndex(atom.of)
+      } else if (atom?.kind === 'value') seeExpr(atom.value)
+    }
+  }
+  const seeExpr = (e: Expr) => {
+    if (seen.has(e)) return
+    seen.add(e)
+    if (e.op === 'load') {
+      seeIndex(e.index)
+      if (e.valid) seeExpr(e.valid)
+    } else if (e.op === 'index') seeIndex(e.index)
+    else if ('args' in e) e.args.forEach(seeExpr)
+  }
+  const seeBody = (body: readonly Stmt[]) => {
+    for (const s of body) {
+      if (s.kind === 'loop') {
+        seeAxis(s.axis)
+        if (s.end) seeIndex(s.end)
+        seeBody(s.body)
+      } else if (s.kind === 'update') seeExpr(s.value)
+      else if (s.kind === 'store') {
+        seeIndex(s.index)
+        seeExpr(s.value)
+        if (s.valid) seeExpr(s.valid)
+      }
+    }
+  }
+  kernel.buffers.forEach(b => see(b.size))
+  if (kernel.kind === 'loop') {
+    kernel.parallel.forEach(seeAxis)
+    kernel.scratch.forEach(s => see(s.size))
+  } else {
+    for (const axis of [...kernel.batch, kernel.m, kernel.n, kernel.k]) seeAxis(axis)
+    seeIndex(kernel.a.index)
+    seeIndex(kernel.b.index)
+  }
+  seeBody(kernel.body)
+  return [...found.values()]
+}
+
+/** 4-byte words: buffers (WASM: addresses; unused words on WebGPU are simply not written), then dims (u32), then scalars (f64 and i64 take two words). */
+export interface ParamLayout {
+  readonly dims: readonly Dim[]
+  /** word of a runtime dim, by `dimKey` */
+  readonly dimWord: ReadonlyMap<string, number>
+  readonly scalarWord: readonly number[]
+  readonly words: number
+}
+
+export function paramLayout(kernel: Kernel): ParamLayout {
+  const dims = runtimeDims(kernel)
+  let word = kernel.buffers.length
+  const dimWord = new Map(dims.map(d => [dimKey(d), word++] as const))
+  const scalarWord = kernel.scalars.map(dtype => {
+    const words = dtype === 'bool' ? 1 : bytesOf(dtype) / 4
+    if (words === 2 && word % 2) word++
+    const at = word
+    word += words
+    return at
+  })
+  return { dims, dimWord, scalarWord, words: word }
+}
