@@ -1,15 +1,11 @@
-// Tests run on the sources (condition `@cairn/source`), so the inner loop never builds.
-// They run in forked processes: the WebGPU device of the tests is set up through the environment (tools/swiftshader.ts).
+// The inner loop: every test that runs in Node, on the sources, without a build. Long fuzzes (`*.slow.test.ts`) and browser
+// tests (`*.browser.test.ts`) have configurations of their own. Tests run in forked processes, because the WebGPU device of
+// the tests is set up through the environment of the process (tools/swiftshader.ts).
 import { defineConfig } from 'vitest/config'
+import { conditions, nodeConditions, nodeTests } from './tools/test-setup/resolve.ts'
 
 export default defineConfig({
-  resolve: { conditions: ['@cairn/source', 'import', 'default'] },
-  ssr: { resolve: { conditions: ['@cairn/source', 'import', 'node', 'default'] } },
-  test: {
-    include: ['packages/*/src/**/*.test.ts', 'tools/**/*.test.ts'],
-    exclude: ['**/*.browser.test.ts', '**/node_modules/**', '**/dist/**'],
-    environment: 'node',
-    pool: 'forks',
-    setupFiles: ['./tools/test-setup/webgpu.ts'],
-  },
+  resolve: { conditions },
+  ssr: { resolve: { conditions: nodeConditions } },
+  test: { ...nodeTests, pool: 'forks', setupFiles: ['./tools/test-setup/webgpu.ts'], testTimeout: 30_000 },
 })
