@@ -29,7 +29,7 @@ export const unaryOps = [
   'not',
   'isNaN',
 ] as const
-/** binary: same dtype on both sides. `div` on integers truncates; `mod` has the sign of the dividend; comparisons give bool; `max`/`min` propagate NaN. */
+/** binary: same dtype on both sides. `div` on integers truncates (by zero: 0, and `mod` by zero: 0); shift counts are taken mod the width; `mod` has the sign of the dividend; comparisons give bool; `max`/`min` propagate NaN. */
 export const binaryOps = [
   'add',
   'sub',
@@ -74,6 +74,8 @@ export type Expr =
   | { readonly op: BinaryOp; readonly dtype: ComputeType; readonly args: readonly [Expr, Expr] }
   /** args: condition (bool), then, else */
   | { readonly op: 'where'; readonly dtype: ComputeType; readonly args: readonly [Expr, Expr, Expr] }
+  /** a * b + c, rounded once where the device has a fused instruction, else twice; written by kernel/math.ts, never by the scheduler */
+  | { readonly op: 'fma'; readonly dtype: ComputeType; readonly args: readonly [Expr, Expr, Expr] }
   /** value conversion; float to integer truncates and saturates, NaN gives 0; to bool is `!= 0` */
   | { readonly op: 'cast'; readonly dtype: ComputeType; readonly args: readonly [Expr] }
   /** round to f16 or bf16 and back, so that a fused value equals the stored one */
@@ -85,8 +87,9 @@ export type ReduceOp = 'add' | 'mul' | 'max' | 'min'
 
 export type Stmt =
   /**
-   * Iterates `axis` from 0 to its size (to `end` when given and smaller). With `reduces`, iterations only update the named
-   * accumulators with an associative op, so a printer may run them in lanes or across a workgroup's threads and combine.
+   * Iterates `axis` from 0 to its size (to `end` when given and smaller). With `reduces`, iterations update the named
+   * accumulators with an associative op and never read them, and are independent otherwise (stores to distinct places are
+   * allowed), so a printer may run them in lanes or across a workgroup's threads and combine.
    * Without it and without `ordered`, iterations are independent (stores to distinct places): also free to run in any order.
    */
   | {
