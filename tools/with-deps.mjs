@@ -22,6 +22,9 @@ const [name, command, ...args] = process.argv.slice(2)
 const set = SETS[name]
 if (!set || !command) throw new Error(`usage: with-deps.mjs ${Object.keys(SETS).join('|')} <command> [arguments...]`)
 
+/** The pnpm that runs this script, if one does; turbo looks for it in PATH. */
+const pnpmPath = /[\\/]pnpm(\.exe)?$/.test(process.env.npm_execpath ?? '') ? process.env.npm_execpath : null
+
 const before = installed(root)
 install(root, set.dev || before.dev ? [] : ['--prod'])
 for (const workspace of set.also) install(join(root, workspace), [])
@@ -31,7 +34,9 @@ const child = spawn(command, args, {
   shell: process.platform === 'win32',
   env: {
     ...process.env,
-    PATH: [join(root, 'node_modules', '.bin'), process.env.PATH].join(delimiter),
+    PATH: [join(root, 'node_modules', '.bin'), pnpmPath && dirname(pnpmPath), process.env.PATH]
+      .filter(Boolean)
+      .join(delimiter),
     TURBO_TELEMETRY_DISABLED: '1',
   },
 })
@@ -68,11 +73,10 @@ function install(folder, flags) {
   }
 }
 
-/** The pnpm that runs this script, else one through npx. */
+/** That pnpm, else one through npx. */
 function pnpm(folder, args, output) {
-  const path = process.env.npm_execpath ?? ''
-  const [file, first, shell] = /[\\/]pnpm(\.exe)?$/.test(path)
-    ? [path, [], false]
+  const [file, first, shell] = pnpmPath
+    ? [pnpmPath, [], false]
     : ['npx', ['-y', 'pnpm@12'], process.platform === 'win32']
   return spawnSync(file, [...first, ...args], { cwd: folder, shell, stdio: ['ignore', output, output] }).status === 0
 }
