@@ -1,0 +1,91 @@
+// `pnpm bench [name] [args...] [--device d] [--json]`: runs one bench, or all of them, and sets each figure beside what the
+// machine allows. With --json the results alone go to standard output, progress to standard error.
+import { readdirSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { ensureWebGPU } from '../tools/webgpu.ts'
+import { type Bench, type DeviceName, devices, type Measurement, shareOfLimit } from './bench.ts'
+
+const folder = join(dirname(fileURLToPath(import.meta.url)), 'benches')
+const names = readdirSync(folder)
+  .filter(file => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+  .map(file => file.slice(0, -'.ts'.length))
+  .sort()
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  console.error(process.env.CAIRN_DEBUG ? error : error instanceof Error ? error.message : String(error))
+  process.exitCode = 1
+}
+
+async function main(): Promise<number> {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: {
+      device: { type: 'string', short: 'd', default: 'wasm' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  if (values.help) {
+    await usage()
+    return 0
+  }
+  const [name, ...args] = positionals
+  if (name && !names.includes(name))
+    throw new Error(`There is no bench '${name}'; there are: ${names.join(', ') || 'none yet'}.`)
+  const { device } = values
+  if (!isDevice(device)) throw new Error(`--device ${device}: must be one of ${devices.join(', ')}.`)
+
+  const adapter = device === 'webgpu' ? await ensureWebGPU() : undefined
+  const machine = { cpu: cpus()[0]?.model ?? 'unknown', threads: cpus().length, node: process.version, device, adapter }
+  const say = values.json ? console.error : console.log
+  say(`${machine.cpu}, ${machine.threads} threads, Node ${machine.node}, ${device}${adapter ? ` on ${adapter}` : ''}`)
+
+  const results: (Measurement & { bench: string })[] = []
+  for (const bench of name ? [name] : names) {
+    say(`\n${bench}`)
+    for await (const measurement of (await load(bench)).run({ device, args })) {
+      results.push({ bench, ...measurement })
+      say(`  ${line(measurement)}`)
+    }
+  }
+  if (values.json) console.log(JSON.stringify({ machine, results }, null, 2))
+  return results.some(missed) ? 1 : 0
+}
+
+function line(measurement: Measurement): string {
+  const { name, value, unit, limit, spread, target } = measurement
+  const share = shareOfLimit(measurement)
+  const figure = `${figures(value)} ${unit}`.padEnd(18)
+  const noise = spread === undefined ? '' : `+-${(100 * spread).toFixed(0)}%`.padEnd(7)
+  const against = limit && share !== undefined ? `${share.toFixed(2)} of ${limit.name} (${figures(limit.value)})` : ''
+  const verdict = missed(measurement) ? `  MISSED: ${target} wanted` : ''
+  return `${name.padEnd(44)} ${figure} ${noise}${against}${verdict}`
+}
+
+/** Four significant figures, without an exponent. */
+function figures(value: number): string {
+  return value >= 1000 ? value.toFixed(0) : Number(value.toPrecision(4)).toString()
+}
+
+function missed(measurement: Measurement): boolean {
+  const share = shareOfLimit(measurement)
+  return measurement.target !== undefined && share !== undefined && share < measurement.target
+}
+
+async function usage(): Promise<void> {
+  console.log(`pnpm bench [name] [args...] [--device ${devices.join('|')}] [--json]\n\nbenches:`)
+  for (const name of names) console.log(`  ${name.padEnd(14)} ${(await load(name)).description}`)
+}
+
+async function load(name: string): Promise<Bench> {
+  return (await import(`./benches/${name}.ts`)) as Bench
+}
+
+function isDevice(name: string): name is DeviceName {
+  return devices.some(device => device === name)
+}
