@@ -1,1 +1,40 @@
-export {}
+// The public surface of @cairn/tensor, and nothing else.
+
+export { type BackwardOptions, type GradOptions, grad, valueAndGrad, vjp } from './autograd/backward.ts'
+export {
+  arange,
+  eye,
+  fromBuffer,
+  full,
+  linspace,
+  type Nested,
+  ones,
+  type TensorOptions,
+  tensor,
+  zeros,
+} from './creation.ts'
+export { type DeviceName, defaultDevice, disposeDevice, setDefaultDevice, type WasmOptions } from './device.ts'
+export type { DType, TypedArray } from './dtype.ts'
+export * from './errors.ts'
+export { enableGrad, noGrad } from './graph/scope.ts'
+export { where } from './ops/elementwise.ts'
+export { Tensor } from './ops/methods.ts'
+export { cat, type SliceRange, stack } from './ops/movement.ts'
+export {
+  bernoulli,
+  defaultGenerator,
+  dropout,
+  Generator,
+  manualSeed,
+  normal,
+  permutation,
+  type RandomOptions,
+  rand,
+  randint,
+  randn,
+  randomBits,
+  uniform,
+} from './random.ts'
+export { bytesInUse, readAll, realize, step } from './run.ts'
+export type { Shape } from './shape.ts'
+export type { NestedArray } from './tensor.ts'

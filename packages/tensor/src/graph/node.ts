@@ -1,0 +1,76 @@
+// The graph: immutable nodes `{op, sources, shape, dtype, device, attributes}`. Nothing else describes a computation.
+// Two things happen to a node later, and neither changes its value: it may get an `alias`, the storage that holds
+// its computed value, and its sources may be dropped once nobody can need them.
+
+import type { DType } from '../dtype.ts'
+import type { Shape } from '../shape.ts'
+import type { Engine } from './engine.ts'
+import type { Storage } from './storage.ts'
+
+/** Structure of an op: part of the plan's key. `sizes` may vary from call to call and become runtime symbols. */
+export interface Attributes {
+  /** sizes and offsets: slice starts, pad widths */
+  readonly sizes?: readonly number[]
+  readonly axis?: number
+  readonly axes?: readonly number[]
+  readonly steps?: readonly number[]
+  /** a constant that the library wrote */
+  readonly value?: number
+  /** mode of a scatter, name of a user's op */
+  readonly mode?: string
+}
+
+export const leafOps = ['storage', 'scalar', 'constant'] as const
+export type LeafOp = (typeof leafOps)[number]
+
+let nodes = 0
+
+export class Node {
+  /** grows with creation, so sources always have smaller ids: sorting by id is a topological order */
+  readonly id: number
+  readonly op: string
+  sources: readonly Node[]
+  readonly shape: Shape
+  readonly dtype: DType
+  readonly device: Engine
+  readonly attributes: Attributes
+  /** part of a gradient's history */
+  requiresGrad = false
+  /** the storage leaf that holds this node's value, once it was computed and kept */
+  alias: Node | null = null
+  /** for op 'storage': where and which version */
+  storage: Storage | null = null
+  version = 0
+  /** for op 'scalar': data, never part of a key */
+  scalar = 0
+  /** the user's handle, to know whether anybody can still ask for the value */
+  handle: WeakRef<object> | null = null
+  /** a plan computed it as an intermediate value without keeping it */
+  computed = false
+  /** why its value cannot be had: the plan that should have made it failed */
+  error: unknown = null
+  /** sources were dropped after an executed backward */
+  released = false
+
+  constructor(
+    op: string,
+    sources: readonly Node[],
+    shape: Shape,
+    dtype: DType,
+    device: Engine,
+    attributes: Attributes = noAttributes,
+  ) {
+    this.id = nodes++
+    this.op = op
+    this.sources = sources
+    this.shape = shape
+    this.dtype = dtype
+    this.device = device
+    this.attributes = attributes
+  }
+}
+
+export const noAttributes: Attributes = {}
+
+/** How many nodes were ever made; the queue uses it to start long pieces early. */
+export const nodeCount = (): number => nodes

@@ -1,0 +1,359 @@
+// The device's ordered queue of effects. `assign` and `keep` join it when they are called; reads, steps and `realize` run it. It is
+// cut into pieces, each compiled as one plan: at every run, where the same storage is assigned the same way again (so that one iteration or
+// micro-batch is one piece), and after storages were made (so that the first iteration looks like the others).
+
+import type { TypedArray } from '../dtype.ts'
+import { StaleError } from '../errors.ts'
+import type { Engine } from './engine.ts'
+import type { Executor, Root } from './executor.ts'
+import { type Node, nodeCount } from './node.ts'
+import { type Memory, Storage } from './storage.ts'
+
+/** How a storage is assigned: made, a gradient collected, or written by an optimizer, a layer or the user. */
+export type Way = 'init' | 'grad' | 'assign'
+
+interface Assign {
+  readonly kind: 'assign'
+  readonly storage: Storage
+  readonly value: Node
+  /** the version it makes */
+  readonly leaf: Node
+  /** the version before, to return to when the piece fails */
+  readonly base: Node
+  /** a dropped gradient: runs only if something else needs it */
+  optional: boolean
+}
+
+interface Keep {
+  readonly kind: 'keep'
+  readonly node: Node
+  /** null: kept for the library, whether or not a handle is left */
+  readonly handle: WeakRef<object> | null
+  /** the root of a backward that is not to be repeated: becomes a leaf */
+  readonly release: boolean
+}
+
+type Entry = Assign | Keep
+
+interface Piece {
+  readonly entries: Entry[]
+  readonly ways: Map<Storage, Set<Way>>
+  inits: boolean
+}
+
+const newPiece = (): Piece => ({ entries: [], ways: new Map(), inits: false })
+
+/** Nodes made since the last run after which the next effect starts the queue without waiting. */
+const longGraph = 20_000
+/** The longest that awaited steps may keep the event loop from timers, input and finalizers. */
+const breathEvery = 16
+
+export class Queue {
+  readonly #engine: Engine
+  #open = newPiece()
+  #closed: Piece[] = []
+  #order: Promise<unknown> = Promise.resolve()
+  #inFlight: Promise<unknown>[] = []
+  #nodesAtRun = nodeCount()
+  #lastBreath = now()
+  readonly #finalizer = new FinalizationRegistry<Memory>(memory => this.#engine.executor?.free(memory))
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+  }
+
+  assign(storage: Storage, value: Node, way: Way): void {
+    if (storage.disposed) throw new StaleError('assign', `${storage.label} was disposed`)
+    if ((way !== 'init' && this.#open.inits) || this.#open.ways.get(storage)?.has(way)) this.#cut()
+    const base = storage.head
+    const leaf = storage.leaf()
+    this.#open.entries.push({ kind: 'assign', storage, value, leaf, base, optional: false })
+    const ways = this.#open.ways.get(storage)
+    if (ways) ways.add(way)
+    else this.#open.ways.set(storage, new Set([way]))
+    if (way === 'init') this.#open.inits = true
+    storage.head = leaf
+    if (nodeCount() - this.#nodesAtRun > longGraph) quietly(this.run())
+  }
+
+  /** Keeps a value at the next run: while `handle` lives, or in any case when it is null. */
+  keep(node: Node, handle: object | null, release = false): void {
+    if (node.op === 'storage') return
+    this.#open.entries.push({ kind: 'keep', node, handle: handle && new WeakRef(handle), release })
+  }
+
+  /** A gradient that nobody wants any more: its pending writes run only if something else reads them. */
+  drop(storage: Storage): void {
+    for (const piece of [...this.#closed, this.#open]) {
+      for (const entry of piece.entries) if (entry.kind === 'assign' && entry.storage === storage) entry.optional = true
+      piece.ways.get(storage)?.delete('grad')
+    }
+  }
+
+  /** Runs everything queued; resolves when the device has finished it. */
+  run(reads: readonly Node[] = []): Promise<void> {
+    this.#cut()
+    this.#nodesAtRun = nodeCount()
+    const pieces = this.#closed
+    this.#closed = []
+    if (reads.length && pieces.length === 0) pieces.push(newPiece())
+    const finished = pieces.map((piece, i) => this.#submit(piece, i === pieces.length - 1 ? reads : []))
+    return Promise.all(finished).then(() => {})
+  }
+
+  /** Runs everything queued; resolves when at most two plans are in flight, having let the event loop breathe. */
+  async step(): Promise<void> {
+    const finished = this.run()
+    this.#inFlight.push(finished)
+    quietly(finished)
+    if (this.#inFlight.length >= 2) {
+      await this.#inFlight.shift()
+      await this.#breathe()
+    } else if (now() - this.#lastBreath >= breathEvery) await this.#breathe()
+  }
+
+  /** The values of a node, after everything queued so far. */
+  async read(node: Node, handle: object | null = null): Promise<TypedArray> {
+    void handle
+    const run = this.run(isSettled(node) ? [] : [node])
+    const leaf = async () => {
+      const executor = await this.#engine.ready()
+      return executor.read(this.#settledStorage(node))
+    }
+    // The read joins the device's queue as soon as the run is planned, before later effects are.
+    const reading = this.#engine.executor ? guard(leaf) : this.#after(leaf)
+    quietly(reading)
+    await run
+    const data = await reading
+    if (now() - this.#lastBreath >= breathEvery) await this.#breathe()
+    return data
+  }
+
+  /** Makes sure that the nodes have values, and waits for them. */
+  async realize(nodes: readonly Node[]): Promise<void> {
+    await this.run(nodes.filter(n => !isSettled(n)))
+    if (now() - this.#lastBreath >= breathEvery) await this.#breathe()
+  }
+
+  /** Frees a storage now. What is queued runs first. */
+  dispose(storage: Storage): void {
+    if (storage.disposed) return
+    if (this.#open.entries.length || this.#closed.length) quietly(this.run())
+    storage.disposed = true
+    storage.host = null
+    const { memory } = storage
+    if (memory) {
+      this.#finalizer.unregister(storage)
+      this.#engine.executor?.free(memory)
+    }
+  }
+
+  /** Ties memory to the life of its storage. */
+  watch(storage: Storage, memory: Memory): void {
+    this.#finalizer.register(storage, memory, storage)
+  }
+
+  #cut(): void {
+    if (this.#open.entries.length === 0) return
+    this.#closed.push(this.#open)
+    this.#open = newPiece()
+  }
+
+  async #breathe(): Promise<void> {
+    await macrotask()
+    this.#lastBreath = now()
+  }
+
+  /** Plans a piece at once when the device is up and nothing waits before it; else in order. */
+  #submit(piece: Piece, reads: readonly Node[]): Promise<void> {
+    if (this.#engine.executor && !this.#waiting) return guard(() => this.#plan(piece, reads, this.#engine.executor!))
+    return this.#after(async () => this.#plan(piece, reads, await this.#engine.ready()))
+  }
+
+  #waiting = 0
+  #after<T>(run: () => Promise<T>): Promise<T> {
+    this.#waiting++
+    const result = this.#order.then(run)
+    this.#order = result.then(
+      () => this.#waiting--,
+      () => this.#waiting--,
+    )
+    return result
+  }
+
+  #plan(piece: Piece, reads: readonly Node[], executor: Executor): Promise<void> {
+    const assigns = piece.entries.filter(e => e.kind === 'assign')
+    const made = new Map<Node, Assign>(assigns.map(e => [e.leaf, e]))
+    const needed = new Set<Assign>(assigns.filter(e => !e.optional))
+    const resolve = (node: Node): Node => {
+      let at = node
+      for (;;) {
+        if (at.error) throw at.error
+        const entry = made.get(at)
+        if (entry) {
+          needed.add(entry)
+          at = entry.value
+        } else if (at.alias) at = at.alias
+        else if (at.op === 'storage') {
+          checkCurrent(at, node)
+          return at
+        } else return at
+      }
+    }
+    const kept = new Map<Node, { release: boolean }>()
+    for (const e of piece.entries)
+      if (e.kind === 'keep' && !e.node.alias && (e.handle === null || e.handle.deref() !== undefined))
+        kept.set(e.node, { release: e.release || (kept.get(e.node)?.release ?? false) })
+    for (const node of reads)
+      if (!kept.has(node) && !isSettled(node) && !made.has(node)) kept.set(node, { release: false })
+    for (const node of this.#boundary(piece, reads, resolve)) if (!kept.has(node)) kept.set(node, { release: false })
+
+    const targets = new Map<Node, Storage>()
+    for (const node of kept.keys()) targets.set(node, new Storage(this.#engine, node.shape, node.dtype))
+    const settled: [Storage, Node][] = []
+    let finished: Promise<void>
+    try {
+      this.#touch(
+        [...needed].map(e => e.value),
+        [...kept.keys()],
+        resolve,
+      )
+      const last = new Map<Storage, Assign>()
+      for (const e of assigns) if (needed.has(e)) last.set(e.storage, e)
+      const roots: Root[] = [...last.values()].map(e => ({ value: e.value, target: e.storage }))
+      for (const [node, target] of targets) roots.push({ value: node, target })
+      for (const e of last.values()) settled.push([e.storage, e.leaf])
+      finished = roots.length ? executor.execute(roots, resolve, markComputed) : Promise.resolve()
+    } catch (error) {
+      for (const e of assigns) {
+        e.leaf.error = error
+        if (e.storage.head === e.leaf) e.storage.head = goodBase(e.base)
+      }
+      throw error
+    }
+    const written = [...settled.map(([storage]) => storage), ...targets.values()]
+    for (const [storage, leaf] of settled) {
+      storage.settled = leaf
+      storage.poison = null
+    }
+    for (const [node, target] of targets) {
+      target.settled = target.head
+      node.alias = target.head
+      const { release } = kept.get(node)!
+      if (release || !node.requiresGrad) {
+        node.sources = []
+        node.released = release
+        node.requiresGrad = false
+      }
+    }
+    return finished.catch(error => {
+      for (const storage of written) storage.poison ??= error
+      throw error
+    })
+  }
+
+  /**
+   * Values that an earlier plan computed without keeping and that are needed again: those with a living handle are kept this time, but only
+   * at the boundary (used by something new), not what lies below.
+   */
+  #boundary(piece: Piece, reads: readonly Node[], resolve: (node: Node) => Node): Set<Node> {
+    const found = new Set<Node>()
+    const seen = new Set<Node>()
+    const stack: Node[] = [...reads]
+    for (const e of piece.entries) stack.push(e.kind === 'assign' ? e.value : e.node)
+    while (stack.length) {
+      const node = stack.pop()!
+      if (seen.has(node) || node.alias) continue
+      seen.add(node)
+      for (const s of node.sources) {
+        if (s.op === 'storage' || s.alias) continue
+        if (s.computed && !node.computed && s.handle?.deref() !== undefined) found.add(s)
+        stack.push(s)
+      }
+    }
+    void resolve
+    return found
+  }
+
+  /** Finds every optional write that the needed ones read, before the executor starts. */
+  #touch(values: readonly Node[], kept: readonly Node[], resolve: (node: Node) => Node): void {
+    const seen = new Set<Node>()
+    const stack = [...values, ...kept].map(resolve)
+    while (stack.length) {
+      const node = stack.pop()!
+      if (seen.has(node)) continue
+      seen.add(node)
+      for (const s of node.sources) stack.push(resolve(s))
+    }
+  }
+
+  #settledStorage(node: Node): Storage {
+    const leaf = node.alias ?? node
+    const storage = leaf.storage
+    if (leaf.error) throw leaf.error
+    if (!storage || storage.settled !== leaf) throw stale(leaf, node)
+    if (storage.poison) throw storage.poison
+    return storage
+  }
+}
+
+const markComputed = (node: Node): void => {
+  node.computed = true
+}
+
+const isSettled = (node: Node): boolean =>
+  node.alias !== null || (node.op === 'storage' && node.storage!.settled === node)
+
+/** The newest version before a failed one that did not fail itself. */
+function goodBase(base: Node): Node {
+  return base.error ? (base.storage!.settled ?? base) : base
+}
+
+function checkCurrent(leaf: Node, asked: Node): void {
+  const storage = leaf.storage!
+  if (storage.poison) throw storage.poison
+  if (storage.disposed) throw new StaleError(asked.op, `reads ${storage.label}, which was disposed`)
+  if (storage.settled !== leaf) throw stale(leaf, asked)
+}
+
+function stale(leaf: Node, asked: Node): StaleError {
+  const storage = leaf.storage
+  return new StaleError(
+    asked.op,
+    `${storage?.label ?? 'its storage'} has moved on; call .keep() on the value or read it before step()`,
+    {
+      'version read': leaf.version,
+      'version now': storage?.settled?.version ?? 'none',
+    },
+  )
+}
+
+/** A promise whose rejection somebody else reports. */
+export function quietly(promise: Promise<unknown>): void {
+  promise.catch(() => {})
+}
+
+/** A synchronous throw as a rejection. */
+function guard<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return run()
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
+const now = (): number => performance.now()
+
+/** One turn of the event loop: timers, input, finalizers and page frames run. */
+function macrotask(): Promise<void> {
+  const immediate = (globalThis as { setImmediate?: (run: () => void) => void }).setImmediate
+  if (immediate) return new Promise(resolve => immediate(resolve))
+  return new Promise(resolve => {
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = () => {
+      port1.close()
+      resolve()
+    }
+    port2.postMessage(null)
+  })
+}

@@ -1,0 +1,69 @@
+// A storage is the only thing that owns device memory, and the only thing that changes. It has versions: `assign` makes
+// version v+1, and the leaf node of each version is what graphs refer to. `head` is the newest version asked for,
+// `settled` the one whose value is in the buffer once every plan handed to the device so far has run.
+
+import type { Binding } from '../backends/backend.ts'
+import type { DType, TypedArray } from '../dtype.ts'
+import type { Shape } from '../shape.ts'
+import { sizeOf } from '../shape.ts'
+import type { Gradient } from '../tensor.ts'
+import type { Engine } from './engine.ts'
+import { Node } from './node.ts'
+
+let storages = 0
+
+export class Storage {
+  readonly id = storages++
+  readonly device: Engine
+  readonly shape: Shape
+  readonly dtype: DType
+  /** a name for errors: a parameter's path, or `storage 12` */
+  label: string
+  requiresGrad = false
+  /** newest version asked for */
+  head: Node
+  /** version in the buffer after all plans handed to the device; null before the first */
+  settled: Node | null = null
+  /** values from the host, not yet on the device */
+  host: TypedArray | null = null
+  /** device memory, owned by the engine; null before the first value arrives */
+  memory: Memory | null = null
+  /** the device failed while writing it */
+  poison: unknown = null
+  disposed = false
+  /** where its gradient is collected */
+  gradient: Gradient | null = null
+  #versions = 0
+
+  constructor(device: Engine, shape: Shape, dtype: DType) {
+    this.device = device
+    this.shape = shape
+    this.dtype = dtype
+    this.label = `storage ${this.id}`
+    this.head = this.leaf()
+  }
+
+  get size(): number {
+    return sizeOf(this.shape)
+  }
+
+  /** Takes memory that the engine frees when this storage is collected. */
+  adopt(memory: Memory): void {
+    this.memory = memory
+    this.device.queue.watch(this, memory)
+  }
+
+  /** A new version's leaf. */
+  leaf(): Node {
+    const leaf = new Node('storage', [], this.shape, this.dtype, this.device)
+    leaf.storage = this
+    leaf.version = this.#versions++
+    leaf.requiresGrad = this.requiresGrad
+    return leaf
+  }
+}
+
+/** Shared between a storage and its finalizer, so that the memory is freed exactly once. */
+export interface Memory {
+  binding: Binding | null
+}

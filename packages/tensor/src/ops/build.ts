@@ -1,0 +1,76 @@
+// What every op needs: operands to tensors (numbers as data, constants as structure), dtype promotion, broadcasting.
+
+import { type DType, isFloat, isInteger, promote } from '../dtype.ts'
+import { DTypeError } from '../errors.ts'
+import type { Engine } from '../graph/engine.ts'
+import { Node } from '../graph/node.ts'
+import { broadcastShapes, type Shape, sameShape } from '../shape.ts'
+import { apply, Tensor } from '../tensor.ts'
+import type { Constant, Operand } from './operand.ts'
+
+/** A 0-d leaf that carries a number as data. */
+export function scalarOf(value: number, dtype: DType, device: Engine): Tensor {
+  const node = new Node('scalar', [], [], dtype, device)
+  node.scalar = value
+  return new Tensor(node)
+}
+
+/** A 0-d leaf that is part of the structure. */
+export const constantOf = (value: number, dtype: DType, device: Engine): Tensor =>
+  new Tensor(new Node('constant', [], [], dtype, device, { value }))
+
+/** An operand beside `like`: a number takes its dtype. */
+export function operand(op: string, value: Operand | Constant, like: Tensor, dtype: DType = like.dtype): Tensor {
+  if (value instanceof Tensor) return value
+  if (typeof value === 'object') return constantOf(value.constant, dtype, like.engine)
+  if (typeof value !== 'number') throw new DTypeError(op, `needs a tensor or a number, got ${typeof value}`)
+  if (isInteger(dtype) && !Number.isInteger(value))
+    throw new DTypeError(op, `${value} is not an integer and the tensor is ${dtype}; convert it with .to('f32')`)
+  if (dtype === 'bool' && value !== 0 && value !== 1)
+    throw new DTypeError(op, `${value} does not fit a bool tensor; convert it with .to('i32') or .to('f32')`)
+  return scalarOf(value, dtype, like.engine)
+}
+
+const isNumberLeaf = (t: Tensor): boolean =>
+  t.ndim === 0 && t.storage === null && (t.node.op === 'scalar' || t.node.op === 'constant')
+
+/** Stretches to `shape`: missing leading axes and axes of size 1. */
+export function expandTo(x: Tensor, shape: Shape): Tensor {
+  if (sameShape(x.shape, shape)) return x
+  const rank = [...new Array<number>(shape.length - x.ndim).fill(1), ...x.shape]
+  const ranked = x.ndim === shape.length ? x : apply('reshape', [x], undefined, rank)
+  return sameShape(ranked.shape, shape) ? ranked : apply('expand', [ranked], undefined, shape)
+}
+
+/** Brings operands to one shape; 0-d numbers stay as they are. */
+export function broadcast(op: string, tensors: readonly Tensor[]): Tensor[] {
+  let shape: readonly number[] = []
+  for (const t of tensors) if (!isNumberLeaf(t)) shape = broadcastShapes(op, shape, t.shape)
+  return tensors.map(t => (isNumberLeaf(t) ? t : expandTo(t, shape)))
+}
+
+export const cast = (x: Tensor, dtype: DType): Tensor => (x.dtype === dtype ? x : apply('cast', [x], { mode: dtype }))
+
+/** Two operands in one dtype and shape. */
+export function pair(op: string, a: Tensor, b: Operand | Constant): [Tensor, Tensor] {
+  let other = operand(op, b, a)
+  let self = a
+  if (b instanceof Tensor && a.dtype !== b.dtype) {
+    const dtype = promoteTensors(a, b)
+    self = cast(a, dtype)
+    other = cast(b, dtype)
+  }
+  const [x, y] = broadcast(op, [self, other])
+  return [x, y]
+}
+
+/** torch's rule: a 0-d tensor promotes others only across categories (bool < integer < float). */
+function promoteTensors(a: Tensor, b: Tensor): DType {
+  const category = (d: DType) => (isFloat(d) ? 2 : d === 'bool' ? 0 : 1)
+  if (a.ndim === 0 && b.ndim > 0 && category(a.dtype) <= category(b.dtype)) return b.dtype
+  if (b.ndim === 0 && a.ndim > 0 && category(b.dtype) <= category(a.dtype)) return a.dtype
+  return promote(a.dtype, b.dtype)
+}
+
+/** A floating-point version of x: integers and bools become f32. */
+export const toFloat = (x: Tensor): Tensor => (isFloat(x.dtype) ? x : cast(x, 'f32'))

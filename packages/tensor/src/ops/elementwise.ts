@@ -1,0 +1,222 @@
+// Elementwise ops. Numbers beside tensors are data (see operand.ts); shapes broadcast as in NumPy.
+
+import type { DType } from '../dtype.ts'
+import { isFloat } from '../dtype.ts'
+import { DeviceError, DTypeError } from '../errors.ts'
+import { type BinaryName, takes, type UnaryName } from '../primitives/elementwise.ts'
+import { apply, Tensor } from '../tensor.ts'
+import { broadcast, cast, operand, pair, toFloat } from './build.ts'
+import { type Constant, k, type Operand } from './operand.ts'
+
+type Value = Operand | Constant
+
+const unary =
+  (name: UnaryName) =>
+  (x: Tensor): Tensor =>
+    apply(name, [takes(name) === 'float' ? toFloat(x) : x])
+
+const binary =
+  (name: BinaryName) =>
+  (a: Tensor, b: Value): Tensor =>
+    apply(name, pair(name, a, b))
+
+/** Both sides as floating point: integer operands become f32, as torch's true division. */
+const floatBinary =
+  (name: BinaryName) =>
+  (a: Tensor, b: Value): Tensor => {
+    const bFloats = b instanceof Tensor && !isFloat(b.dtype) && !isFloat(a.dtype) ? toFloat(b) : b
+    return apply(name, pair(name, b instanceof Tensor && isFloat(b.dtype) ? a : toFloat(a), bFloats))
+  }
+
+/** -x */
+export const neg = unary('neg')
+export const abs = unary('abs')
+export const exp = unary('exp')
+/** Natural logarithm. */
+export const log = unary('log')
+/** log(1 + x), exact near 0. */
+export const log1p = unary('log1p')
+/** exp(x) - 1, exact near 0. */
+export const expm1 = unary('expm1')
+export const sin = unary('sin')
+export const cos = unary('cos')
+export const tan = unary('tan')
+export const tanh = unary('tanh')
+/** The error function. */
+export const erf = unary('erf')
+export const sqrt = unary('sqrt')
+/** 1 / sqrt(x) */
+export const rsqrt = unary('rsqrt')
+export const reciprocal = unary('reciprocal')
+export const floor = unary('floor')
+export const ceil = unary('ceil')
+/** To the nearest integer, halves to even. */
+export const round = unary('round')
+export const trunc = unary('trunc')
+/** Logical not of a bool tensor, bitwise not of an integer one. */
+export function not(x: Tensor): Tensor {
+  if (isFloat(x.dtype)) throw new DTypeError('not', `does not take ${x.dtype}; compare with .eq(0) instead`)
+  return apply('not', [x])
+}
+/** Which elements are NaN, as bool. */
+export const isnan = unary('isNaN')
+
+export const add = binary('add')
+export const sub = binary('sub')
+export const mul = binary('mul')
+/** True division: two integer operands give f32. */
+export const div = floatBinary('div')
+/** a ** b; integer operands become f32. */
+export const pow = floatBinary('pow')
+export const atan2 = floatBinary('atan2')
+/** Remainder with the sign of the dividend (C's fmod). */
+export const fmod = binary('mod')
+/** Elementwise maximum; NaN wins. */
+export const maximum = binary('max')
+/** Elementwise minimum; NaN wins. */
+export const minimum = binary('min')
+export const lt = binary('lt')
+export const le = binary('le')
+export const gt = (a: Tensor, b: Value): Tensor => {
+  const [x, y] = pair('gt', a, b)
+  return apply('lt', [y, x])
+}
+export const ge = (a: Tensor, b: Value): Tensor => {
+  const [x, y] = pair('ge', a, b)
+  return apply('le', [y, x])
+}
+export const eq = binary('eq')
+export const ne = binary('ne')
+/** Logical and of bools, bitwise and of integers. */
+export const and = binary('and')
+export const or = binary('or')
+export const xor = binary('xor')
+export const shiftLeft = binary('shl')
+export const shiftRight = binary('shr')
+
+/** -1, 0 or 1; NaN stays NaN. */
+export function sign(x: Tensor): Tensor {
+  const one = where(gt(x, k(0)), k(1), where(lt(x, k(0)), k(-1), k(0), x), x)
+  return isFloat(x.dtype) ? where(isnan(x), x, one) : one
+}
+
+/** x * x */
+export const square = (x: Tensor): Tensor => mul(x, x)
+
+/**
+ * Elements of `a` where `condition` holds, of `b` elsewhere.
+ * @param condition bool   @param a, b tensors or numbers; numbers take the other's dtype
+ */
+export function where(condition: Tensor, a: Value, b: Value, like?: Tensor): Tensor {
+  if (condition.dtype !== 'bool')
+    throw new DTypeError('where', `the condition must be bool, not ${condition.dtype}; compare first`)
+  const model = a instanceof Tensor ? a : b instanceof Tensor ? b : like
+  const base = model ?? cast(condition, 'f32')
+  let [x, y] =
+    a instanceof Tensor
+      ? pair('where', a, b)
+      : b instanceof Tensor
+        ? pair('where', b, a).reverse()
+        : [operand('where', a, base), operand('where', b, base)]
+  const [c, p, q] = broadcast('where', [condition, x, y])
+  ;[x, y] = [p, q]
+  return apply('where', [c, x, y])
+}
+
+/** x where `condition` holds, `other` elsewhere (torch's method of that name). */
+export const whereMethod = (x: Tensor, condition: Tensor, other: Value): Tensor => where(condition, x, other)
+
+/** x with `value` where the bool mask holds. */
+export const maskedFill = (x: Tensor, mask: Tensor, value: Operand): Tensor =>
+  where(mask, operand('maskedFill', value, x), x)
+
+/** Limits to [low, high]; either may be left out. */
+export function clamp(x: Tensor, low?: Operand, high?: Operand): Tensor {
+  const raised = low === undefined ? x : maximum(x, low)
+  return high === undefined ? raised : minimum(raised, high)
+}
+
+/**
+ * Another dtype or another device.
+ * Float to integer truncates towards zero and saturates; NaN becomes 0. A device must have been started with `setDefaultDevice` or `startDevice`.
+ */
+export function to(x: Tensor, target: DType | 'wasm' | 'webgpu' | 'reference'): Tensor {
+  if (target === 'wasm' || target === 'webgpu' || target === 'reference') {
+    if (x.device === target) return x
+    throw new DeviceError('to', `a lazy tensor does not move by itself; use await toDevice(x, '${target}')`)
+  }
+  return cast(x, target)
+}
+
+/** The same 32 bits read as another 32-bit type. */
+export function bitcast(x: Tensor, dtype: 'f32' | 'i32' | 'u32'): Tensor {
+  if (!['f32', 'i32', 'u32'].includes(x.dtype)) throw new DTypeError('bitcast', `takes 32-bit types, not ${x.dtype}`)
+  return x.dtype === dtype ? x : apply('bitcast', [x], { mode: dtype })
+}
+
+/** The value without history. */
+export function detach(x: Tensor): Tensor {
+  const copy = apply('identity', [x])
+  copy.node.requiresGrad = false
+  return copy
+}
+
+/** A snapshot of the value now, with memory of its own; history goes on. */
+export const clone = (x: Tensor): Tensor => apply('identity', [x]).keep()
+
+/** Zeros of the same shape, dtype and device. */
+export const zerosLike = (x: Tensor): Tensor => fill(x, k(0))
+export const onesLike = (x: Tensor): Tensor => fill(x, k(1))
+export const fullLike = (x: Tensor, value: number): Tensor => fill(x, value)
+
+function fill(x: Tensor, value: number | Constant): Tensor {
+  const v = operand('fullLike', value, x)
+  if (x.ndim === 0) return apply('identity', [v])
+  return apply(
+    'expand',
+    [
+      apply(
+        'reshape',
+        [v],
+        undefined,
+        x.shape.map(() => 1),
+      ),
+    ],
+    undefined,
+    x.shape,
+  )
+}
+
+// --- activations ---
+
+/** max(x, 0); the gradient at 0 is 0. */
+export const relu = (x: Tensor): Tensor => where(gt(x, k(0)), x, where(isnan(x), x, k(0)))
+/** 1 / (1 + exp(-x)) */
+export const sigmoid = (x: Tensor): Tensor => reciprocal(add(exp(neg(x)), k(1)))
+/** x * sigmoid(x), also called swish. */
+export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x))
+/**
+ * Gaussian error linear unit (Hendrycks and Gimpel 2016): x * Phi(x).
+ * @param approximate 'none': by erf; 'tanh': GPT-2's approximation
+ */
+export function gelu(x: Tensor, options: { approximate?: 'none' | 'tanh' } = {}): Tensor {
+  if (options.approximate === 'tanh') {
+    const inner = mul(add(mul(mul(mul(x, x), x), k(0.044715)), x), k(Math.sqrt(2 / Math.PI)))
+    return mul(mul(x, k(0.5)), add(tanh(inner), k(1)))
+  }
+  return mul(mul(x, k(0.5)), add(erf(mul(x, k(Math.SQRT1_2))), k(1)))
+}
+/** log(1 + exp(x)), linear above 20 as in torch. */
+export const softplus = (x: Tensor): Tensor => where(gt(x, k(20)), x, log1p(exp(minimum(x, k(20)))))
+/** x above 0, alpha * (exp(x) - 1) below. */
+export const elu = (x: Tensor, alpha = 1): Tensor => where(gt(x, k(0)), x, mul(expm1(minimum(x, k(0))), alpha))
+/** x above 0, slope * x below. */
+export const leakyRelu = (x: Tensor, slope = 0.01): Tensor => where(gt(x, k(0)), x, mul(x, slope))
+/** x * tanh(softplus(x)) */
+export const mish = (x: Tensor): Tensor => mul(x, tanh(softplus(x)))
+/** clamp(x + 3, 0, 6) / 6 */
+export const hardsigmoid = (x: Tensor): Tensor => mul(minimum(maximum(add(x, k(3)), k(0)), k(6)), k(1 / 6))
+/** x * hardsigmoid(x) */
+export const hardswish = (x: Tensor): Tensor => mul(x, hardsigmoid(x))
+/** log(sigmoid(x)), stable. */
+export const logSigmoid = (x: Tensor): Tensor => neg(softplus(neg(x)))

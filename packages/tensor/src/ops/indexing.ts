@@ -1,0 +1,78 @@
+// Reading and writing at indices that are data. Index tensors are integers; negative indices are not wrapped.
+
+import { isInteger } from '../dtype.ts'
+import { DTypeError, ShapeError } from '../errors.ts'
+import { normalizeAxis } from '../shape.ts'
+import { apply, Tensor } from '../tensor.ts'
+import { cast, operand, scalarOf } from './build.ts'
+import type { Operand } from './operand.ts'
+
+const asIndex = (op: string, index: Tensor): Tensor => {
+  if (!isInteger(index.dtype))
+    throw new DTypeError(op, `the index must be an integer tensor, not ${index.dtype}; convert with .to('i32')`)
+  return cast(index, 'i32')
+}
+
+/** torch.gather: out[i][j] = x[index[i][j]][j] for axis 0. The result has the shape of `index`. */
+export function gather(x: Tensor, axis: number, index: Tensor): Tensor {
+  return apply('gather', [x, asIndex('gather', index)], { axis: normalizeAxis('gather', axis, x.ndim) })
+}
+
+function scatterWith(mode: 'set' | 'add' | 'max' | 'min') {
+  return (x: Tensor, axis: number, index: Tensor, updates: Operand): Tensor => {
+    const values = updates instanceof Tensor ? updates : operand('scatter', updates, x).expand(index.shape)
+    return apply('scatter', [x, asIndex('scatter', index), values], {
+      axis: normalizeAxis('scatter', axis, x.ndim),
+      mode,
+    })
+  }
+}
+/** A copy of x with `updates` put at `index` along an axis (torch.scatter); where an index repeats, the last wins. */
+export const scatter = scatterWith('set')
+/** A copy of x with `updates` added at `index` along an axis, in order. */
+export const scatterAdd = scatterWith('add')
+export const scatterMax = scatterWith('max')
+export const scatterMin = scatterWith('min')
+
+/** Rows (or other slices) by number: axis `axis` of x is replaced by the axes of `index`. `table.indexSelect(0, ids)` is an embedding. */
+export function indexSelect(x: Tensor, axis: number, index: Tensor): Tensor {
+  const d = normalizeAxis('indexSelect', axis, x.ndim)
+  const flat = asIndex('indexSelect', index).reshape([index.size])
+  const picks = flat
+    .reshape(x.shape.map((_, i) => (i === d ? index.size : 1)))
+    .expand(x.shape.map((n, i) => (i === d ? index.size : n)))
+  const rows = gather(x, d, picks)
+  return index.ndim === 1 ? rows : rows.reshape([...x.shape.slice(0, d), ...index.shape, ...x.shape.slice(d + 1)])
+}
+
+/** x with a window of one axis replaced, from `start` (a number, or a 0-d integer tensor, clamped so that the window fits). */
+export function setNarrow(x: Tensor, axis: number, start: number | Tensor, values: Tensor): Tensor {
+  const d = normalizeAxis('setNarrow', axis, x.ndim)
+  if (values.ndim !== x.ndim || values.shape.some((n, i) => (i === d ? n > x.shape[i] : n !== x.shape[i])))
+    throw new ShapeError(
+      'setNarrow',
+      `[${values.shape.join(', ')}] is not a window of [${x.shape.join(', ')}] along axis ${d}`,
+    )
+  const first =
+    typeof start === 'number'
+      ? scalarOf(start, 'i32', x.engine)
+      : cast(start, 'i32').clamp(0, x.shape[d] - values.shape[d])
+  const places = apply('iota', [], { axis: d }, values.shape, x.engine)
+  return scatter(x, d, places.add(first), values)
+}
+
+/** Adds to the slices of x that `index` (1-d) numbers along an axis. */
+export function indexAdd(x: Tensor, axis: number, index: Tensor, values: Tensor): Tensor {
+  const d = normalizeAxis('indexAdd', axis, x.ndim)
+  const picks = asIndex('indexAdd', index)
+    .reshape(values.shape.map((_, i) => (i === d ? index.size : 1)))
+    .expand(values.shape)
+  return scatterAdd(x, d, picks, values)
+}
+
+/** 1 where the class matches, in a new last axis (i32). */
+export function oneHot(index: Tensor, classes: number): Tensor {
+  const shape = [...index.shape, classes]
+  const places = apply('iota', [], { axis: index.ndim }, shape, index.engine)
+  return cast(asIndex('oneHot', index).unsqueeze(-1).eq(places), 'i32')
+}

@@ -1,0 +1,37 @@
+// The fluent methods of Tensor: one table, from which come both their types and their bodies.
+
+import { backward } from '../autograd/backward.ts'
+import { Tensor } from '../tensor.ts'
+import * as elementwise from './elementwise.ts'
+import * as indexing from './indexing.ts'
+import * as matrix from './matmul.ts'
+import * as movement from './movement.ts'
+import * as reduce from './reduce.ts'
+
+const { cat: _cat, stack: _stack, ...views } = movement
+const { where: _where, whereMethod, ...pointwise } = elementwise
+
+const methods = {
+  ...pointwise,
+  ...reduce,
+  ...views,
+  ...indexing,
+  ...matrix,
+  where: whereMethod,
+  backward,
+}
+
+type Rest<F> = F extends (x: Tensor, ...rest: infer R) => infer Out ? (...rest: R) => Out : never
+export type TensorMethods = { [K in keyof typeof methods]: Rest<(typeof methods)[K]> }
+
+for (const [name, op] of Object.entries(methods)) {
+  Object.defineProperty(Tensor.prototype, name, {
+    configurable: true,
+    writable: true,
+    value(this: Tensor, ...rest: unknown[]) {
+      return (op as (x: Tensor, ...rest: unknown[]) => unknown)(this, ...rest)
+    },
+  })
+}
+
+export { Tensor }

@@ -1,0 +1,94 @@
+// Reading and writing at indices that are data. `gather` and `scatter` follow torch.gather and torch.scatter (along one axis, index
+// shaped like the result or the updates). Compiled devices clamp an index into the axis so that no kernel leaves its
+// memory; the evaluator and the CPU check it and name it.
+
+import { isInteger } from '../dtype.ts'
+import { DTypeError, IndexError, ShapeError } from '../errors.ts'
+import { sizeOf, stridesOf } from '../shape.ts'
+import type { Primitive, Typed, Value } from './types.ts'
+
+function checkIndex(op: string, x: Typed, index: Typed, axis: number): void {
+  if (!isInteger(index.dtype))
+    throw new DTypeError(op, `the index must be an integer tensor, not ${index.dtype}; convert with .to('i32')`)
+  if (x.shape.length !== index.shape.length || index.shape.some((n, d) => d !== axis && n > x.shape[d]))
+    throw new ShapeError(
+      op,
+      `index [${index.shape.join(', ')}] does not fit [${x.shape.join(', ')}] outside of axis ${axis}`,
+    )
+}
+
+/** Calls `at` with the flat position in the index and the flat position it points to in a tensor of `shape`. */
+function eachIndex(
+  op: string,
+  index: Value,
+  shape: readonly number[],
+  axis: number,
+  at: (i: number, to: number) => void,
+): void {
+  const strides = stridesOf(shape)
+  const place = new Array<number>(index.shape.length).fill(0)
+  const total = sizeOf(index.shape)
+  for (let i = 0; i < total; i++) {
+    const pick = index.data[i]
+    if (pick < 0 || pick >= shape[axis])
+      throw new IndexError(op, `index ${pick} is outside of axis ${axis}`, { size: shape[axis], position: [...place] })
+    let to = pick * strides[axis]
+    for (let d = 0; d < place.length; d++) if (d !== axis) to += place[d] * strides[d]
+    at(i, to)
+    for (let d = place.length - 1; d >= 0; d--) {
+      if (++place[d] < index.shape[d]) break
+      place[d] = 0
+    }
+  }
+}
+
+/** out[i][j] = x[index[i][j]][j] for axis 0, and so on. */
+const gather: Primitive = {
+  family: 'indexing',
+  infer([x, index], { axis }) {
+    checkIndex('gather', x, index, axis!)
+    return { shape: index.shape, dtype: x.dtype }
+  },
+  vjp: (g, [x, index], _, { axis }) => [x.zerosLike().scatterAdd(axis!, index, g), null],
+  evaluate([x, index], out, { axis }) {
+    eachIndex('gather', index, x.shape, axis!, (i, to) => {
+      out.data[i] = x.data[to]
+    })
+  },
+}
+
+/** A copy of x in which `updates` are put ('set', the last one wins), added ('add'), or compared ('max', 'min') at the index along `axis`. */
+const scatter: Primitive = {
+  family: 'indexing',
+  infer([x, index, updates], { axis }) {
+    checkIndex('scatter', x, index, axis!)
+    if (index.shape.some((n, d) => n !== updates.shape[d]))
+      throw new ShapeError(
+        'scatter',
+        `updates [${updates.shape.join(', ')}] and index [${index.shape.join(', ')}] differ`,
+      )
+    if (x.dtype !== updates.dtype)
+      throw new DTypeError(
+        'scatter',
+        `updates are ${updates.dtype}, the tensor is ${x.dtype}; convert with .to('${x.dtype}')`,
+      )
+    return { shape: x.shape, dtype: x.dtype }
+  },
+  vjp(g, [x, index, updates], out, { axis, mode }) {
+    if (mode === 'add') return [g, null, g.gather(axis!, index)]
+    if (mode === 'set') return [g.scatter(axis!, index, updates.zerosLike()), null, g.gather(axis!, index)]
+    const won = updates.eq(out.gather(axis!, index))
+    return [g.where(x.eq(out), x.zerosLike()), null, g.gather(axis!, index).where(won, updates.zerosLike())]
+  },
+  evaluate([x, index, updates], out, { axis, mode }) {
+    out.data.set(x.data)
+    eachIndex('scatter', index, x.shape, axis!, (i, to) => {
+      const old = out.data[to]
+      const v = updates.data[i]
+      out.data[to] =
+        mode === 'set' ? v : mode === 'add' ? old + v : mode === 'max' ? Math.max(old, v) : Math.min(old, v)
+    })
+  },
+}
+
+export const indexing = { gather, scatter }

@@ -1,0 +1,37 @@
+// Matrix product over the last two axes; leading axes are equal batches (ops/matmul.ts broadcasts them).
+
+import { ShapeError } from '../errors.ts'
+import type { Primitive } from './types.ts'
+
+const multiply: Primitive = {
+  family: 'matmul',
+  infer([a, b]) {
+    const m = a.shape[a.shape.length - 2]
+    const kA = a.shape[a.shape.length - 1]
+    const kB = b.shape[b.shape.length - 2]
+    const n = b.shape[b.shape.length - 1]
+    if (kA !== kB)
+      throw new ShapeError(
+        'matmul',
+        `inner sizes differ: [${a.shape.join(', ')}] x [${b.shape.join(', ')}] (${kA} vs ${kB})`,
+      )
+    return { shape: [...a.shape.slice(0, -2), m, n], dtype: a.dtype }
+  },
+  vjp: (g, [a, b]) => [g.matmul(b.transpose(-1, -2)), a.transpose(-1, -2).matmul(g)],
+  evaluate([a, b], out) {
+    const rank = a.shape.length
+    const m = a.shape[rank - 2]
+    const k = a.shape[rank - 1]
+    const n = b.shape[rank - 1]
+    const batches = m * n === 0 ? 0 : out.data.length / (m * n)
+    for (let batch = 0; batch < batches; batch++)
+      for (let i = 0; i < m; i++)
+        for (let j = 0; j < n; j++) {
+          let sum = 0
+          for (let p = 0; p < k; p++) sum += a.data[(batch * m + i) * k + p] * b.data[(batch * k + p) * n + j]
+          out.data[(batch * m + i) * n + j] = sum
+        }
+  },
+}
+
+export const matrix = { matmul: multiply }

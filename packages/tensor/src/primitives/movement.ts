@@ -1,0 +1,180 @@
+// Movement: the same elements at other indices. Nothing is copied on a compiled device; each row says how an index of the
+// result becomes an index of the source, here for the plain evaluator and in graph/views.ts for kernels.
+
+import { ShapeError } from '../errors.ts'
+import type { Attributes } from '../graph/node.ts'
+import { type Shape, sizeOf, stridesOf } from '../shape.ts'
+import type { Primitive, Value } from './types.ts'
+
+/** Fills `out` from the source position that `from` gives for each result index; negative means 0. */
+function move(x: Value, out: Value, from: (index: readonly number[]) => number): void {
+  const index = new Array<number>(out.shape.length).fill(0)
+  for (let i = 0; i < out.data.length; i++) {
+    const at = from(index)
+    if (at >= 0) out.data[i] = x.data[at]
+    for (let d = out.shape.length - 1; d >= 0; d--) {
+      if (++index[d] < out.shape[d]) break
+      index[d] = 0
+    }
+  }
+}
+
+const dot = (index: readonly number[], strides: readonly number[], offset = 0): number =>
+  index.reduce((sum, n, d) => sum + n * strides[d], offset)
+
+const inverse = (order: readonly number[]): number[] => {
+  const back = new Array<number>(order.length)
+  order.forEach((from, to) => {
+    back[from] = to
+  })
+  return back
+}
+
+const reshape: Primitive = {
+  family: 'movement',
+  infer([x], _, shape) {
+    if (sizeOf(x.shape) !== sizeOf(shape!))
+      throw new ShapeError(
+        'reshape',
+        `[${x.shape.join(', ')}] has ${sizeOf(x.shape)} elements, [${shape!.join(', ')}] has ${sizeOf(shape!)}`,
+      )
+    return { shape: shape!, dtype: x.dtype }
+  },
+  vjp: (g, [x]) => [g.reshape(x.shape)],
+  evaluate: ([x], out) => out.data.set(x.data),
+}
+
+/** Result axis i is source axis `axes[i]`. */
+const permute: Primitive = {
+  family: 'movement',
+  infer: ([x], { axes }) => ({ shape: axes!.map(a => x.shape[a]), dtype: x.dtype }),
+  vjp: (g, _, __, { axes }) => [g.permute(inverse(axes!))],
+  evaluate([x], out, { axes }) {
+    const strides = stridesOf(x.shape)
+    const step = axes!.map(a => strides[a])
+    move(x, out, index => dot(index, step))
+  },
+}
+
+/** Axes of size 1 repeat to the wanted size; ranks are equal. */
+const expand: Primitive = {
+  family: 'movement',
+  infer([x], _, shape) {
+    const fits = x.shape.length === shape!.length && x.shape.every((n, i) => n === shape![i] || n === 1)
+    if (!fits)
+      throw new ShapeError(
+        'expand',
+        `[${x.shape.join(', ')}] does not expand to [${shape!.join(', ')}]; only axes of size 1 repeat`,
+      )
+    return { shape: shape!, dtype: x.dtype }
+  },
+  vjp(g, [x], out) {
+    const axes = out.shape.flatMap((n, i) => (n !== x.shape[i] ? [i] : []))
+    return [axes.length ? g.sum(axes, { keepDim: true }) : g]
+  },
+  evaluate([x], out) {
+    const step = stridesOf(x.shape).map((s, i) => (x.shape[i] === 1 ? 0 : s))
+    move(x, out, index => dot(index, step))
+  },
+}
+
+/** Result index i reads source index `sizes[d] + i * steps[d]`; a step of -1 flips. */
+const slice: Primitive = {
+  family: 'movement',
+  infer: ([x], _, shape) => ({ shape: shape!, dtype: x.dtype }),
+  vjp: (g, [x], _, attributes) => [unslice(g, x.shape, attributes)],
+  evaluate([x], out, { sizes, steps }) {
+    const strides = stridesOf(x.shape)
+    const step = strides.map((s, d) => s * steps![d])
+    const start = dot(sizes!, strides)
+    move(x, out, index => dot(index, step, start))
+  },
+}
+
+/** The transpose of a slice: steps become flips and dilation, bounds become padding. */
+function unslice(g: import('../tensor.ts').Tensor, shape: Shape, { sizes, steps }: Attributes) {
+  let back = g.flip(steps!.flatMap((s, d) => (s < 0 ? [d] : [])))
+  const size = steps!.map((s, d) => (g.shape[d] === 0 ? 0 : (g.shape[d] - 1) * Math.abs(s) + 1))
+  for (let d = 0; d < shape.length; d++) {
+    const step = Math.abs(steps![d])
+    if (step > 1 && back.shape[d] > 1) back = back.dilate(d, step)
+  }
+  const before = shape.map((_, d) =>
+    g.shape[d] === 0 ? 0 : steps![d] < 0 ? sizes![d] + (g.shape[d] - 1) * steps![d] : sizes![d],
+  )
+  return back.pad(shape.map((n, d) => [before[d], n - before[d] - size[d]] as const))
+}
+
+/** Zeros around: `sizes` holds before and after for each axis. */
+const pad: Primitive = {
+  family: 'movement',
+  infer: ([x], { sizes }) => ({ shape: x.shape.map((n, d) => n + sizes![2 * d] + sizes![2 * d + 1]), dtype: x.dtype }),
+  vjp: (g, [x], _, { sizes }) => [g.slice(...x.shape.map((n, d) => [sizes![2 * d], sizes![2 * d] + n] as const))],
+  evaluate([x], out, { sizes }) {
+    const strides = stridesOf(x.shape)
+    move(x, out, index => {
+      let at = 0
+      for (let d = 0; d < index.length; d++) {
+        const i = index[d] - sizes![2 * d]
+        if (i < 0 || i >= x.shape[d]) return -1
+        at += i * strides[d]
+      }
+      return at
+    })
+  },
+}
+
+/** `sizes[0]` elements of `axis` from a start that is data: sources are x and a 0-d i32, clamped so that the window fits. */
+const narrowAt: Primitive = {
+  family: 'movement',
+  infer([x], { axis, sizes }) {
+    if (sizes![0] > x.shape[axis!])
+      throw new ShapeError('narrow', `length ${sizes![0]} is more than the axis has`, { axis, size: x.shape[axis!] })
+    return { shape: x.shape.map((n, d) => (d === axis ? sizes![0] : n)), dtype: x.dtype }
+  },
+  vjp: (g, [x, start], _, { axis }) => [x.zerosLike().setNarrow(axis!, start, g), null],
+  evaluate([x, start], out, { axis }) {
+    const strides = stridesOf(x.shape)
+    const first = Math.min(Math.max(0, start.data[0]), x.shape[axis!] - out.shape[axis!])
+    move(x, out, index => dot(index, strides, first * strides[axis!]))
+  },
+}
+
+/** Sources one after the other along `axis`. */
+const cat: Primitive = {
+  family: 'movement',
+  infer(sources, { axis }) {
+    const [first] = sources
+    for (const s of sources)
+      if (s.shape.length !== first.shape.length || s.shape.some((n, d) => d !== axis && n !== first.shape[d]))
+        throw new ShapeError(
+          'cat',
+          `sizes differ outside of axis ${axis}: ${sources.map(t => `[${t.shape.join(', ')}]`).join(' and ')}`,
+        )
+    return {
+      shape: first.shape.map((n, d) => (d === axis ? sources.reduce((sum, s) => sum + s.shape[d], 0) : n)),
+      dtype: first.dtype,
+    }
+  },
+  vjp(g, sources, _, { axis }) {
+    let at = 0
+    return sources.map(s => {
+      const length = s.shape[axis!]
+      at += length
+      return g.narrow(axis!, at - length, length)
+    })
+  },
+  evaluate(sources, out, { axis }) {
+    const inner = sizeOf(out.shape.slice(axis! + 1))
+    const row = out.shape[axis!] * inner
+    let at = 0
+    for (const s of sources) {
+      const part = s.shape[axis!] * inner
+      for (let i = 0; i * part < s.data.length && part > 0; i++)
+        out.data.set(s.data.subarray(i * part, (i + 1) * part), i * row + at)
+      at += part
+    }
+  },
+}
+
+export const movement = { reshape, permute, expand, slice, pad, narrowAt, cat }

@@ -1,0 +1,27 @@
+// What a primitive states, in one entry: shape and dtype, derivative, plain evaluation. (Lowering of elementwise rows
+// is the kernel op of the same name; the other families are lowered by graph/lower.ts.)
+
+import type { DType } from '../dtype.ts'
+import type { Attributes } from '../graph/node.ts'
+import type { Shape } from '../shape.ts'
+import type { Tensor } from '../tensor.ts'
+
+export interface Typed {
+  readonly shape: Shape
+  readonly dtype: DType
+}
+
+/** A value of the plain evaluator: numbers already rounded to the dtype, row-major. */
+export interface Value extends Typed {
+  readonly data: Float64Array
+}
+
+export interface Primitive {
+  readonly family: 'elementwise' | 'reduce' | 'movement' | 'indexing' | 'matmul' | 'source'
+  /** Shape and dtype of the result; throws for what the op does not take. `shape` is the wanted result shape where sources do not determine it. */
+  infer(sources: readonly Typed[], attributes: Attributes, shape?: Shape): Typed
+  /** Gradients of the sources in terms of tensors; null where none flows. Absent: not differentiable. */
+  vjp?(g: Tensor, sources: readonly Tensor[], out: Tensor, attributes: Attributes): readonly (Tensor | null)[]
+  /** Ordinary loops. `out` is zero-filled; the caller rounds it to the dtype afterwards. */
+  evaluate(sources: readonly Value[], out: Value, attributes: Attributes): void
+}

@@ -1,0 +1,144 @@
+// Random numbers are a key and a counter. The counter is taken when the node is made, so computing a value again gives the same
+// bits (a checkpointed dropout keeps its mask), and bits are equal on every device.
+
+import { type DefaultOptions, placed } from './creation-options.ts'
+import type { DType } from './dtype.ts'
+import type { Engine } from './graph/engine.ts'
+import { constantOf, scalarOf } from './ops/build.ts'
+import { k } from './ops/operand.ts'
+import { threefry } from './primitives/source.ts'
+import type { Shape } from './shape.ts'
+import { apply, type Tensor } from './tensor.ts'
+
+export interface RandomOptions extends DefaultOptions {
+  readonly dtype?: DType
+  readonly requiresGrad?: boolean
+  /** draws from this generator instead of the global one */
+  readonly generator?: Generator
+}
+
+/** A stream of random draws: a 64-bit key and the number of draws so far. Save `state` in a checkpoint. */
+export class Generator {
+  #low: number
+  #high: number
+  #draws = 0
+  constructor(seed: number) {
+    this.#low = seed >>> 0
+    this.#high = Math.floor(seed / 2 ** 32) >>> 0
+  }
+  get state(): readonly [number, number, number] {
+    return [this.#low, this.#high, this.#draws]
+  }
+  set state([low, high, draws]: readonly [number, number, number]) {
+    this.#low = low
+    this.#high = high
+    this.#draws = draws
+  }
+  /** Key and counter of the next draw, for the library. */
+  next(): readonly [number, number, number] {
+    return [this.#low, this.#high, this.#draws++]
+  }
+  /** A uniform number in [0, 1) on the host. */
+  uniform(): number {
+    const [low, high, draw] = this.next()
+    return threefry(low, high, 0, draw >>> 0) / 2 ** 32
+  }
+  /** A uniform integer in [0, n) on the host. */
+  integer(n: number): number {
+    return Math.floor(this.uniform() * n)
+  }
+  /** A generator with a key of its own, derived from this one. */
+  split(): Generator {
+    const [low, high, draw] = this.next()
+    const child = new Generator(0)
+    child.state = [threefry(low, high, 1, draw >>> 0), threefry(low, high, 2, draw >>> 0), 0]
+    return child
+  }
+}
+
+let global = new Generator(0x5eed)
+/** Restarts the global generator from a seed. */
+export function manualSeed(seed: number): void {
+  global = new Generator(seed)
+}
+/** The generator that ops without one draw from; its `state` belongs in checkpoints. */
+export const defaultGenerator = (): Generator => global
+
+/** 32 random bits an element, u32. */
+export function randomBits(shape: Shape, options: RandomOptions = {}): Tensor {
+  const device: Engine = placed(options)
+  const words = (options.generator ?? global).next().map(word => scalarOf(word >>> 0, 'u32', device))
+  return apply('randomBits', words, undefined, shape, device)
+}
+
+const finish = (x: Tensor, options: RandomOptions): Tensor => {
+  const out = options.dtype && options.dtype !== 'f32' ? x.to(options.dtype) : x
+  if (options.requiresGrad) out.requiresGrad = true
+  return out
+}
+
+/** 24 random bits as a multiple of 2^-24 in [0, 1). */
+const unit = (shape: Shape, options: RandomOptions): Tensor => {
+  const bits = randomBits(shape, options)
+  return bits
+    .shiftRight(k(8))
+    .to('f32')
+    .mul(k(2 ** -24))
+}
+
+/** Uniform in [low, high). */
+export function rand(shape: Shape, options: RandomOptions & { low?: number; high?: number } = {}): Tensor {
+  const u = unit(shape, options)
+  const { low = 0, high = 1 } = options
+  return finish(low === 0 && high === 1 ? u : u.mul(high - low).add(low), options)
+}
+export const uniform = (shape: Shape, low: number, high: number, options: RandomOptions = {}): Tensor =>
+  rand(shape, { ...options, low, high })
+
+/** Standard normal, by the Box-Muller transform of two uniforms. */
+export function randn(shape: Shape, options: RandomOptions = {}): Tensor {
+  const radius = unit(shape, options).neg().log1p().mul(k(-2)).sqrt()
+  const angle = unit(shape, options).mul(k(2 * Math.PI))
+  return finish(radius.mul(angle.cos()), options)
+}
+export const normal = (shape: Shape, mean: number, std: number, options: RandomOptions = {}): Tensor =>
+  finish(
+    randn(shape, { ...options, requiresGrad: false })
+      .mul(std)
+      .add(mean),
+    options,
+  )
+
+/** true with probability p. */
+export const bernoulli = (shape: Shape, p: number, options: RandomOptions = {}): Tensor => unit(shape, options).lt(p)
+
+/** Integers in [low, high), i32. */
+export function randint(low: number, high: number, shape: Shape, options: RandomOptions = {}): Tensor {
+  return unit(shape, options)
+    .mul(high - low)
+    .floor()
+    .to('i32')
+    .add(low)
+}
+
+/** 0 .. n-1 in random order, on the host (Fisher-Yates). */
+export function permutation(n: number, generator: Generator = global): Int32Array {
+  const out = Int32Array.from({ length: n }, (_, i) => i)
+  for (let i = n - 1; i > 0; i--) {
+    const j = generator.integer(i + 1)
+    const held = out[i]
+    out[i] = out[j]
+    out[j] = held
+  }
+  return out
+}
+
+/** Zeroes elements with probability p and scales the rest by 1 / (1 - p). */
+export function dropout(x: Tensor, p: number, options: { generator?: Generator } = {}): Tensor {
+  if (p === 0) return x
+  const device = x.engine
+  const words = (options.generator ?? global).next().map(word => scalarOf(word >>> 0, 'u32', device))
+  const bits = apply('randomBits', words, undefined, x.shape, device)
+  const keep = bits.ge(scalarOf(Math.min(2 ** 32 - 1, Math.round(p * 2 ** 32)), 'u32', device))
+  return x.mul(p >= 1 ? 0 : 1 / (1 - p)).where(keep, constantOf(0, x.dtype, device))
+}

@@ -1,0 +1,35 @@
+// What runs the queue by name: `realize`, `readAll`, and `step` for optimizers.
+
+import { type DeviceName, defaultEngine, engineOf } from './device.ts'
+import type { TypedArray } from './dtype.ts'
+import type { Engine } from './graph/engine.ts'
+import type { Tensor } from './tensor.ts'
+
+const groups = (tensors: readonly Tensor[]): Map<Engine, Tensor[]> => Map.groupBy(tensors, t => t.engine)
+
+/** Computes the tensors and keeps their values; without arguments, runs everything queued on the default device. Resolves when it is done. */
+export async function realize(...tensors: readonly Tensor[]): Promise<void> {
+  if (tensors.length === 0) return defaultEngine().queue.realize([])
+  await Promise.all([...groups(tensors)].map(([engine, list]) => engine.queue.realize(list.map(t => t.node))))
+}
+
+/** Reads several tensors in one execution. */
+export async function readAll(tensors: readonly Tensor[]): Promise<TypedArray[]> {
+  const runs = [...groups(tensors)].map(([engine, list]) => engine.queue.realize(list.map(t => t.node)))
+  for (const run of runs) run.catch(() => {})
+  const reads = tensors.map(t => t.data())
+  for (const read of reads) read.catch(() => {})
+  await Promise.all(runs)
+  return Promise.all(reads)
+}
+
+/**
+ * Runs what is queued on the devices of these tensors; resolves when at most two plans are in flight, which is back-pressure. Optimizers end
+ * their step with it.
+ */
+export async function step(tensors: readonly Tensor[]): Promise<void> {
+  await Promise.all([...groups(tensors).keys()].map(engine => engine.queue.step()))
+}
+
+/** Bytes of device memory in use, by the allocator's own count. */
+export const bytesInUse = (device: DeviceName): number => engineOf(device).bytesInUse

@@ -1,0 +1,271 @@
+// The handle: a thin typed reference to a node, or to a storage (then it always means the storage's newest version).
+// Ops are functions in ops/; ops/methods.ts gives them to this class as fluent methods, from one table.
+
+import type { DType, TypedArray } from './dtype.ts'
+import { isFloat } from './dtype.ts'
+import { CairnError, DeviceError, DTypeError, GradientError, ShapeError } from './errors.ts'
+import type { Engine } from './graph/engine.ts'
+import { type Attributes, Node, noAttributes } from './graph/node.ts'
+import { state } from './graph/scope.ts'
+import { Storage } from './graph/storage.ts'
+import type { TensorMethods } from './ops/methods.ts'
+import { type PrimitiveName, primitiveOf } from './primitives/table.ts'
+import { type Shape, sameShape, sizeOf } from './shape.ts'
+
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: ops/methods.ts installs exactly the methods that TensorMethods names
+export interface Tensor extends TensorMethods {}
+
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above
+export class Tensor {
+  #node: Node | null
+  #storage: Storage | null
+
+  /** Use `tensor`, `zeros`, `randn` ... or an op; this constructor is for the library. */
+  constructor(of: Node | Storage) {
+    if (of instanceof Storage) {
+      this.#storage = of
+      this.#node = null
+    } else {
+      this.#node = of
+      this.#storage = null
+      if (!state.internal) of.handle = new WeakRef(this)
+    }
+  }
+
+  /** The graph's node: for a storage, its newest version. */
+  get node(): Node {
+    return this.#storage ? this.#storage.head : this.#node!
+  }
+  /** The storage that this handle owns a name for; null for a computed value. */
+  get storage(): Storage | null {
+    return this.#storage
+  }
+  get shape(): Shape {
+    return this.#storage ? this.#storage.shape : this.#node!.shape
+  }
+  get dtype(): DType {
+    return this.#storage ? this.#storage.dtype : this.#node!.dtype
+  }
+  get engine(): Engine {
+    return this.node.device
+  }
+  /** 'wasm', 'webgpu' or 'reference' */
+  get device(): string {
+    return this.engine.name
+  }
+  get ndim(): number {
+    return this.shape.length
+  }
+  /** number of elements */
+  get size(): number {
+    return sizeOf(this.shape)
+  }
+
+  get requiresGrad(): boolean {
+    return this.#storage ? this.#storage.requiresGrad : this.#node!.requiresGrad
+  }
+  /** Setting it to true makes the tensor a leaf with a storage of its own, which collects a gradient in `grad`. */
+  set requiresGrad(value: boolean) {
+    if (value && !isFloat(this.dtype))
+      throw new DTypeError('requiresGrad', `only floating-point tensors have gradients, not ${this.dtype}`)
+    if (!value && !this.#storage) {
+      if (this.#node!.requiresGrad)
+        throw new GradientError('requiresGrad', 'a computed tensor keeps its history; use detach()')
+      return
+    }
+    const storage = this.own()
+    storage.requiresGrad = value
+    storage.head.requiresGrad = value
+  }
+
+  /** The storage behind this handle; a computed tensor gets one, filled by the next execution. */
+  own(): Storage {
+    if (!this.#storage) {
+      const value = this.#node!
+      if (value.requiresGrad)
+        throw new GradientError(
+          'assign',
+          'a computed tensor with gradient history cannot become a leaf; use detach() first',
+        )
+      this.#storage = new Storage(value.device, value.shape, value.dtype)
+      if (value.handle?.deref() === this) value.handle = null
+      this.#node = null
+      value.device.queue.assign(this.#storage, value, 'init')
+    }
+    return this.#storage
+  }
+
+  /**
+   * Writes a new value into this tensor's storage: version v+1, in place where nothing still reads the old one. The gradient is cut.
+   * Runs with the queue: at the next read, step or `realize()`.
+   * @param value same shape and dtype
+   */
+  assign(value: Tensor | number): this {
+    const storage = this.own()
+    const next = typeof value === 'number' ? this.detach().fullLike(value) : value
+    if (!sameShape(next.shape, this.shape))
+      throw new ShapeError(
+        'assign',
+        `the value has another shape: [${next.shape.join(', ')}] into [${this.shape.join(', ')}]`,
+      )
+    if (next.dtype !== this.dtype)
+      throw new DTypeError(
+        'assign',
+        `the value is ${next.dtype}, the tensor ${this.dtype}; convert with .to('${this.dtype}')`,
+      )
+    checkSameDevice('assign', [this, next])
+    storage.device.queue.assign(storage, next.node, 'assign')
+    return this
+  }
+
+  /** The next execution computes this tensor and keeps its value, unless its handle is gone by then. Returns itself. */
+  keep(): this {
+    if (!this.#storage) this.#node!.device.queue.keep(this.#node!, this)
+    return this
+  }
+
+  /** The gradient that `backward` left, until `zeroGrad`; a Tensor over persistent memory. Assigning replaces it, `undefined` drops it. */
+  get grad(): Tensor | undefined {
+    return this.#storage?.gradient?.current
+  }
+  set grad(value: Tensor | undefined) {
+    if (value === undefined) {
+      this.zeroGrad()
+      return
+    }
+    if (!sameShape(value.shape, this.shape))
+      throw new ShapeError(
+        'grad',
+        `the gradient has another shape: [${value.shape.join(', ')}] for [${this.shape.join(', ')}]`,
+      )
+    gradientOf(this.own()).set(value)
+  }
+  /** Forgets the gradient (pending ones too); its memory waits for the next `backward`. */
+  zeroGrad(): void {
+    this.#storage?.gradient?.clear()
+  }
+
+  /** The values, row-major, in a fresh typed array that the caller owns: bool as Uint8Array, f16 and bf16 as bits in Uint16Array. */
+  data(): Promise<TypedArray> {
+    return this.engine.queue.read(this.node, this)
+  }
+
+  /** The only element as a number (bool: 0 or 1). */
+  async item(): Promise<number> {
+    if (this.size !== 1)
+      throw new ShapeError('item', `needs exactly one element, the tensor has ${this.size}`, { shape: [...this.shape] })
+    return (await this.numbers())[0]
+  }
+
+  /** The values as nested arrays of numbers (booleans for bool); a number for a 0-d tensor. */
+  async toArray(): Promise<NestedArray> {
+    const flat = await this.numbers()
+    const value = this.dtype === 'bool' ? (v: number) => v !== 0 : (v: number) => v
+    const nest = (axis: number, at: number, step: number): NestedArray => {
+      if (axis === this.shape.length) return value(flat[at])
+      const inner = this.shape[axis] ? step / this.shape[axis] : 0
+      return Array.from({ length: this.shape[axis] }, (_, i) => nest(axis + 1, at + i * inner, inner))
+    }
+    return nest(0, 0, this.size)
+  }
+
+  /** The values as plain numbers, whatever the dtype. */
+  async numbers(): Promise<number[]> {
+    return this.engine.decode(this.dtype, await this.data())
+  }
+
+  /** Never blocks: a lazy tensor shows what it is, not its values. */
+  toString(): string {
+    return `Tensor([${this.shape.join(', ')}], ${this.dtype}, ${this.device}${this.requiresGrad ? ', requiresGrad' : ''})`
+  }
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString()
+  }
+
+  /** Frees the storage now instead of when it is collected. Later use is an error. */
+  [Symbol.dispose](): void {
+    this.#storage?.gradient?.dispose()
+    if (this.#storage) this.#storage.device.queue.dispose(this.#storage)
+    else if (this.#node?.alias) this.#node.device.queue.dispose(this.#node.alias.storage!)
+  }
+}
+
+export type NestedArray = number | boolean | NestedArray[]
+
+/** The place of a leaf's gradient: memory that persists, and whether it holds a gradient now. Shared by all handles of a storage. */
+export class Gradient {
+  readonly #owner: Storage
+  #storage: Storage | null = null
+  #tensor: Tensor | null = null
+  #defined = false
+  constructor(owner: Storage) {
+    this.#owner = owner
+  }
+  get current(): Tensor | undefined {
+    return this.#defined ? this.#tensor! : undefined
+  }
+  /** Adds to the gradient, or starts it. */
+  accumulate(value: Tensor): void {
+    const target = this.#place()
+    const sum = this.#defined ? apply('add', [this.#tensor!, value]) : value
+    this.#defined = true
+    this.#owner.device.queue.assign(target, sum.node, 'grad')
+  }
+  set(value: Tensor): void {
+    const target = this.#place()
+    this.#defined = true
+    this.#owner.device.queue.assign(target, value.node, 'assign')
+  }
+  clear(): void {
+    if (!this.#defined) return
+    this.#defined = false
+    this.#owner.device.queue.drop(this.#storage!)
+  }
+  dispose(): void {
+    if (this.#storage) this.#owner.device.queue.dispose(this.#storage)
+    this.#defined = false
+    this.#storage = this.#tensor = null
+  }
+  #place(): Storage {
+    if (!this.#storage) {
+      this.#storage = new Storage(this.#owner.device, this.#owner.shape, this.#owner.dtype)
+      this.#storage.label = `gradient of ${this.#owner.label}`
+      this.#tensor = new Tensor(this.#storage)
+    }
+    return this.#storage
+  }
+}
+
+export function gradientOf(storage: Storage): Gradient {
+  storage.gradient ??= new Gradient(storage)
+  return storage.gradient
+}
+
+export function checkSameDevice(op: string, tensors: readonly Tensor[]): Engine {
+  const [first] = tensors
+  for (const t of tensors) {
+    if (!(t instanceof Tensor))
+      throw new CairnError(op, `needs tensors, got ${typeof t}; a second copy of @cairn/tensor makes foreign ones`)
+    if (t.engine !== first.engine)
+      throw new DeviceError(op, `tensors are on ${first.device} and ${t.device}; move one with .to('${first.device}')`)
+  }
+  return first.engine
+}
+
+/** A new node of a primitive. Leaves out of `sources` decide the device unless one is given. */
+export function apply(
+  name: PrimitiveName,
+  sources: readonly Tensor[],
+  attributes: Attributes = noAttributes,
+  shape?: Shape,
+  device?: Engine,
+): Tensor {
+  const engine = device ?? checkSameDevice(name, sources)
+  const primitive = primitiveOf(name)
+  const nodes = sources.map(s => s.node)
+  const typed = primitive.infer(nodes, attributes, shape)
+  const node = new Node(name, nodes, typed.shape, typed.dtype, engine, attributes)
+  node.requiresGrad =
+    state.grad && primitive.vjp !== undefined && isFloat(typed.dtype) && nodes.some(n => n.requiresGrad)
+  return new Tensor(node)
+}
