@@ -1,1 +1,35 @@
-export {}
+export { type AddedToken, addedToken } from './added/added-token.ts'
+export type { AllowedSpecial } from './added/added-vocabulary.ts'
+export type { DecodeStream } from './decode-stream.ts'
+export { ByteFallback } from './decoders/byte-fallback.ts'
+export { ByteLevelDecoder } from './decoders/byte-level.ts'
+export type { Decoder, Sink } from './decoders/decoder.ts'
+export { Fuse } from './decoders/fuse.ts'
+export { DecoderSequence } from './decoders/sequence.ts'
+export { StripDecoder } from './decoders/strip.ts'
+export { Encoding, type EncodingParts, type Offsets, type PadOptions, type Side } from './encoding.ts'
+export { TokenizerError, TokenizerFormatError } from './errors.ts'
+export type { Json, JsonObject } from './json.ts'
+export { BPE, type BPEOptions } from './models/bpe.ts'
+export type { Model, Token } from './models/model.ts'
+export type { Normalizer } from './normalizers/normalizer.ts'
+export { Prepend } from './normalizers/prepend.ts'
+export { NormalizerSequence } from './normalizers/sequence.ts'
+export type { Padding } from './padding.ts'
+export { ByteLevelProcessor } from './postprocessors/byte-level.ts'
+export type { PostProcessor } from './postprocessors/post-processor.ts'
+export {
+  type TemplateOptions,
+  type TemplatePiece,
+  TemplateProcessor,
+  type TemplateToken,
+} from './postprocessors/template.ts'
+export { ByteLevel, type ByteLevelOptions } from './pretokenizers/byte-level.ts'
+export type { PreTokenizer } from './pretokenizers/pre-tokenizer.ts'
+export { PreTokenizerSequence } from './pretokenizers/sequence.ts'
+export { AlignedText, type Change } from './text/aligned-text.ts'
+export { type Piece, PreTokenizedText } from './text/pre-tokenized.ts'
+export { type DecodeOptions, type EncodeOptions, type TextSource, Tokenizer, type TokenizerParts } from './tokenizer.ts'
+export { BpeTrainer, type BpeTrainerOptions } from './trainers/bpe.ts'
+export type { Trainer, TrainerOptions, TrainProgress } from './trainers/trainer.ts'
+export type { Truncation, TruncationStrategy } from './truncation.ts'

@@ -1,0 +1,15 @@
+// Files where there are none: a path is a URL to fetch, and nothing can be written.
+import { TokenizerError } from '../errors.ts'
+
+/** Fetches a whole file. */
+export async function readFile(path: string): Promise<Uint8Array> {
+  const response = await fetch(path)
+  if (!response.ok) throw new TokenizerError(`fromFile: ${path}: ${response.status} ${response.statusText}`)
+  return new Uint8Array(await response.arrayBuffer())
+}
+
+export async function writeFile(path: string, _text: string): Promise<void> {
+  throw new TokenizerError(
+    `save: ${path}: there is no file system here; store JSON.stringify(tokenizer.toJSON()) instead`,
+  )
+}

@@ -1,0 +1,303 @@
+// The tokenizer: normalizer, pre-tokenizer, model, post-processor and decoder in a row, and the added tokens around them.
+// Its JSON form is Hugging Face's tokenizer.json, version 1.0.
+import { readFile, writeFile } from '#platform'
+import { type AddedToken, addedToken, readAddedToken } from './added/added-token.ts'
+import { AddedVocabulary, type AllowedSpecial } from './added/added-vocabulary.ts'
+import { DecodeStream, joinTokens } from './decode-stream.ts'
+import { ByteLevelDecoder } from './decoders/byte-level.ts'
+import type { Decoder } from './decoders/decoder.ts'
+import { readDecoder } from './decoders/table.ts'
+import { Encoding, type EncodingParts } from './encoding.ts'
+import { TokenizerError, TokenizerFormatError } from './errors.ts'
+import { readLlama2c } from './formats/llama2c.ts'
+import { asArray, asObject, type Json, type JsonObject } from './json.ts'
+import { BPE } from './models/bpe.ts'
+import type { Model } from './models/model.ts'
+import { readModel } from './models/table.ts'
+import type { Normalizer } from './normalizers/normalizer.ts'
+import { readNormalizer } from './normalizers/table.ts'
+import { type Padding, pad, paddingDefaults, readPadding, writePadding } from './padding.ts'
+import type { PostProcessor } from './postprocessors/post-processor.ts'
+import { readPostProcessor } from './postprocessors/table.ts'
+import { ByteLevel } from './pretokenizers/byte-level.ts'
+import type { PreTokenizer } from './pretokenizers/pre-tokenizer.ts'
+import { readPreTokenizer } from './pretokenizers/table.ts'
+import { AlignedText } from './text/aligned-text.ts'
+import { PreTokenizedText } from './text/pre-tokenized.ts'
+import { BpeTrainer, type BpeTrainerOptions } from './trainers/bpe.ts'
+import type { Trainer } from './trainers/trainer.ts'
+import { readTruncation, type Truncation, truncate, writeTruncation } from './truncation.ts'
+
+/** The parts of a tokenizer; all but the model may be left out. */
+export type TokenizerParts = {
+  model: Model
+  normalizer?: Normalizer | null
+  preTokenizer?: PreTokenizer | null
+  postProcessor?: PostProcessor | null
+  decoder?: Decoder | null
+  addedTokens?: Iterable<readonly [id: number, token: AddedToken]>
+  truncation?: Truncation | null
+  padding?: Padding | null
+}
+
+export type EncodeOptions = {
+  /** A second text, for models that take two. */
+  pair?: string
+  /** Let the post-processor add its special tokens. Default true. */
+  addSpecialTokens?: boolean
+  /**
+   * Which special tokens written out in the text are read as such: `'all'`, `'none'` or a list. Default `'none'`: text
+   * from a stranger cannot forge them. Pass `'all'` for text that your own code made, such as a rendered chat template.
+   */
+  allowedSpecial?: AllowedSpecial
+}
+
+export type DecodeOptions = {
+  /** Leave special tokens out. Default true. */
+  skipSpecialTokens?: boolean
+}
+
+/** Texts for training: one, several, or a stream of them. */
+export type TextSource = string | Iterable<string> | AsyncIterable<string>
+
+export class Tokenizer {
+  readonly model: Model
+  readonly normalizer: Normalizer | null
+  readonly preTokenizer: PreTokenizer | null
+  readonly postProcessor: PostProcessor | null
+  readonly decoder: Decoder | null
+  /** Cuts every encoding to a length; null leaves them whole. */
+  truncation: Truncation | null
+  /** Pads every encoding; null leaves them as they are. */
+  padding: Padding | null
+  private readonly added = new AddedVocabulary()
+
+  constructor(parts: TokenizerParts) {
+    this.model = parts.model
+    this.normalizer = parts.normalizer ?? null
+    this.preTokenizer = parts.preTokenizer ?? null
+    this.postProcessor = parts.postProcessor ?? null
+    this.decoder = parts.decoder ?? null
+    this.truncation = parts.truncation ?? null
+    this.padding = parts.padding ?? null
+    for (const [id, token] of parts.addedTokens ?? []) this.added.set(id, token)
+  }
+
+  /** Reads a parsed tokenizer.json. Throws {@link TokenizerFormatError} naming the place that is wrong. */
+  static fromJSON(value: unknown): Tokenizer {
+    const json = asObject(value, 'the top level')
+    const part = <T>(key: string, read: (value: unknown, where: string) => T): T | null =>
+      json[key] === undefined || json[key] === null ? null : read(json[key], key)
+    return new Tokenizer({
+      model: readModel(json.model, 'model'),
+      normalizer: part('normalizer', readNormalizer),
+      preTokenizer: part('pre_tokenizer', readPreTokenizer),
+      postProcessor: part('post_processor', readPostProcessor),
+      decoder: part('decoder', readDecoder),
+      truncation: part('truncation', readTruncation),
+      padding: part('padding', readPadding),
+      addedTokens: (part('added_tokens', asArray) ?? []).map((entry, i) => {
+        const { id, token } = readAddedToken(entry, `added_tokens[${i}]`)
+        return [id, token] as const
+      }),
+    })
+  }
+
+  /** Reads a tokenizer.json from a path (Node) or URL (browsers). */
+  static async fromFile(path: string): Promise<Tokenizer> {
+    const text = new TextDecoder().decode(await readFile(path))
+    let json: Json
+    try {
+      json = JSON.parse(text)
+    } catch (error) {
+      throw new TokenizerFormatError('tokenizer.json', path, `not JSON: ${(error as Error).message}`)
+    }
+    return Tokenizer.fromJSON(json)
+  }
+
+  /** Reads the tokenizer.bin of llama2.c. */
+  static fromLlama2c(bytes: Uint8Array): Tokenizer {
+    return new Tokenizer(readLlama2c(bytes))
+  }
+
+  /**
+   * Trains a byte-level BPE tokenizer, the kind that GPT-2 has: any text can be encoded, and decoding gives it back.
+   * @param texts what to learn from   @param options `vocabSize` counts the 256 bytes and the special tokens
+   */
+  static async train(texts: TextSource, options: BpeTrainerOptions = {}): Promise<Tokenizer> {
+    const blank = new Tokenizer({
+      model: new BPE(),
+      preTokenizer: new ByteLevel({ addPrefixSpace: false }),
+      decoder: new ByteLevelDecoder(),
+    })
+    return blank.trainNew(texts, new BpeTrainer({ initialAlphabet: ByteLevel.alphabet(), ...options }))
+  }
+
+  /** A new tokenizer with the parts of this one, its model trained on texts. */
+  async trainNew(texts: TextSource, trainer: Trainer): Promise<Tokenizer> {
+    const words = new Map<string, number>()
+    const { onProgress } = trainer.options
+    let done = 0
+    for await (const text of typeof texts === 'string' ? [texts] : texts) {
+      const wellFormed = new AlignedText(text.toWellFormed())
+      this.normalizer?.normalize(wellFormed)
+      const pieces = new PreTokenizedText([{ text: wellFormed }])
+      this.preTokenizer?.preTokenize(pieces)
+      for (const piece of pieces.pieces) words.set(piece.text.text, (words.get(piece.text.text) ?? 0) + 1)
+      onProgress?.({ stage: 'count', done: ++done, total: undefined })
+    }
+    const trained = new Tokenizer({ ...this.parts(), model: trainer.train(words), addedTokens: [] })
+    trained.addTokens((trainer.options.specialTokens ?? []).map(token => addedToken(token, true)))
+    return trained
+  }
+
+  /** Adds tokens that are found in the text before the model sees it. Returns how many of them are new. */
+  addTokens(tokens: Iterable<string | (Partial<AddedToken> & { content: string })>): number {
+    return this.added.add(
+      Array.from(tokens, token => addedToken(token)),
+      this.model,
+    )
+  }
+
+  /** Adds control tokens: read from text only when allowed, left out by `decode`. Returns how many are new. */
+  addSpecialTokens(tokens: Iterable<string | (Partial<AddedToken> & { content: string })>): number {
+    return this.added.add(
+      Array.from(tokens, token => ({ ...addedToken(token, true), special: true })),
+      this.model,
+    )
+  }
+
+  /** One more than the largest id in use: the number of rows that an embedding needs. */
+  get vocabSize(): number {
+    let size = 0
+    for (const [, id] of this.model.vocab()) size = Math.max(size, id + 1)
+    for (const [id] of this.added.entries()) size = Math.max(size, id + 1)
+    return size
+  }
+
+  tokenToId(token: string): number | undefined {
+    return this.added.tokenToId(token) ?? this.model.tokenToId(token)
+  }
+
+  idToToken(id: number): string | undefined {
+    return this.added.idToToken(id) ?? this.model.idToToken(id)
+  }
+
+  /** Is this the id of a special token? */
+  isSpecial(id: number): boolean {
+    return this.added.isSpecial(id)
+  }
+
+  /** Encodes a text. Lone surrogates count as U+FFFD, as everywhere on the web. */
+  encode(text: string, options: EncodeOptions = {}): Encoding {
+    const encoding = this.finish(text, options)
+    return this.padding ? pad([encoding], this.padding)[0] : encoding
+  }
+
+  /** Encodes several texts, padded to a common length if the tokenizer pads. */
+  encodeBatch(texts: Iterable<string>, options: EncodeOptions = {}): Encoding[] {
+    const encodings = Array.from(texts, text => this.finish(text, options))
+    return this.padding ? pad(encodings, this.padding) : encodings
+  }
+
+  /** Text of ids. Ids that no token has are left out. */
+  decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
+    let text = ''
+    const run = this.decodeRun(piece => {
+      text += piece
+    }, options)
+    for (const id of ids) run.push(id)
+    run.end()
+    return text
+  }
+
+  /**
+   * Decodes ids as they come: the pieces of `push` and `end` joined are `decode` of all ids. A piece is given out once
+   * nothing that follows can change it, so characters are never broken.
+   * @param options.prompt ids that come before: they are taken into account and their text is not given out
+   */
+  decodeStream(options: DecodeOptions & { prompt?: Iterable<number> } = {}): DecodeStream {
+    const stream = new DecodeStream(emit => this.decodeRun(emit, options))
+    for (const id of options.prompt ?? []) stream.push(id)
+    return stream
+  }
+
+  /** The tokenizer.json of this tokenizer. */
+  toJSON(): JsonObject {
+    return {
+      version: '1.0',
+      truncation: this.truncation
+        ? writeTruncation({ stride: 0, strategy: 'longestFirst', direction: 'right', ...this.truncation })
+        : null,
+      padding: this.padding ? writePadding({ ...paddingDefaults, ...this.padding }) : null,
+      added_tokens: this.added.toJSON(),
+      normalizer: this.normalizer?.toJSON() ?? null,
+      pre_tokenizer: this.preTokenizer?.toJSON() ?? null,
+      post_processor: this.postProcessor?.toJSON() ?? null,
+      decoder: this.decoder?.toJSON() ?? null,
+      model: this.model.toJSON(),
+    }
+  }
+
+  /** Writes tokenizer.json, all of it or nothing. */
+  async save(path: string): Promise<void> {
+    await writeFile(path, `${JSON.stringify(this, null, 2)}\n`)
+  }
+
+  private parts(): TokenizerParts {
+    const { model, normalizer, preTokenizer, postProcessor, decoder, truncation, padding } = this
+    return { model, normalizer, preTokenizer, postProcessor, decoder, truncation, padding }
+  }
+
+  /** Everything but padding, which looks at a whole batch. */
+  private finish(text: string, options: EncodeOptions): Encoding {
+    const { pair, addSpecialTokens = true, allowedSpecial = 'none' } = options
+    let first = this.encodeOne(text, 0, allowedSpecial)
+    let second = pair === undefined ? undefined : this.encodeOne(pair, 1, allowedSpecial)
+    if (this.truncation) {
+      const extra = addSpecialTokens ? (this.postProcessor?.addedTokens(second !== undefined) ?? 0) : 0
+      ;[first, second] = truncate(first, second, this.truncation.maxLength - extra, this.truncation)
+    }
+    const inputs = second ? [first, second] : [first]
+    const parts = this.postProcessor
+      ? this.postProcessor.process(inputs, addSpecialTokens)
+      : inputs.map((encoding, i) => encoding.labelled(i, i))
+    return parts.reduce((all, part) => all.concat(part))
+  }
+
+  private encodeOne(text: string, sequence: number, allowed: AllowedSpecial): Encoding {
+    const pieces = this.added.extract(text.toWellFormed(), this.normalizer, allowed)
+    this.preTokenizer?.preTokenize(pieces)
+    const out: EncodingParts = Encoding.empty()
+    pieces.pieces.forEach((piece, word) => {
+      for (const token of piece.tokens ?? this.model.tokenize(piece.text.text)) {
+        out.ids.push(token.id)
+        out.typeIds.push(sequence)
+        out.tokens.push(token.value)
+        out.offsets.push(piece.text.toOriginal(token.start, token.end))
+        out.wordIds.push(word)
+        out.sequenceIds.push(sequence)
+        out.specialTokensMask.push(0)
+        out.attentionMask.push(1)
+      }
+    })
+    return new Encoding(out)
+  }
+
+  private decodeRun(emit: (text: string) => void, options: DecodeOptions) {
+    const { skipSpecialTokens = true } = options
+    const sink = { fragment: emit, endToken() {}, end() {} }
+    const run = this.decoder ? this.decoder.start(sink) : joinTokens(sink)
+    return {
+      push: (id: number) => {
+        if (!Number.isInteger(id) || id < 0) throw new TokenizerError(`decode: ids are integers from 0, got ${id}`)
+        if (skipSpecialTokens && this.added.isSpecial(id)) return
+        const token = this.idToToken(id)
+        if (token === undefined) return
+        run.fragment(token)
+        run.endToken()
+      },
+      end: () => run.end(),
+    }
+  }
+}

@@ -1,0 +1,37 @@
+// UTF-8 by hand where a TextEncoder's call costs more than the work: single characters and short words.
+
+/** The UTF-8 bytes of a text; a lone surrogate becomes U+FFFD, as everywhere on the web. */
+export function utf8Bytes(text: string): number[] {
+  const out: number[] = []
+  for (let i = 0; i < text.length; i++) {
+    let cp = text.codePointAt(i)!
+    if (cp > 0xffff) i++
+    else if (cp >= 0xd800 && cp <= 0xdfff) cp = 0xfffd
+    if (cp < 0x80) out.push(cp)
+    else if (cp < 0x800) out.push(0xc0 | (cp >> 6), 0x80 | (cp & 63))
+    else if (cp < 0x10000) out.push(0xe0 | (cp >> 12), 0x80 | ((cp >> 6) & 63), 0x80 | (cp & 63))
+    else out.push(0xf0 | (cp >> 18), 0x80 | ((cp >> 12) & 63), 0x80 | ((cp >> 6) & 63), 0x80 | (cp & 63))
+  }
+  return out
+}
+
+/** The number of UTF-8 bytes of a code point. */
+export function utf8Length(cp: number): number {
+  return cp < 0x80 ? 1 : cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4
+}
+
+/**
+ * Decodes bytes that arrive in any portions. Malformed bytes become U+FFFD by the WHATWG rules, which are also those of
+ * Rust's `from_utf8_lossy`. U+FEFF is kept: it is text here, not a byte order mark.
+ */
+export class Utf8Stream {
+  private readonly decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+
+  push(bytes: Uint8Array): string {
+    return this.decoder.decode(bytes, { stream: true })
+  }
+
+  end(): string {
+    return this.decoder.decode()
+  }
+}
