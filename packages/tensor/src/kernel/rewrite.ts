@@ -1,0 +1,92 @@
+// Rewrites the expressions of a kernel, bottom up, keeping what they share shared and what does not change identical.
+
+import { addIndex, divIndex, type Index, modIndex, scaleIndex, valueIndex, zeroIndex } from './index-expr.ts'
+import type { Expr, Kernel, Stmt } from './ir.ts'
+
+export interface Rewriter {
+  expr(e: Expr): Expr
+  index(index: Index): Index
+  body(body: readonly Stmt[]): readonly Stmt[]
+}
+
+/** `rule` sees each expression once, its operands already rewritten. */
+export function rewriter(rule: (e: Expr) => Expr): Rewriter {
+  const done = new Map<Expr, Expr>()
+
+  const expr = (e: Expr): Expr => {
+    const known = done.get(e)
+    if (known) return known
+    const result = rule(withOperands(e))
+    done.set(e, result)
+    return result
+  }
+
+  const withOperands = (e: Expr): Expr => {
+    switch (e.op) {
+      case 'const':
+      case 'scalar':
+      case 'acc':
+        return e
+      case 'load': {
+        const at = index(e.index)
+        const valid = e.valid && expr(e.valid)
+        return at === e.index && valid === e.valid ? e : { ...e, index: at, valid }
+      }
+      case 'index': {
+        const at = index(e.index)
+        return at === e.index ? e : { ...e, index: at }
+      }
+      default: {
+        const args = e.args.map(expr)
+        return args.every((a, i) => a === e.args[i]) ? e : ({ ...e, args } as unknown as Expr)
+      }
+    }
+  }
+
+  const index = (at: Index): Index => {
+    if (!at.terms.some(t => t.atom !== null && t.atom.kind !== 'axis')) return at
+    let changed = false
+    let sum = zeroIndex
+    for (const term of at.terms) {
+      const { atom, coef } = term
+      let part: Index = { terms: [term] }
+      if (atom?.kind === 'value') {
+        const value = expr(atom.value)
+        if (value !== atom.value) {
+          changed = true
+          part = scaleIndex(valueIndex(value), coef)
+        }
+      } else if (atom?.kind === 'div' || atom?.kind === 'mod') {
+        const of = index(atom.of)
+        if (of !== atom.of) {
+          changed = true
+          part = scaleIndex(atom.kind === 'div' ? divIndex(of, atom.by) : modIndex(of, atom.by), coef)
+        }
+      }
+      sum = addIndex(sum, part)
+    }
+    return changed ? sum : at
+  }
+
+  const statement = (s: Stmt): Stmt => {
+    switch (s.kind) {
+      case 'loop':
+        return { ...s, end: s.end && index(s.end), body: body(s.body) }
+      case 'declare':
+        return s
+      case 'update':
+        return { ...s, value: expr(s.value) }
+      case 'store':
+        return { ...s, index: index(s.index), value: expr(s.value), valid: s.valid && expr(s.valid) }
+      default:
+        return s satisfies never
+    }
+  }
+
+  const body = (statements: readonly Stmt[]): readonly Stmt[] => statements.map(statement)
+  return { expr, index, body }
+}
+
+export function rewriteKernel<K extends Kernel>(kernel: K, rule: (e: Expr) => Expr): K {
+  return { ...kernel, body: rewriter(rule).body(kernel.body) }
+}
