@@ -3,7 +3,8 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { checkDocuments, type Outcome, programsOf } from './doc-blocks.ts'
+import { checkDocuments, programsOf } from './doc-blocks.ts'
+import type { Outcome } from './outcome.ts'
 
 const fence = '```'
 const doc = (...blocks: string[]) => ['# Title', ...blocks].join('\n\n')

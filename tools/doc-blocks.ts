@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
+import { closingLine, type Outcome, tally } from './outcome.ts'
 
 export interface Program {
   /** The document, relative to the root, and the line of the program's first block. */
@@ -18,12 +19,6 @@ export interface Program {
   /** Source text whose line numbers are the document's. */
   code: string
   run: boolean
-}
-
-export interface Outcome {
-  name: string
-  status: 'passed' | 'failed' | 'skipped'
-  error?: string
 }
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -123,14 +118,9 @@ function run({ file, document }: { file: string; document: string }): Promise<st
 }
 
 if (import.meta.main) {
-  const count = { passed: 0, failed: 0, skipped: 0 }
   const named = process.argv.slice(2)
   for (const path of named) if (!existsSync(resolve(root, path))) throw new Error(`There is no document ${path}.`)
-  for await (const { name, status, error } of checkDocuments(named.length ? named : undefined)) {
-    count[status]++
-    console.log(`${status.padEnd(7)} ${name}`)
-    if (error) console.log(error.replaceAll(/^/gm, '        '))
-  }
-  console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`)
+  const count = await tally(checkDocuments(named.length ? named : undefined))
+  console.log(closingLine(count))
   process.exitCode = count.failed ? 1 : 0
 }

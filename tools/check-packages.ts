@@ -1,0 +1,134 @@
+// `pnpm check:packages [name...]`: packs every package and tries the tarballs as strangers would, in empty projects. publint
+// and are-the-types-wrong find nothing, sizes keep to their budgets, and the packages work in strict TypeScript, in Node by
+// import and by require, under esbuild, and under Vite in a real browser.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
+import { publint } from 'publint'
+import { formatMessage } from 'publint/utils'
+import { findChromium } from './chromium.ts'
+import { bundleSize, bundlesForBrowsers, vanishesUnused } from './consumers/esbuild.ts'
+import { compilesInTypeScript, importsInNode, requiresInNode } from './consumers/node.ts'
+import { makeProject, type Project } from './consumers/project.ts'
+import { openBrowser, runsBuilt, runsInDevelopment, writePage } from './consumers/vite.ts'
+import { attempt, closingLine, type Outcome, tally } from './outcome.ts'
+import { type Manifest, type Packed, packAll, packageNames, root } from './pack.ts'
+import { budgets } from './size-budgets.ts'
+
+/** Every check of every package, or of those named. */
+export async function* checkPackages(names: readonly string[] = []): AsyncGenerator<Outcome> {
+  const unknown = names.find(name => !packageNames.includes(name))
+  if (unknown) throw new Error(`There is no package '${unknown}'; there are: ${packageNames.join(', ')}.`)
+  let all: Packed[] = []
+  const built = await attempt('the packages build and pack', async () => {
+    all = await packAll(join(root, '.cache', 'packed'), names.length ? names : packageNames)
+  })
+  yield built
+  if (built.status === 'failed') return
+  const chosen = names.length ? all.filter(packed => names.includes(packed.name)) : all
+  const folder = mkdtempSync(join(tmpdir(), 'cairn-consumers-'))
+  try {
+    for (const packed of chosen) yield* checkOne(packed, all, join(folder, packed.name))
+    yield* checkInBrowser(chosen, all, join(folder, 'browser'))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function* checkOne(packed: Packed, all: readonly Packed[], folder: string): AsyncGenerator<Outcome> {
+  const { name } = packed
+  yield attempt(`${name}: the tarball holds what it should and no more`, () => checkContents(packed))
+  yield attempt(`${name}: publint`, () => lintTarball(packed))
+  yield attempt(`${name}: are the types wrong`, () => checkTypes(packed))
+
+  let project: Project | undefined
+  yield attempt(`${name}: npm installs it`, () => {
+    project = makeProject(folder, [packed], all)
+  })
+  if (!project) return
+  const made = project
+  yield attempt(`${name}: strict TypeScript`, () => compilesInTypeScript(made))
+  yield attempt(`${name}: import in Node`, () => importsInNode(made))
+  yield attempt(`${name}: require in Node`, () => requiresInNode(made))
+  yield attempt(`${name}: esbuild for browsers`, () => bundlesForBrowsers(made))
+  yield attempt(`${name}: unused, it leaves nothing in a bundle`, () => vanishesUnused(made))
+  yield checkSize(packed, made, all)
+}
+
+function checkContents({ name, manifest, files }: Packed): void {
+  const stray = files.filter(path => !/^(dist\/|LICENSE$|README\.md$|CHANGELOG\.md$|package\.json$)/.test(path))
+  if (stray.length) throw new Error(`not to be published: ${stray.join(', ')}`)
+  const missing = ['LICENSE', 'README.md', 'dist/index.js', 'dist/index.d.ts'].filter(path => !files.includes(path))
+  if (missing.length) throw new Error(`missing: ${missing.join(', ')}`)
+  const text = JSON.stringify(manifest)
+  if (text.includes('@cairn/source'))
+    throw new Error('the condition @cairn/source is published: complete publishConfig')
+  if (text.includes('"workspace:')) throw new Error('a workspace: range is published')
+}
+
+async function lintTarball({ tarball }: Packed): Promise<void> {
+  const data = new Uint8Array(readFileSync(tarball)).buffer
+  const { messages, pkg } = await publint({ pack: { tarball: data }, level: 'warning', strict: true })
+  if (messages.length)
+    throw new Error(messages.map(message => formatMessage(message, pkg, { color: false })).join('\n'))
+}
+
+/** The profile of packages that are modules only: whoever cannot load modules is not asked. */
+async function checkTypes({ tarball, manifest }: Packed): Promise<void> {
+  const result = await checkPackage(createPackageFromTarballData(new Uint8Array(readFileSync(tarball))))
+  if (!result.types) throw new Error(`${manifest.name} has no types`)
+  const problems = result.problems.filter(
+    problem =>
+      problem.kind !== 'CJSResolvesToESM' && !('resolutionKind' in problem && problem.resolutionKind === 'node10'),
+  )
+  if (problems.length) throw new Error(problems.map(problem => JSON.stringify(problem)).join('\n'))
+}
+
+async function checkSize(packed: Packed, project: Project, all: readonly Packed[]): Promise<Outcome> {
+  const siblings = all.filter(other => other !== packed).map(other => other.manifest.name)
+  const kilobytes = (bytes: number) => bytes / 1024
+  let title = `${packed.name}: size`
+  const outcome = await attempt(title, async () => {
+    const sizes = { tarball: kilobytes(packed.size), bundle: kilobytes(await bundleSize(project, siblings)) }
+    const budget = budgets[packed.name]
+    if (!budget) throw new Error('no budget in tools/size-budgets.ts')
+    const parts = (['tarball', 'bundle'] as const).map(
+      kind => `${kind} ${sizes[kind].toFixed(1)} of ${budget[kind]} kB`,
+    )
+    title = `${packed.name}: size: ${parts.join(', ')}`
+    const over = (['tarball', 'bundle'] as const).filter(kind => sizes[kind] > budget[kind])
+    if (over.length) throw new Error(`over the budget of tools/size-budgets.ts: ${over.join(', ')}`)
+  })
+  return { ...outcome, name: title }
+}
+
+async function* checkInBrowser(
+  chosen: readonly Packed[],
+  all: readonly Packed[],
+  folder: string,
+): AsyncGenerator<Outcome> {
+  const names = { dev: 'Vite dev in Chromium', built: 'Vite build in Chromium', alone: 'Vite build, page not isolated' }
+  const executable = findChromium()
+  if (!executable) {
+    for (const name of Object.values(names)) yield { name, status: 'skipped', error: 'no Chromium on this machine' }
+    return
+  }
+  const project = makeProject(folder, chosen, all)
+  writePage(project)
+  const browser = await openBrowser(executable)
+  try {
+    yield await attempt(names.dev, () => runsInDevelopment(project, browser))
+    yield await attempt(names.built, () => runsBuilt(project, browser, true))
+    yield await attempt(names.alone, () => runsBuilt(project, browser, false))
+  } finally {
+    await browser.close()
+  }
+}
+
+if (import.meta.main) {
+  const count = await tally(checkPackages(process.argv.slice(2)))
+  console.log(closingLine(count))
+  process.exitCode = count.failed ? 1 : 0
+}
