@@ -6,7 +6,8 @@ import { chromiumFlags, findChromium } from './tools/chromium.ts'
 import { browserTests, conditions } from './tools/test-setup/resolve.ts'
 
 const executablePath = findChromium()
-if (!executablePath) throw new Error('No Chromium found: install one, or name it in CHROME_PATH.')
+if (!executablePath && !process.argv.includes('list'))
+  throw new Error('No Chromium found: install one, or name it in CHROME_PATH.')
 
 export default defineConfig({
   resolve: { conditions },

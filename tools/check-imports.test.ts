@@ -26,7 +26,8 @@ test.each([
   ['a declared import', 'nn', `import { x } from '@cairn/tensor'`, tensorPeer],
   ['an import of Node when asked for', 'tensor', `export const read = () => import('node:fs')`, {}],
   ['Node behind #platform', 'wasm', `import 'node:fs'`, { imports: { '#p': { default: './src/index.ts' } } }],
-  ['imports in a test', 'wasm', `import 'node:fs'`, {}, 'src/a.test.ts'],
+  ['anything in a test', 'wasm', `import 'node:fs'`, {}, 'src/a.test.ts'],
+  ['anything in what tests share', 'wasm', `import 'node:fs'`, {}, 'src/testing/a.ts'],
 ])('allows %s', (_, name, source, manifest, path?: string) => {
   expect(breaches(name, source, manifest, path)).toEqual([])
 })
@@ -42,6 +43,7 @@ test.each([
   ['a static import of Node', 'tensor', `import { x } from 'node:fs'`, {}, 'must be imported dynamically'],
   ['a path out of the package', 'nn', `import '../../tensor/src/index.ts'`, {}, `leaves the package's src`],
   ['a missing .ts', 'nn', `import './linear'`, {}, 'must end in .ts'],
+  ['a use of what tests share', 'nn', `import './testing/a.ts'`, {}, 'is for tests'],
   ['a core dependency', 'nn', '', { dependencies: { 'left-pad': '1' } }, 'core package cannot depend on left-pad'],
   [
     'a peer as a dependency',

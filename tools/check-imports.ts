@@ -2,7 +2,8 @@
 // - packages import only the packages named for them, by name, and declare what they import;
 // - core packages have no dependency outside the workspace;
 // - importing does nothing: Node's modules are imported statically only where package.json's `imports` leads Node to;
-// - folders inside a package import as declared, and relative imports neither leave the package nor drop their `.ts`.
+// - folders inside a package import as declared, and relative imports neither leave the package nor drop their `.ts`;
+// - tests, and what they share in a folder `testing`, may use anything, and nothing else may use them.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { dirname, join, normalize, relative, resolve, sep } from 'node:path'
@@ -87,8 +88,8 @@ function checkSource(
   manifest: Manifest,
   allowed: readonly string[],
 ): string[] {
-  if (/\.test\.ts$/.test(file)) return []
   const here = relative(folder, file).split(sep).join('/')
+  if (isForTests(here)) return []
   const breaches: string[] = []
   for (const { specifier, line, kind } of importsOf(file)) {
     const breach = judge(specifier, kind)
@@ -123,12 +124,18 @@ function checkSource(
       .split(sep)
       .join('/')
     if (!target.startsWith('src/')) return `'${specifier}' leaves the package's src`
+    if (isForTests(target)) return `'${specifier}' is for tests`
     if (!specifier.endsWith('.ts')) return `'${specifier}' must end in .ts`
     const [from, to] = [topFolder(here), topFolder(target)]
     const open = from === null || to === null || from === to || kind === 'type'
     if (open || !(from in (folders[name] ?? {}))) return null
     return folders[name]?.[from]?.includes(to) ? null : `folder ${from} may not import folder ${to}`
   }
+}
+
+/** Whether a path below the package's folder is a test or something that tests share. */
+function isForTests(path: string): boolean {
+  return path.endsWith('.test.ts') || path.includes('/testing/')
 }
 
 /** 'graph' of 'src/graph/plan.ts'; null for a file directly in src. */

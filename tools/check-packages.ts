@@ -62,10 +62,22 @@ function checkContents({ name, manifest, files }: Packed): void {
   if (stray.length) throw new Error(`not to be published: ${stray.join(', ')}`)
   const missing = ['LICENSE', 'README.md', 'dist/index.js', 'dist/index.d.ts'].filter(path => !files.includes(path))
   if (missing.length) throw new Error(`missing: ${missing.join(', ')}`)
-  const text = JSON.stringify(manifest)
-  if (text.includes('@cairn/source'))
-    throw new Error('the condition @cairn/source is published: complete publishConfig')
-  if (text.includes('"workspace:')) throw new Error('a workspace: range is published')
+  if (JSON.stringify(manifest).includes('"workspace:')) throw new Error('a workspace: range is published')
+  const source = JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8')) as Manifest
+  for (const field of ['exports', 'imports'] as const) {
+    const wanted = source[field] && withoutSources(source[field])
+    if (isDeepStrictEqual(manifest[field], wanted)) continue
+    throw new Error(
+      `publishConfig.${field} of packages/${name}/package.json must be ${JSON.stringify(wanted, null, 2)}`,
+    )
+  }
+}
+
+/** What is published of `exports` or `imports`: the same without the condition that leads to the sources. */
+function withoutSources(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  const kept = Object.entries(value).filter(([key]) => key !== '@cairn/source')
+  return Object.fromEntries(kept.map(([key, inner]) => [key, withoutSources(inner)]))
 }
 
 async function lintTarball({ tarball }: Packed): Promise<void> {
