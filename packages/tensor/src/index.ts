@@ -17,6 +17,17 @@ export { type DeviceName, defaultDevice, disposeDevice, setDefaultDevice, type W
 export type { DType, TypedArray } from './dtype.ts'
 export * from './errors.ts'
 export { enableGrad, noGrad } from './graph/scope.ts'
+export { readFile, writeFile } from './io/files.ts'
+export {
+  type LoadSafetensorsOptions,
+  loadSafetensors,
+  loadSafetensorsFile,
+  readSafetensorsHeader,
+  type SafetensorsEntry,
+  type SafetensorsHeader,
+  saveSafetensors,
+  saveSafetensorsFile,
+} from './io/safetensors.ts'
 export { where } from './ops/elementwise.ts'
 export { Tensor } from './ops/methods.ts'
 export { cat, type SliceRange, stack } from './ops/movement.ts'

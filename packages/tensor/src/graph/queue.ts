@@ -116,12 +116,12 @@ export class Queue {
   async read(node: Node, handle: object | null = null): Promise<TypedArray> {
     void handle
     const run = this.run(isSettled(node) ? [] : [node])
-    const leaf = async () => {
-      const executor = await this.#engine.ready()
-      return executor.read(this.#settledStorage(node))
-    }
     // The read joins the device's queue as soon as the run is planned, before later effects are.
-    const reading = this.#engine.executor ? guard(leaf) : this.#after(leaf)
+    const { executor } = this.#engine
+    const reading =
+      executor && !this.#waiting
+        ? guard(() => executor.read(this.#settledStorage(node)))
+        : this.#after(async () => (await this.#engine.ready()).read(this.#settledStorage(node)))
     quietly(reading)
     await run
     const data = await reading
