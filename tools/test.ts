@@ -22,6 +22,7 @@ const stages: Record<string, () => AsyncIterable<Outcome> | Promise<Count>> = {
       if (breaches.length) throw new Error(breaches.join('\n'))
     }),
   docs: () => checkDocuments(),
+  reference: () => one('typedoc finds nothing to warn of', () => run('typedoc', ['--logLevel', 'Warn'])),
   node: () => vitest('vitest.config.ts'),
   browser: () => (findChromium() ? vitest('vitest.browser.config.ts') : tally(skipBrowserTests())),
   packages: () => checkPackages(),
