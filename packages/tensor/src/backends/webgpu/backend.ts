@@ -1,0 +1,217 @@
+// The WebGPU backend: the contract of backends/backend.ts over the queue, the allocator and the runner.
+
+import { bytesOf, type DType, type TypedArray } from '../../dtype.ts'
+import { DeviceLostError, DTypeError } from '../../errors.ts'
+import type { Backend, Binding, DeviceBuffer, Executable, Limits, Program } from '../backend.ts'
+import { type Block, Buffers, refused } from './buffers.ts'
+import { openDevice } from './device.ts'
+import { fromDevice, toDevice } from './host.ts'
+import { Pipelines } from './pipelines.ts'
+import { DeviceQueue } from './queue.ts'
+import { alignment, type LoadedProgram, lost, Runner } from './runner.ts'
+import { storedTypes } from './writer.ts'
+
+export interface WebGPUOptions {
+  /** bytes that the backend may hold; the device's own limit by default */
+  readonly maxBytes?: number
+}
+
+export interface WebGPUBackend extends Backend {
+  /** A CPU pretending to be a GPU: right for tests, never for 'auto'. */
+  readonly software: boolean
+  /** vendor, architecture and driver */
+  readonly description: string
+  /** bytes of all GPU memory held: what is in use, what waits for reuse, transfers under way */
+  readonly bytesHeld: number
+  /** pipelines compiled and cached */
+  readonly pipelines: number
+  readonly device: GPUDevice
+}
+
+/** @throws DeviceError where there is no WebGPU or no adapter, saying what to install */
+export async function createWebGPUBackend(options: WebGPUOptions = {}): Promise<WebGPUBackend> {
+  const opened = await openDevice()
+  return new Implementation(opened.device, opened.software, opened.description, options)
+}
+
+class Implementation implements WebGPUBackend {
+  readonly name = 'webgpu'
+  readonly limits: Limits
+  readonly software: boolean
+  readonly description: string
+  readonly device: GPUDevice
+  private readonly queue: DeviceQueue
+  private readonly buffers: Buffers
+  private readonly compiled: Pipelines
+  private readonly runner: Runner
+
+  constructor(device: GPUDevice, software: boolean, description: string, options: WebGPUOptions) {
+    this.device = device
+    this.software = software
+    this.description = description
+    const { limits } = device
+    this.limits = {
+      alignment,
+      buffersPerKernel: limits.maxStorageBuffersPerShaderStage,
+      bufferBytes: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
+      scratch: false,
+      dtypes: new Set(Object.keys(storedTypes) as DType[]),
+    }
+    this.queue = new DeviceQueue(device, software)
+    this.buffers = new Buffers(
+      device,
+      this.queue,
+      options.maxBytes ?? Number.POSITIVE_INFINITY,
+      this.limits.bufferBytes,
+    )
+    this.compiled = new Pipelines(device)
+    this.runner = new Runner(device, this.queue, this.buffers, this.compiled, {
+      threads: Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
+      workgroupBytes: limits.maxComputeWorkgroupStorageSize,
+      buffersPerKernel: this.limits.buffersPerKernel,
+      workgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+    })
+  }
+
+  get bytesInUse(): number {
+    return this.buffers.inUse
+  }
+
+  get bytesHeld(): number {
+    return this.buffers.held
+  }
+
+  get pipelines(): number {
+    return this.compiled.size
+  }
+
+  storedBytes(dtype: DType, elements: number): number {
+    if (!storedTypes[dtype])
+      throw new DTypeError('webgpu', 'a dtype that GPUs do not store', { dtype, bytes: bytesOf(dtype) })
+    return elements * 4
+  }
+
+  allocate(bytes: number): DeviceBuffer {
+    this.queue.check()
+    return this.buffers.allocate(bytes)
+  }
+
+  free(buffer: DeviceBuffer): void {
+    this.buffers.free(buffer)
+  }
+
+  write(target: Binding, dtype: DType, data: TypedArray): void {
+    this.queue.check()
+    const block = this.buffers.blockOf(target)
+    const now = this.queue.idle && !block.pending
+    let words = toDevice(dtype, data)
+    if (!now && words === data) words = words.slice()
+    if (words.length === 0) return
+    this.queue.enqueue({
+      waits: () => block.pending,
+      start: () => {
+        if (block.failed) return
+        this.queue.submit()
+        this.device.queue.writeBuffer(block.gpu, target.offset, words as Float32Array<ArrayBuffer>)
+      },
+      fail: () => {},
+    })
+  }
+
+  read(source: Binding, dtype: DType, elements: number): Promise<TypedArray> {
+    const { promise, resolve, reject } = this.queue.promise<TypedArray>()
+    let staging: Block | null = null
+    const fail = (error: unknown): void => {
+      if (staging) this.buffers.give(staging)
+      staging = null
+      reject(error)
+    }
+    try {
+      const block = this.buffers.blockOf(source)
+      const bytes = this.storedBytes(dtype, elements)
+      if (bytes === 0) {
+        this.queue.enqueue({
+          waits: () => null,
+          start: () => resolve(fromDevice(dtype, new ArrayBuffer(0), 0)),
+          fail,
+        })
+        return promise
+      }
+      const receive = async (from: Block): Promise<void> => {
+        await from.gpu.mapAsync(1, 0, bytes)
+        const data = fromDevice(dtype, from.gpu.getMappedRange(0, bytes), elements)
+        from.gpu.unmap()
+        this.buffers.give(from)
+        staging = null
+        if (this.queue.failure) throw this.queue.failure
+        resolve(data)
+      }
+      this.queue.enqueue({
+        waits: () => {
+          if (block.pending) return block.pending
+          if (!block.failed) staging ??= this.buffers.take(bytes, 'staging')
+          return staging?.pending ?? null
+        },
+        start: () => {
+          if (block.failed) throw refused(block)
+          const into = staging!
+          if (into.failed) throw refused(into)
+          this.queue.transfer().copyBufferToBuffer(block.gpu, source.offset, into.gpu, 0, bytes)
+          this.queue.onSubmit(() => void receive(into).catch(reason => fail(this.queue.failure ?? lost(reason))))
+        },
+        fail,
+      })
+    } catch (error) {
+      fail(error)
+    }
+    return promise
+  }
+
+  copy(source: Binding, target: Binding): void {
+    this.queue.check()
+    const [from, to] = [this.buffers.blockOf(source), this.buffers.blockOf(target)]
+    const bytes = Math.ceil(source.bytes / 4) * 4
+    if (bytes === 0) return
+    // WebGPU copies between two buffers only
+    const between = from === to ? this.buffers.take(bytes, 'storage') : null
+    const blocks = between ? [from, between, to] : [from, to]
+    this.queue.enqueue({
+      waits: () => blocks.find(b => b.pending)?.pending ?? null,
+      start: () => {
+        if (blocks.some(b => b.failed)) return
+        const encoder = this.queue.transfer()
+        if (between) {
+          encoder.copyBufferToBuffer(from.gpu, source.offset, between.gpu, 0, bytes)
+          encoder.copyBufferToBuffer(between.gpu, 0, to.gpu, target.offset, bytes)
+        } else encoder.copyBufferToBuffer(from.gpu, source.offset, to.gpu, target.offset, bytes)
+      },
+      fail: () => {},
+    })
+    if (between) this.buffers.give(between)
+  }
+
+  load(program: Program): Executable {
+    this.queue.check()
+    return this.runner.load(program)
+  }
+
+  run(
+    executable: Executable,
+    bindings: readonly Binding[],
+    scalars: ArrayLike<number>,
+    symbols: ArrayLike<number>,
+  ): Promise<void> {
+    return this.runner.run(executable as LoadedProgram, bindings, scalars, symbols)
+  }
+
+  async dispose(): Promise<void> {
+    if (!this.queue.failure) {
+      // what was queued before is finished first
+      const { promise, resolve } = this.queue.promise<void>()
+      this.queue.afterSubmit(() => void this.queue.done().then(resolve, () => resolve()))
+      await promise.catch(() => {})
+    }
+    this.queue.fail(new DeviceLostError('webgpu', 'the device was disposed'))
+    this.device.destroy()
+  }
+}

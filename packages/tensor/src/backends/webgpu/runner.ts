@@ -1,0 +1,343 @@
+// Runs programs: resolves slots to memory, fills the parameter block, keeps bind groups from run to run, and encodes the
+// launches. What a run needs from the host is fixed when it is called; encoding happens in its turn of the queue.
+
+import { type CairnError, DeviceError, DeviceLostError } from '../../errors.ts'
+import { type Dim, evaluateDim } from '../../kernel/dim.ts'
+import type { Kernel } from '../../kernel/ir.ts'
+import type { Binding, Executable, Launch, Program } from '../backend.ts'
+import { type Block, type Buffers, refused } from './buffers.ts'
+import { printKernel } from './kernels.ts'
+import type { Compiled, Pipelines } from './pipelines.ts'
+import type { Shader } from './print.ts'
+import type { DeviceQueue } from './queue.ts'
+import type { ThreadLimits } from './strategy.ts'
+import { fillUniforms } from './uniforms.ts'
+import { evaluateWork, type Work, workOf } from './work.ts'
+
+export interface RunnerLimits extends ThreadLimits {
+  readonly buffersPerKernel: number
+  readonly workgroupsPerDimension: number
+}
+
+/** Offsets of uniform and storage bindings. */
+export const alignment = 256
+
+/** Bind groups kept for one launch: memory alternates between few places. */
+const groupsKept = 4
+
+/** A slot's memory, resolved when a run is called. */
+interface Place {
+  readonly block: Block
+  readonly offset: number
+  readonly bytes: number
+}
+
+interface Group {
+  /** block number, offset and bytes of each buffer */
+  readonly key: Float64Array
+  readonly group: GPUBindGroup
+  readonly compiled: Compiled
+}
+
+interface LaunchState {
+  readonly launch: Launch
+  readonly work: Work
+  /** byte offset of its parameters */
+  readonly at: number
+  readonly groups: Group[]
+}
+
+/** What depends on sizes only. */
+interface Extent {
+  readonly symbols: Float64Array
+  readonly workgroups: readonly number[]
+  readonly work: readonly number[]
+}
+
+export class Runner {
+  private readonly device: GPUDevice
+  private readonly queue: DeviceQueue
+  private readonly buffers: Buffers
+  private readonly pipelines: Pipelines
+  private readonly limits: RunnerLimits
+  private readonly printed = new WeakMap<Kernel, Map<string, Shader>>()
+  /** bound where a kernel's buffer has no bytes */
+  private nothing: Block | null = null
+
+  constructor(device: GPUDevice, queue: DeviceQueue, buffers: Buffers, pipelines: Pipelines, limits: RunnerLimits) {
+    this.device = device
+    this.queue = queue
+    this.buffers = buffers
+    this.pipelines = pipelines
+    this.limits = limits
+  }
+
+  load(program: Program): LoadedProgram {
+    return new LoadedProgram(program, this.buffers, kernel => this.compiled(kernel, identity(kernel.buffers.length)))
+  }
+
+  run(
+    loaded: LoadedProgram,
+    bindings: readonly Binding[],
+    scalars: ArrayLike<number>,
+    symbols: ArrayLike<number>,
+  ): Promise<void> {
+    const { promise, resolve, reject } = this.queue.promise<void>()
+    try {
+      const extent = loaded.extentFor(symbols)
+      const places = bindings.map(b => ({ block: this.buffers.blockOf(b), offset: b.offset, bytes: b.bytes }))
+      const words = loaded.wordsFor(scalars, symbols)
+      const compiled = loaded.launches.map(({ launch }, i) =>
+        extent.workgroups[i] === 0 ? null : this.variant(launch, places, symbols),
+      )
+      const parameters = loaded.parameters
+      const blocks = [...places.map(p => p.block), ...(parameters ? [parameters] : [])]
+      this.queue.enqueue({
+        waits: () => firstPending(compiled) ?? firstPending(blocks),
+        start: () => {
+          for (const c of compiled) if (c?.error) throw c.error
+          for (const b of blocks) if (b.failed) throw refused(b)
+          this.encode(loaded, parameters, places, compiled, extent, words)
+          this.queue.onSubmit(
+            () =>
+              void this.queue.done().then(
+                () => resolve(),
+                reason => reject(lost(reason)),
+              ),
+          )
+        },
+        fail: reject,
+      })
+    } catch (error) {
+      reject(error)
+    }
+    return promise
+  }
+
+  private encode(
+    loaded: LoadedProgram,
+    parameters: Block | null,
+    places: readonly Place[],
+    compiled: readonly (Compiled | null)[],
+    extent: Extent,
+    words: Uint32Array,
+  ): void {
+    if (parameters && loaded.onDevice !== words) {
+      loaded.onDevice = words
+      // host writes take effect between submits
+      this.queue.submit()
+      this.device.queue.writeBuffer(parameters.gpu, 0, words as Uint32Array<ArrayBuffer>)
+    }
+    let pipeline: GPUComputePipeline | null = null
+    let pass: GPUComputePassEncoder | null = null
+    loaded.launches.forEach((state, i) => {
+      const c = compiled[i]
+      if (!c) return
+      if (!pass) {
+        pass = this.queue.compute()
+        pipeline = null
+      }
+      if (c.pipeline !== pipeline) pass.setPipeline((pipeline = c.pipeline!))
+      pass.setBindGroup(0, this.group(state, c, places, parameters))
+      const count = extent.workgroups[i]
+      const most = this.limits.workgroupsPerDimension
+      const rows = count > most ? Math.ceil(Math.sqrt(count)) : 1
+      pass.dispatchWorkgroups(Math.ceil(count / rows), rows)
+      if (this.queue.addWork(extent.work[i])) {
+        this.queue.submit()
+        pass = null
+      }
+    })
+  }
+
+  private group(
+    state: LaunchState,
+    compiled: Compiled,
+    places: readonly Place[],
+    parameters: Block | null,
+  ): GPUBindGroup {
+    const { groups, launch } = state
+    for (let i = 0; i < groups.length; i++) {
+      if (groups[i].compiled !== compiled || !sameKey(groups[i].key, launch, places)) continue
+      const [found] = groups.splice(i, 1)
+      groups.push(found)
+      return found.group
+    }
+    const made = this.makeGroup(state, compiled, places, parameters)
+    groups.push(made)
+    if (groups.length > groupsKept) groups.shift()
+    return made.group
+  }
+
+  private makeGroup(state: LaunchState, compiled: Compiled, places: readonly Place[], parameters: Block | null): Group {
+    const { launch, at } = state
+    const { shader, layout } = compiled
+    const used = launch.buffers.map(slot => places[slot])
+    const alias = aliases(launch.kernel, used)
+    const entries: GPUBindGroupEntry[] = []
+    used.forEach(({ block, offset, bytes }, i) => {
+      if (entries[alias[i]]) return
+      // equal places share a binding; of places that begin together it is the longest
+      const size = Math.max(...used.filter((_, j) => alias[j] === alias[i]).map(p => p.bytes), bytes)
+      const resource =
+        size > 0
+          ? { buffer: block.gpu, offset, size: Math.ceil(size / 4) * 4 }
+          : { buffer: this.emptyBlock().gpu, offset: i * alignment, size: alignment }
+      entries[alias[i]] = { binding: alias[i], resource }
+    })
+    if (shader.fields.length > 0) {
+      const size = Math.ceil(shader.fields.length / 4) * 16
+      entries.push({ binding: shader.bindings, resource: { buffer: parameters!.gpu, offset: at, size } })
+    }
+    const key = new Float64Array(used.length * 3)
+    used.forEach(({ block, offset, bytes }, i) => void key.set([block.id, offset, bytes], i * 3))
+    return { key, compiled, group: this.device.createBindGroup({ layout, entries }) }
+  }
+
+  /** Bindings of no bytes do not exist in WebGPU; these are never read. */
+  private emptyBlock(): Block {
+    this.nothing ??= this.buffers.take(alignment * (this.limits.buffersPerKernel + 1), 'storage')
+    return this.nothing
+  }
+
+  /** The kernel compiled for these places: where two of its buffers are one, they share a binding. */
+  private variant(launch: Launch, places: readonly Place[], symbols: ArrayLike<number>): Compiled {
+    const { kernel } = launch
+    const used = launch.buffers.map(slot => places[slot])
+    used.forEach((place, i) => {
+      const { size, dtype } = kernel.buffers[i]
+      const needs = evaluateDim(size, symbols) * 4
+      if (place.bytes < needs || place.offset % alignment !== 0)
+        throw new DeviceError('webgpu', 'a binding does not fit its buffer', {
+          kernel: kernel.name,
+          buffer: i,
+          dtype,
+          needs,
+          bytes: place.bytes,
+          offset: place.offset,
+        })
+    })
+    return this.compiled(kernel, aliases(kernel, used))
+  }
+
+  private compiled(kernel: Kernel, alias: readonly number[]): Compiled {
+    let variants = this.printed.get(kernel)
+    if (!variants) this.printed.set(kernel, (variants = new Map()))
+    const key = alias.join()
+    let shader = variants.get(key)
+    if (!shader) {
+      if (kernel.buffers.length > this.limits.buffersPerKernel)
+        throw new DeviceError('webgpu', 'a kernel binds more buffers than this GPU allows', {
+          kernel: kernel.name,
+          buffers: kernel.buffers.length,
+          limit: this.limits.buffersPerKernel,
+        })
+      variants.set(key, (shader = printKernel(kernel, this.limits, alias)))
+    }
+    return this.pipelines.get(shader, kernel.name)
+  }
+}
+
+/** A program with its parameter block. */
+export class LoadedProgram implements Executable {
+  readonly program: Program
+  readonly launches: readonly LaunchState[]
+  parameters: Block | null = null
+  private readonly compiled: readonly Compiled[]
+  private readonly buffers: Buffers
+  /** the parameters that the block holds, once the queue is where it is now */
+  onDevice: Uint32Array | null = null
+  private readonly words: Uint32Array
+  private latest: Uint32Array | null = null
+  private extent: Extent | null = null
+  private disposed = false
+
+  constructor(program: Program, buffers: Buffers, compile: (kernel: Kernel) => Compiled) {
+    this.program = program
+    this.buffers = buffers
+    this.compiled = program.launches.map(({ kernel }) => compile(kernel))
+    let at = 0
+    this.launches = program.launches.map((launch, i) => {
+      const state: LaunchState = { launch, work: workOf(launch.kernel), at, groups: [] }
+      const { fields } = this.compiled[i].shader
+      // what a bind group shows of it is a multiple of 16 bytes
+      at += Math.ceil((fields.length * 4) / alignment) * alignment
+      return state
+    })
+    this.words = new Uint32Array(at / 4)
+    if (at > 0) this.parameters = buffers.take(at, 'uniform')
+  }
+
+  extentFor(symbols: ArrayLike<number>): Extent {
+    if (this.disposed) throw new DeviceError('webgpu', 'this executable was disposed')
+    if (this.extent && sameNumbers(this.extent.symbols, symbols)) return this.extent
+    const size = (d: Dim): number => evaluateDim(d, symbols)
+    this.extent = {
+      symbols: Float64Array.from(symbols),
+      workgroups: this.compiled.map(({ shader }) => shader.workgroups(size)),
+      work: this.launches.map(({ work }) => evaluateWork(work, size)),
+    }
+    return this.extent
+  }
+
+  /** The parameter block of a run: the same array as for the run before when nothing has changed. */
+  wordsFor(scalars: ArrayLike<number>, symbols: ArrayLike<number>): Uint32Array {
+    this.launches.forEach(({ launch, at }, i) => {
+      const { fields } = this.compiled[i].shader
+      if (fields.length > 0) fillUniforms(fields, this.words, at / 4, slot => scalars[launch.scalars[slot]], symbols)
+    })
+    if (!this.latest || !sameNumbers(this.latest, this.words)) this.latest = this.words.slice()
+    return this.latest
+  }
+
+  [Symbol.dispose](): void {
+    if (this.disposed) return
+    this.disposed = true
+    if (this.parameters) this.buffers.give(this.parameters)
+    this.parameters = null
+    for (const { groups } of this.launches) groups.length = 0
+  }
+}
+
+const identity = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
+
+/**
+ * The binding of each buffer: places that begin together are one memory and share the first one's.
+ * @throws DeviceError for places that overlap otherwise, which WebGPU cannot bind together
+ */
+function aliases(kernel: Kernel, used: readonly Place[]): number[] {
+  const alias: number[] = []
+  let bindings = 0
+  used.forEach((a, i) => {
+    const at = a.bytes === 0 ? -1 : used.findIndex((b, j) => j < i && b.block === a.block && overlaps(a, b))
+    if (at >= 0 && used[at].offset !== a.offset)
+      throw new DeviceError('webgpu', 'two buffers of a kernel overlap', { kernel: kernel.name, buffers: [at, i] })
+    alias.push(at >= 0 ? alias[at] : bindings++)
+  })
+  return alias
+}
+
+const overlaps = (a: Place, b: Place): boolean =>
+  b.bytes > 0 && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes
+
+function sameKey(key: Float64Array, launch: Launch, places: readonly Place[]): boolean {
+  for (let i = 0, at = 0; i < launch.buffers.length; i++, at += 3) {
+    const { block, offset, bytes } = places[launch.buffers[i]]
+    if (key[at] !== block.id || key[at + 1] !== offset || key[at + 2] !== bytes) return false
+  }
+  return true
+}
+
+function sameNumbers(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+function firstPending(of: readonly ({ pending: Promise<void> | null } | null)[]): Promise<void> | null {
+  for (const one of of) if (one?.pending) return one.pending
+  return null
+}
+
+export const lost = (reason: unknown): CairnError =>
+  new DeviceLostError('webgpu', `the device was lost: ${reason instanceof Error ? reason.message : String(reason)}`)

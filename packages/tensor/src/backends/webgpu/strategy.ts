@@ -1,0 +1,95 @@
+// How the items of a loop kernel meet the threads of a GPU. One thread an item is right for maps and for reductions over
+// columns; a row that is long is shared by `lanes` threads of a workgroup, which stride over its loops and combine their
+// accumulators through workgroup memory in a fixed tree. Chosen from the sample sizes, right for every size.
+
+import type { LoopKernel, ReduceOp, Stmt } from '../../kernel/ir.ts'
+
+export interface Strategy {
+  /** threads of a workgroup */
+  readonly threads: number
+  /** threads of one item, a power of two; 1: each thread runs whole items */
+  readonly lanes: number
+}
+
+export interface ThreadLimits {
+  /** invocations of a workgroup, at most */
+  readonly threads: number
+  /** bytes of workgroup memory */
+  readonly workgroupBytes: number
+}
+
+type Loop = Extract<Stmt, { kind: 'loop' }>
+
+/** Items that keep a large GPU busy with one thread each. */
+const manyItems = 1 << 15
+
+export function chooseStrategy(kernel: LoopKernel, limits: ThreadLimits): Strategy {
+  const items = kernel.parallel.reduce((n, axis) => n * axis.size.sample, 1)
+  const length = sharedLength(kernel)
+  const most = floorPower(Math.min(256, limits.threads, limits.workgroupBytes / 4 / Math.max(1, mostCombined(kernel))))
+  let lanes = 1
+  if (length >= 32 && most >= 32) {
+    if (!kernel.vector) {
+      // neighbours of a row lie beside each other: lanes read whole cache lines
+      lanes = Math.min(most, floorPower(length / 2))
+    } else if (items < manyItems && length >= 64) {
+      // columns: neighbouring items read whole cache lines; lanes only add threads
+      const wanted = Math.min(floorPower(manyItems / Math.max(1, items)), floorPower(length / 16))
+      lanes = Math.min(wanted, items >= 32 ? most / 32 : most)
+    }
+  }
+  if (lanes > 1) return { threads: Math.max(lanes, Math.min(most, 128)), lanes }
+  return { threads: floorPower(Math.min(items >= manyItems ? 256 : 64, limits.threads)), lanes: 1 }
+}
+
+/** The iterations of the longest loop that lanes may share; 0 when the body does not allow it. */
+function sharedLength(kernel: LoopKernel): number {
+  let longest = 0
+  for (const s of kernel.body) {
+    if (s.kind !== 'loop') continue
+    if (!shareable(s)) return 0
+    const { axes } = flatten(s)
+    longest = Math.max(
+      longest,
+      axes.reduce((n, axis) => n * axis.size.sample, 1),
+    )
+  }
+  return longest
+}
+
+/** Whether lanes may stride over a loop: unordered, and each accumulator it reduces is only updated, always by one op. */
+function shareable(loop: Loop): boolean {
+  return !loop.ordered && loop.reduces.every(acc => combineOp(loop, acc) !== null)
+}
+
+/** The op by which a loop's body updates an accumulator; null when there are several. */
+export function combineOp(loop: Loop, acc: number): ReduceOp | null {
+  const ops = new Set<ReduceOp>()
+  const see = (body: readonly Stmt[]): void => {
+    for (const s of body) {
+      if (s.kind === 'loop') see(s.body)
+      else if (s.kind === 'update' && s.acc === acc) ops.add(s.op)
+    }
+  }
+  see(loop.body)
+  return ops.size === 1 ? [...ops][0] : null
+}
+
+/** A nest of loops with nothing between them, as one loop over several axes, the last fastest. */
+export function flatten(loop: Loop): { axes: Loop['axis'][]; body: readonly Stmt[] } {
+  const axes = [loop.axis]
+  let { body } = loop
+  while (!loop.end && body.length === 1 && body[0].kind === 'loop') {
+    const inner: Loop = body[0]
+    if (inner.end || inner.ordered || !inner.reduces.every(acc => loop.reduces.includes(acc))) break
+    axes.push(inner.axis)
+    body = inner.body
+  }
+  return { axes, body }
+}
+
+function mostCombined(kernel: LoopKernel): number {
+  return Math.max(0, ...kernel.body.map(s => (s.kind === 'loop' ? s.reduces.length : 0)))
+}
+
+const floorPower = (n: number): number => 2 ** Math.floor(Math.log2(Math.max(1, n)))

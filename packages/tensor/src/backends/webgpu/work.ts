@@ -1,0 +1,34 @@
+// A rough count of the operations of a launch, to cut long programs into submits. Only ratios matter.
+
+import type { Dim } from '../../kernel/dim.ts'
+import type { Axis } from '../../kernel/index-expr.ts'
+import type { Expr, Kernel, Stmt } from '../../kernel/ir.ts'
+import { children, roots } from './depends.ts'
+
+/** A sum of `operations * product of sizes`. */
+export type Work = readonly { readonly operations: number; readonly sizes: readonly Dim[] }[]
+
+export function workOf(kernel: Kernel): Work {
+  const terms: { operations: number; sizes: Dim[] }[] = []
+  const visit = (body: readonly Stmt[], sizes: Dim[]): void => {
+    const seen = new Set<Expr>()
+    const count = (e: Expr): void => {
+      if (seen.has(e)) return
+      seen.add(e)
+      children(e).forEach(count)
+    }
+    for (const s of body) {
+      roots(s).forEach(count)
+      if (s.kind === 'loop') visit(s.body, [...sizes, s.axis.size])
+    }
+    terms.push({ operations: body.length + seen.size, sizes })
+  }
+  const axes: readonly Axis[] = kernel.kind === 'loop' ? kernel.parallel : [...kernel.batch, kernel.m, kernel.n]
+  const sizes = axes.map(axis => axis.size)
+  visit(kernel.body, sizes)
+  if (kernel.kind === 'matmul') terms.push({ operations: 1, sizes: [...sizes, kernel.k.size] })
+  return terms
+}
+
+export const evaluateWork = (work: Work, size: (d: Dim) => number): number =>
+  work.reduce((sum, { operations, sizes }) => sum + sizes.reduce((n, d) => n * size(d), operations), 0)
