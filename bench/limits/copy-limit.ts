@@ -1,0 +1,69 @@
+// The copy limit: bytes a second that one thread moves from one place in memory to another, 16 at a time. Kernels that
+// touch each value once (elementwise, matrix times vector) are held against it.
+
+import { ModuleBuilder } from '@cairn/wasm'
+
+/**
+ * A module importing `env.memory` and exporting `copy(from, to, bytes)` and `read(from, bytes)` (which returns a sum, so
+ * that nothing is optimized away). Addresses in bytes; `bytes` a multiple of 64.
+ */
+export function copyLimitModule(memory: { min: number; max?: number; shared?: boolean }): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder()
+  module.importMemory('env', 'memory', memory)
+  module.func({ params: ['i32', 'i32', 'i32'], export: 'copy' }, (f, from, to, bytes) => {
+    f.while(
+      () => f.get(bytes),
+      () => {
+        for (const at of [0, 16, 32, 48]) f.get(to).get(from).v128_load(at).v128_store(at)
+        f.get(from).i32_const(64).i32_add().set(from)
+        f.get(to).i32_const(64).i32_add().set(to)
+        f.get(bytes).i32_const(64).i32_sub().set(bytes)
+      },
+    )
+  })
+  module.func({ params: ['i32', 'i32'], results: ['f32'], export: 'read' }, (f, from, bytes) => {
+    const sums = f.localArray('v128', 4)
+    f.while(
+      () => f.get(bytes),
+      () => {
+        for (const [i, sum] of sums.entries())
+          f.get(from)
+            .v128_load(i * 16)
+            .get(sum)
+            .f32x4_add()
+            .set(sum)
+        f.get(from).i32_const(64).i32_add().set(from)
+        f.get(bytes).i32_const(64).i32_sub().set(bytes)
+      },
+    )
+    f.get(sums[0]).get(sums[1]).f32x4_add().get(sums[2]).get(sums[3]).f32x4_add().f32x4_add().f32x4_extract_lane(0)
+  })
+  return module.build()
+}
+
+/** Rates in GB/s: of bytes read plus bytes written for `copy`, of bytes read for `read`. */
+export interface CopyRates {
+  readonly copy: number
+  readonly read: number
+}
+
+/** Measures both over buffers of `bytes` (a multiple of 64; beyond the caches for memory bandwidth), best of `rounds`. */
+export function copyLimit(bytes: number = 1 << 26, rounds = 5): CopyRates {
+  const pages = Math.ceil((2 * bytes) / 65536)
+  const memory = new WebAssembly.Memory({ initial: pages })
+  const module = new WebAssembly.Module(copyLimitModule({ min: pages }))
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } })
+  const copy = exports.copy as (from: number, to: number, bytes: number) => void
+  const read = exports.read as (from: number, bytes: number) => number
+  const rate = (moved: number, work: () => void): number => {
+    let best = 0
+    for (let i = 0; i <= rounds; i++) {
+      const start = performance.now()
+      work()
+      const elapsed = performance.now() - start
+      if (i > 0) best = Math.max(best, moved / elapsed / 1e6)
+    }
+    return best
+  }
+  return { copy: rate(2 * bytes, () => copy(0, bytes, bytes)), read: rate(bytes, () => void read(0, bytes)) }
+}
