@@ -41,6 +41,12 @@ export function fromF16(half: number): number {
   return sign * (1 + mantissa / 1024) * 2 ** (exponent - 15)
 }
 
+/** The nearest i64; saturates, because 2 ** 63 - 1 is no double. */
+function toI64(value: number): bigint {
+  if (value >= 2 ** 63) return 2n ** 63n - 1n
+  return value <= -(2 ** 63) ? -(2n ** 63n) : BigInt(Math.trunc(value))
+}
+
 interface Format {
   readonly array: (length: number) => TypedArray
   /** the nearest value the dtype holds; integers wrap */
@@ -74,7 +80,7 @@ export function decode(dtype: DType, data: TypedArray): Float64Array {
 /** Plain numbers as host bits, rounded to the dtype. */
 export function encode(dtype: DType, values: ArrayLike<number>): TypedArray {
   const out = arrayOf(dtype, values.length)
-  if (out instanceof BigInt64Array) for (let i = 0; i < values.length; i++) out[i] = BigInt(Math.trunc(values[i]))
+  if (out instanceof BigInt64Array) for (let i = 0; i < values.length; i++) out[i] = toI64(values[i])
   else {
     const write =
       dtype === 'f16' ? toF16 : dtype === 'bf16' ? toBf16 : dtype === 'bool' ? (v: number) => (v ? 1 : 0) : null

@@ -1,6 +1,6 @@
 // What every op needs: operands to tensors (numbers as data, constants as structure), dtype promotion, broadcasting.
 
-import { type DType, isFloat, isInteger, promote } from '../dtype.ts'
+import { type DType, dtypes, isFloat, isInteger, promote } from '../dtype.ts'
 import { DTypeError } from '../errors.ts'
 import type { Engine } from '../graph/engine.ts'
 import { Node } from '../graph/node.ts'
@@ -70,6 +70,13 @@ function promoteTensors(a: Tensor, b: Tensor): DType {
   if (a.ndim === 0 && b.ndim > 0 && category(a.dtype) <= category(b.dtype)) return b.dtype
   if (b.ndim === 0 && a.ndim > 0 && category(b.dtype) <= category(a.dtype)) return a.dtype
   return promote(a.dtype, b.dtype)
+}
+
+/** @throws DTypeError for a name that is no dtype */
+export function checkDType(op: string, dtype: DType): DType {
+  if (!Object.hasOwn(dtypes, dtype))
+    throw new DTypeError(op, `there is no dtype '${dtype}'; use one of ${Object.keys(dtypes).join(', ')}`)
+  return dtype
 }
 
 /** A floating-point version of x: integers and bools become f32. */

@@ -1,11 +1,11 @@
 // Elementwise ops. Numbers beside tensors are data (see operand.ts); shapes broadcast as in NumPy.
 
 import type { DType } from '../dtype.ts'
-import { isFloat } from '../dtype.ts'
+import { isFloat, isInteger } from '../dtype.ts'
 import { DeviceError, DTypeError } from '../errors.ts'
 import { type BinaryName, takes, type UnaryName } from '../primitives/elementwise.ts'
 import { apply, Tensor } from '../tensor.ts'
-import { broadcast, cast, operand, pair, toFloat } from './build.ts'
+import { broadcast, cast, checkDType, operand, pair, toFloat } from './build.ts'
 import { type Constant, k, type Operand } from './operand.ts'
 
 type Value = Operand | Constant
@@ -48,11 +48,17 @@ export const sqrt = unary('sqrt')
 /** 1 / sqrt(x) */
 export const rsqrt = unary('rsqrt')
 export const reciprocal = unary('reciprocal')
-export const floor = unary('floor')
-export const ceil = unary('ceil')
+/** Integers stay as they are. */
+const rounding =
+  (name: 'floor' | 'ceil' | 'round' | 'trunc') =>
+  (x: Tensor): Tensor =>
+    isInteger(x.dtype) ? x : apply(name, [toFloat(x)])
+
+export const floor = rounding('floor')
+export const ceil = rounding('ceil')
 /** To the nearest integer, halves to even. */
-export const round = unary('round')
-export const trunc = unary('trunc')
+export const round = rounding('round')
+export const trunc = rounding('trunc')
 /** Logical not of a bool tensor, bitwise not of an integer one. */
 export function not(x: Tensor): Tensor {
   if (isFloat(x.dtype)) throw new DTypeError('not', `does not take ${x.dtype}; compare with .eq(0) instead`)
@@ -130,10 +136,16 @@ export const whereMethod = (x: Tensor, condition: Tensor, other: Value): Tensor 
 export const maskedFill = (x: Tensor, mask: Tensor, value: Operand): Tensor =>
   where(mask, operand('maskedFill', value, x), x)
 
-/** Limits to [low, high]; either may be left out. */
+/** Limits to [low, high]; either may be left out. NaN stays NaN, of x and of a limit. At a limit the gradient is x's, as in torch. */
 export function clamp(x: Tensor, low?: Operand, high?: Operand): Tensor {
-  const raised = low === undefined ? x : maximum(x, low)
-  return high === undefined ? raised : minimum(raised, high)
+  const raised = low === undefined ? x : limit(x, low, lt)
+  return high === undefined ? raised : limit(raised, high, gt)
+}
+
+function limit(x: Tensor, value: Operand, beyond: (a: Tensor, b: Value) => Tensor): Tensor {
+  const bound = operand('clamp', value, x)
+  const outside = beyond(x, bound)
+  return where(isFloat(bound.dtype) ? outside.or(isnan(bound)) : outside, bound, x)
 }
 
 /**
@@ -145,12 +157,13 @@ export function to(x: Tensor, target: DType | 'wasm' | 'webgpu' | 'reference'): 
     if (x.device === target) return x
     throw new DeviceError('to', `a lazy tensor does not move by itself; use await toDevice(x, '${target}')`)
   }
-  return cast(x, target)
+  return cast(x, checkDType('to', target))
 }
 
 /** The same 32 bits read as another 32-bit type. */
 export function bitcast(x: Tensor, dtype: 'f32' | 'i32' | 'u32'): Tensor {
-  if (!['f32', 'i32', 'u32'].includes(x.dtype)) throw new DTypeError('bitcast', `takes 32-bit types, not ${x.dtype}`)
+  for (const type of [x.dtype, dtype])
+    if (!['f32', 'i32', 'u32'].includes(type)) throw new DTypeError('bitcast', `takes 32-bit types, not ${type}`)
   return x.dtype === dtype ? x : apply('bitcast', [x], { mode: dtype })
 }
 
@@ -207,15 +220,22 @@ export function gelu(x: Tensor, options: { approximate?: 'none' | 'tanh' } = {})
   return mul(mul(x, k(0.5)), add(erf(mul(x, k(Math.SQRT1_2))), k(1)))
 }
 /** log(1 + exp(x)), linear above 20 as in torch. */
-export const softplus = (x: Tensor): Tensor => where(gt(x, k(20)), x, log1p(exp(minimum(x, k(20)))))
+export function softplus(x: Tensor): Tensor {
+  const linear = gt(x, k(20))
+  return where(linear, x, log1p(exp(where(linear, k(0), x))))
+}
 /** x above 0, alpha * (exp(x) - 1) below. */
-export const elu = (x: Tensor, alpha = 1): Tensor => where(gt(x, k(0)), x, mul(expm1(minimum(x, k(0))), alpha))
+export function elu(x: Tensor, alpha = 1): Tensor {
+  const linear = gt(x, k(0))
+  return where(linear, x, mul(expm1(where(linear, k(0), x)), alpha))
+}
 /** x above 0, slope * x below. */
 export const leakyRelu = (x: Tensor, slope = 0.01): Tensor => where(gt(x, k(0)), x, mul(x, slope))
 /** x * tanh(softplus(x)) */
 export const mish = (x: Tensor): Tensor => mul(x, tanh(softplus(x)))
-/** clamp(x + 3, 0, 6) / 6 */
-export const hardsigmoid = (x: Tensor): Tensor => mul(minimum(maximum(add(x, k(3)), k(0)), k(6)), k(1 / 6))
+/** clamp(x + 3, 0, 6) / 6; flat at both ends, limits included. */
+export const hardsigmoid = (x: Tensor): Tensor =>
+  where(le(x, k(-3)), k(0), where(ge(x, k(3)), k(1), mul(add(x, k(3)), k(1 / 6))))
 /** x * hardsigmoid(x) */
 export const hardswish = (x: Tensor): Tensor => mul(x, hardsigmoid(x))
 /** log(sigmoid(x)), stable. */

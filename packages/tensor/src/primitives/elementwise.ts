@@ -44,7 +44,7 @@ const unary = {
   ceil: { takes: 'float', vjp: noGradient, evaluate: Math.ceil },
   round: { takes: 'float', vjp: noGradient, evaluate: roundHalfEven },
   trunc: { takes: 'float', vjp: noGradient, evaluate: Math.trunc },
-  not: { takes: 'any', evaluate: (a, _, dtype) => (dtype === 'bool' ? (a ? 0 : 1) : ~a) },
+  not: { takes: 'any', evaluate: (a, _, dtype) => (dtype === 'bool' ? (a ? 0 : 1) : -1 - a) },
   isNaN: { takes: 'number', gives: 'bool', evaluate: a => (Number.isNaN(a) ? 1 : 0) },
 } satisfies Record<string, Row>
 
@@ -90,15 +90,24 @@ const binary = {
   le: { takes: 'any', gives: 'bool', evaluate: (a, b) => (a <= b ? 1 : 0) },
   eq: { takes: 'any', gives: 'bool', evaluate: (a, b) => (a === b ? 1 : 0) },
   ne: { takes: 'any', gives: 'bool', evaluate: (a, b) => (a !== b ? 1 : 0) },
-  and: { takes: 'integer', evaluate: (a, b) => a & b },
-  or: { takes: 'integer', evaluate: (a, b) => a | b },
-  xor: { takes: 'integer', evaluate: (a, b) => a ^ b },
-  shl: { takes: 'integer', evaluate: (a, b) => a << b },
-  shr: { takes: 'integer', evaluate: (a, b, dtype) => (dtype === 'u32' || dtype === 'u8' ? a >>> b : a >> b) },
+  and: { takes: 'integer', evaluate: (a, b, dtype) => (dtype === 'i64' ? wide(a, b, (p, q) => p & q) : a & b) },
+  or: { takes: 'integer', evaluate: (a, b, dtype) => (dtype === 'i64' ? wide(a, b, (p, q) => p | q) : a | b) },
+  xor: { takes: 'integer', evaluate: (a, b, dtype) => (dtype === 'i64' ? wide(a, b, (p, q) => p ^ q) : a ^ b) },
+  shl: { takes: 'integer', evaluate: (a, b, dtype) => (dtype === 'i64' ? wide(a, b, (p, q) => p << q) : a << b) },
+  shr: {
+    takes: 'integer',
+    evaluate: (a, b, dtype) =>
+      dtype === 'i64' ? wide(a, b, (p, q) => p >> q) : dtype === 'u32' || dtype === 'u8' ? a >>> b : a >> b,
+  },
 } satisfies Record<string, Row>
 
 function noGradient(g: Tensor): readonly (Tensor | null)[] {
-  return [g.mul(k(0))]
+  return [g.zerosLike()]
+}
+
+/** The operators of JavaScript numbers see 32 bits; this one 64. */
+function wide(a: number, b: number, f: (a: bigint, b: bigint) => bigint): number {
+  return Number(BigInt.asIntN(64, f(BigInt(a), BigInt(b))))
 }
 
 /** 32-bit products wrap exactly; everything else is plain. */
@@ -195,6 +204,8 @@ const ranges: Partial<Record<DType, readonly [number, number]>> = {
   u8: [0, 255],
   i32: [-(2 ** 31), 2 ** 31 - 1],
   u32: [0, 2 ** 32 - 1],
+  // 2 ** 63 - 1 is no double; the encoder turns 2 ** 63 into it
+  i64: [-(2 ** 63), 2 ** 63],
 }
 
 function saturate(v: number, dtype: DType): number {
