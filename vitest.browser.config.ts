@@ -3,14 +3,14 @@
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
 import { chromiumFlags, findChromium } from './tools/chromium.ts'
-import { browserTests, conditions } from './tools/test-setup/resolve.ts'
+import { browserConditions, browserTests } from './tools/test-setup/resolve.ts'
 
 const executablePath = findChromium()
 if (!executablePath && !process.argv.includes('list'))
   throw new Error('No Chromium found: install one, or name it in CHROME_PATH.')
 
 export default defineConfig({
-  resolve: { conditions },
+  resolve: { conditions: browserConditions },
   server: {
     headers: { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' },
   },

@@ -5,8 +5,9 @@ import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { ensureWebGPU } from '../tools/webgpu.ts'
+import { report } from './report.ts'
 import { findSharedData } from './shared-data.ts'
-import { type CaseResult, type DeviceName, devices, type Suite } from './suite.ts'
+import { type DeviceName, devices, type Suite } from './suite.ts'
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), 'suites')
 const names = readdirSync(folder)
@@ -52,28 +53,6 @@ async function main(): Promise<number> {
   const adapter = values.device === 'webgpu' ? ` on ${await ensureWebGPU()}` : ''
   console.log(`${name}, device ${values.device}${adapter}: ${path}`)
   return report(suite.run({ path, device: values.device, ...(values.only && { only: values.only }) }))
-}
-
-/** Prints results as they come and the closing line; a suite that throws has one failure more. */
-async function report(results: AsyncIterable<CaseResult>): Promise<number> {
-  const count = { passed: 0, failed: 0, skipped: 0 }
-  const note = ({ name, status, error }: CaseResult) => {
-    count[status]++
-    console.log(`${status.padEnd(7)} ${name}${error ? `: ${error}` : ''}`)
-  }
-  try {
-    for await (const result of results) note(result)
-    if (count.passed + count.failed + count.skipped === 0)
-      note({ name: 'cases', status: 'failed', error: 'none found' })
-  } catch (error) {
-    note({
-      name: 'the suite itself',
-      status: 'failed',
-      error: (error instanceof Error && error.stack) || String(error),
-    })
-  }
-  console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`)
-  return count.failed ? 1 : 0
 }
 
 async function usage(): Promise<void> {

@@ -32,7 +32,9 @@ export const core: readonly string[] = ['wasm', 'tensor', 'nn', 'optim', 'tokeni
 export const folders: Record<string, Record<string, readonly string[]>> = {
   tensor: {
     kernel: [],
-    graph: ['kernel', 'primitives', 'backends'],
-    backends: ['kernel', 'graph'],
+    backends: ['kernel'],
+    graph: ['kernel', 'primitives'],
+    primitives: ['kernel', 'ops'],
+    io: [],
   },
 }

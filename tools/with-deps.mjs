@@ -29,16 +29,12 @@ const before = installed(root)
 install(root, set.dev || before.dev ? [] : ['--prod'])
 for (const workspace of set.also) install(join(root, workspace), [])
 
+const pathName = Object.keys(process.env).find(name => name.toUpperCase() === 'PATH') ?? 'PATH'
+const path = [join(root, 'node_modules', '.bin'), pnpmPath && dirname(pnpmPath), process.env[pathName]]
 const child = spawn(command, args, {
   stdio: 'inherit',
   shell: process.platform === 'win32',
-  env: {
-    ...process.env,
-    PATH: [join(root, 'node_modules', '.bin'), pnpmPath && dirname(pnpmPath), process.env.PATH]
-      .filter(Boolean)
-      .join(delimiter),
-    TURBO_TELEMETRY_DISABLED: '1',
-  },
+  env: { ...process.env, [pathName]: path.filter(Boolean).join(delimiter), TURBO_TELEMETRY_DISABLED: '1' },
 })
 // Ctrl-C reaches the whole process group; the command may still want to save its work, so only it decides when to end.
 process.on('SIGINT', () => {})

@@ -39,7 +39,7 @@ export function writePage(project: Project): void {
   write(
     project.folder,
     'index.html',
-    '<!doctype html><title>consumer</title><script type="module" src="/page.js"></script>',
+    '<!doctype html><title>consumer</title><link rel="icon" href="data:,"><script type="module" src="/page.js"></script>',
   )
 }
 
