@@ -24,7 +24,7 @@ export function makeProject(folder: string, packages: readonly Packed[], all: re
   run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'], folder)
   const specifiers = packages.flatMap(({ manifest }) =>
     Object.keys(manifest.exports)
-      .filter(path => !path.endsWith('.json') && !path.includes('*'))
+      .filter(path => !/\.\w+$/.test(path) && !path.includes('*')) // a path with an extension is a file to be fetched
       .map(path => manifest.name + path.slice(1)),
   )
   return { folder, packages, specifiers }
