@@ -87,9 +87,10 @@ async function lintTarball({ tarball }: Packed): Promise<void> {
     throw new Error(messages.map(message => formatMessage(message, pkg, { color: false })).join('\n'))
 }
 
-/** The profile of packages that are modules only: whoever cannot load modules is not asked. */
+/** The profile of packages that are modules only: whoever cannot load modules is not asked, nor are files to be fetched. */
 async function checkTypes({ tarball, manifest }: Packed): Promise<void> {
-  const result = await checkPackage(createPackageFromTarballData(new Uint8Array(readFileSync(tarball))))
+  const data = createPackageFromTarballData(new Uint8Array(readFileSync(tarball)))
+  const result = await checkPackage(data, { excludeEntrypoints: [/\.\w+$/] })
   if (!result.types) throw new Error(`${manifest.name} has no types`)
   const problems = result.problems.filter(
     problem =>

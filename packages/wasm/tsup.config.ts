@@ -18,6 +18,5 @@ export default defineConfig({
   // The worker's program as a file, for the option `workerUrl`.
   async onSuccess() {
     await writeFile('dist/worker.js', workerSource)
-    await writeFile('dist/worker.d.ts', 'export {}\n')
   },
 })
