@@ -4,7 +4,7 @@
 // started it; the command itself then finds the workspace's Node first in PATH. pnpm's own `verifyDepsBeforeRun: install`
 // would install everything before any script: measured cold, 660 MB instead of the 250 MB that quickstart needs.
 import { spawn, spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -28,6 +28,12 @@ const pnpmPath = /[\\/]pnpm(\.exe)?$/.test(process.env.npm_execpath ?? '') ? pro
 const before = installed(root)
 install(root, set.dev || before.dev ? [] : ['--prod'])
 for (const workspace of set.also) install(join(root, workspace), [])
+
+// On Linux the workspace brings its own Node; elsewhere the one at hand has to do.
+if (!existsSync(join(root, 'node_modules', '.bin', 'node')) && Number.parseInt(process.versions.node, 10) < 24) {
+  console.error(`Node 24 or newer is needed, and this is ${process.version}: get one from https://nodejs.org.`)
+  process.exit(1)
+}
 
 const pathName = Object.keys(process.env).find(name => name.toUpperCase() === 'PATH') ?? 'PATH'
 const path = [join(root, 'node_modules', '.bin'), pnpmPath && dirname(pnpmPath), process.env[pathName]]
