@@ -6,6 +6,7 @@ import { Merger } from './merger.ts'
 import type { Model, Token } from './model.ts'
 import { PairTable } from './pair-table.ts'
 import { Vocabulary } from './vocabulary.ts'
+import { WordCache } from './word-cache.ts'
 
 export type BPEOptions = {
   /** Tokens and their ids. */
@@ -30,11 +31,6 @@ export type BPEOptions = {
   random?: () => number
 }
 
-/** Words whose tokens are kept at most; the cache is emptied when full, so that fresh text cannot grow it without end. */
-const CACHE_WORDS = 16384
-/** Longer words are not kept: they rarely come twice. */
-const CACHE_LENGTH = 256
-
 export class BPE implements Model {
   readonly type = 'BPE'
   readonly vocabulary: Vocabulary
@@ -50,7 +46,8 @@ export class BPE implements Model {
   private readonly unkId: number
   private readonly byteIds: Int32Array | undefined
   private readonly merger: Merger
-  private readonly cache = new Map<string, Token[]>()
+  private readonly cache = new WordCache()
+  private readonly mergeWord = (word: string) => this.merge(word)
 
   constructor(options: BPEOptions = {}) {
     this.vocabulary = new Vocabulary(options.vocab ?? [])
@@ -124,14 +121,7 @@ export class BPE implements Model {
       const id = this.vocabulary.ids.get(text)
       if (id !== undefined) return [{ id, value: text, start: 0, end: text.length }]
     }
-    if (text.length > CACHE_LENGTH) return this.merge(text)
-    let tokens = this.cache.get(text)
-    if (!tokens) {
-      tokens = this.merge(text)
-      if (this.cache.size >= CACHE_WORDS) this.cache.clear()
-      this.cache.set(text, tokens)
-    }
-    return tokens
+    return this.cache.get(text, this.mergeWord)
   }
 
   toJSON(): JsonObject {

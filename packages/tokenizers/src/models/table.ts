@@ -2,9 +2,15 @@
 import { asObject, byType, type JsonObject } from '../json.ts'
 import { BPE } from './bpe.ts'
 import type { Model } from './model.ts'
+import { Unigram } from './unigram.ts'
+import { WordLevel } from './word-level.ts'
+import { WordPiece } from './word-piece.ts'
 
 const readers: Record<string, (json: JsonObject, where: string) => Model> = {
   BPE: (json, where) => BPE.fromJSON(json, where),
+  Unigram: (json, where) => Unigram.fromJSON(json, where),
+  WordLevel: (json, where) => WordLevel.fromJSON(json, where),
+  WordPiece: (json, where) => WordPiece.fromJSON(json, where),
 }
 
 export function readModel(json: unknown, where: string): Model {

@@ -164,13 +164,37 @@ export class AlignedText {
     this.transform([[last, 0], ...Array.from(suffix, char => [char, 1] as const)], 0, start)
   }
 
-  /** Replaces units [start, end) by `content`, whose characters all map to the whole of what they replace. */
-  replaceRange(start: number, end: number, content: string): void {
+  /** Replaces every match by `content`, each of whose characters maps to the last character replaced. */
+  replaceAll(matches: Iterable<readonly [start: number, end: number]>, content: string): void {
+    const list = [...matches]
+    if (list.length === 0) return
     const { starts, ends } = this.materialize()
-    const [from, to] = this.toOriginal(start, end)
-    this.text = this.text.slice(0, start) + content + this.text.slice(end)
-    this.starts = splice(starts, start, end, new Array<number>(content.length).fill(from))
-    this.ends = splice(ends, start, end, new Array<number>(content.length).fill(to))
+    const old = this.text
+    const removed = list.reduce((sum, [start, end]) => sum + end - start, 0)
+    const length = old.length - removed + list.length * content.length
+    const newStarts = new Int32Array(length)
+    const newEnds = new Int32Array(length)
+    const parts: string[] = []
+    let from = 0
+    let to = 0
+    const keep = (until: number) => {
+      parts.push(old.slice(from, until))
+      newStarts.set(starts.subarray(from, until), to)
+      newEnds.set(ends.subarray(from, until), to)
+      to += until - from
+    }
+    for (const [start, end] of list) {
+      keep(start)
+      parts.push(content)
+      newStarts.fill(end > 0 ? starts[end - 1] : this.originalStart, to, to + content.length)
+      newEnds.fill(end > 0 ? ends[end - 1] : this.originalStart, to, to + content.length)
+      to += content.length
+      from = end
+    }
+    keep(old.length)
+    this.text = parts.join('')
+    this.starts = newStarts
+    this.ends = newEnds
   }
 }
 

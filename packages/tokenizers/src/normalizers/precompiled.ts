@@ -1,0 +1,121 @@
+// Sentencepiece's compiled normalization rules: a double-array trie from byte strings to replacements
+// (sentencepiece, normalizer.cc and its builder; the trie is darts-clone's).
+import { TokenizerFormatError } from '../errors.ts'
+import { asString, type JsonObject } from '../json.ts'
+import type { AlignedText, Change } from '../text/aligned-text.ts'
+import { utf8Bytes } from '../unicode/utf8.ts'
+import type { Normalizer } from './normalizer.ts'
+
+/** Clusters of fewer bytes than this are looked up whole before their characters are, as in the Rust library. */
+const CLUSTER_BYTES = 6
+
+/** The rules themselves: a trie and the replacements that its values point to. */
+export class CharsMap {
+  private readonly units: Uint32Array
+  private readonly replacements: Uint8Array
+  private readonly utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
+  private readonly images = new Map<number, string>()
+
+  constructor(bytes: Uint8Array) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const size = bytes.length >= 4 ? view.getUint32(0, true) : 0
+    if (bytes.length < 4 || size % 4 !== 0 || size > bytes.length - 4) {
+      throw new TokenizerFormatError('charsmap', 'byte 0', `a trie of ${size} bytes in ${bytes.length}`)
+    }
+    this.units = Uint32Array.from({ length: size / 4 }, (_, i) => view.getUint32(4 + 4 * i, true))
+    this.replacements = bytes.subarray(4 + size)
+  }
+
+  /** Prefixes of `bytes` from `start` on that have a rule: their ends and values, shortest first. */
+  *prefixes(bytes: ArrayLike<number>, start = 0): Iterable<[end: number, value: number]> {
+    const { units } = this
+    let node = 0
+    let unit = units[0]
+    node ^= offset(unit)
+    for (let at = start; at < bytes.length; at++) {
+      node ^= bytes[at]
+      if (node >= units.length) return
+      unit = units[node]
+      if (label(unit) !== bytes[at]) return
+      node ^= offset(unit)
+      if (hasLeaf(unit) && node < units.length) yield [at + 1, units[node] & 0x7fffffff]
+    }
+  }
+
+  /** The replacement that a value stands for. */
+  image(value: number): string {
+    let text = this.images.get(value)
+    if (text === undefined) {
+      const end = this.replacements.indexOf(0, value)
+      text = this.utf8.decode(this.replacements.subarray(value, end < 0 ? undefined : end))
+      this.images.set(value, text)
+    }
+    return text
+  }
+}
+
+// A unit of darts-clone: the label of the edge that leads here in the low byte, a leaf mark, and where children are.
+const label = (unit: number) => unit & 0x800000ff
+const hasLeaf = (unit: number) => ((unit >>> 8) & 1) === 1
+const offset = (unit: number) => (unit >>> 10) << ((unit & 0x200) >>> 6)
+
+export class Precompiled implements Normalizer {
+  readonly type = 'Precompiled'
+  readonly charsMap: CharsMap
+  private readonly encoded: string
+  private clusters: Intl.Segmenter | undefined
+
+  constructor(charsMapBase64: string) {
+    this.encoded = charsMapBase64
+    let bytes: Uint8Array
+    try {
+      bytes = Uint8Array.from(atob(charsMapBase64), char => char.charCodeAt(0))
+    } catch {
+      throw new TokenizerFormatError('tokenizer.json', 'precompiled_charsmap', 'not base64')
+    }
+    this.charsMap = new CharsMap(bytes)
+  }
+
+  static fromJSON(json: JsonObject, where: string): Precompiled {
+    return new Precompiled(asString(json.precompiled_charsmap, `${where}.precompiled_charsmap`))
+  }
+
+  normalize(text: AlignedText): void {
+    const changes: Change[] = []
+    let modified = false
+    const replace = (old: string, image: string) => {
+      const grown = [...image].length - [...old].length
+      const chars = [...image]
+      modified = true
+      chars.forEach((char, i) => changes.push([char, grown > 0 && i >= chars.length - grown ? 1 : 0]))
+      if (grown < 0 && changes.length > 0) {
+        const [char, change] = changes[changes.length - 1]
+        changes[changes.length - 1] = [char, change + grown]
+      }
+    }
+    this.clusters ??= new Intl.Segmenter('en', { granularity: 'grapheme' })
+    for (const { segment } of this.clusters.segment(text.text)) {
+      const image = utf8Bytes(segment).length < CLUSTER_BYTES ? this.lookUp(segment) : undefined
+      if (image !== undefined) {
+        replace(segment, image)
+        continue
+      }
+      for (const char of segment) {
+        const single = this.lookUp(char)
+        if (single !== undefined) replace(char, single)
+        else changes.push([char, 0])
+      }
+    }
+    if (modified) text.transform(changes)
+  }
+
+  toJSON(): JsonObject {
+    return { type: this.type, precompiled_charsmap: this.encoded }
+  }
+
+  /** The Rust library takes the shortest rule that a string starts with, and replaces the whole string by it. */
+  private lookUp(text: string): string | undefined {
+    for (const [, value] of this.charsMap.prefixes(utf8Bytes(text))) return this.charsMap.image(value)
+    return undefined
+  }
+}
