@@ -6,7 +6,7 @@ import type { ReduceName } from '../primitives/reduce.ts'
 import { normalizeAxes, normalizeAxis } from '../shape.ts'
 import { apply, type Tensor } from '../tensor.ts'
 import { cast, toFloat } from './build.ts'
-import { add, detach, div, eq, exp, log, mul, sub, where } from './elementwise.ts'
+import { add, detach, div, eq, exp, gt, log, mul, sub, where } from './elementwise.ts'
 import { expand } from './movement.ts'
 import { k } from './operand.ts'
 
@@ -23,8 +23,24 @@ function reduce(op: string, name: ReduceName, x: Tensor, axes: Axes | undefined,
 }
 
 /** How many elements fall together, as data, so that a ragged batch compiles nothing. */
-function count(x: Tensor, axes: Axes | undefined): number {
-  return normalizeAxes('mean', axes, x.ndim).reduce((n, d) => n * x.shape[d], 1)
+function count(op: string, x: Tensor, axes: Axes | undefined): number {
+  return normalizeAxes(op, axes, x.ndim).reduce((n, d) => n * x.shape[d], 1)
+}
+
+/** Runs what reduces and goes on in f32 for f16 and bf16, as torch does: a sum of halves may have no half. */
+function inSingle(x: Tensor, run: (x: Tensor) => Tensor): Tensor {
+  const half = x.dtype === 'f16' || x.dtype === 'bf16'
+  return half ? cast(run(cast(x, 'f32')), x.dtype) : run(x)
+}
+
+function needsFloat(op: string, x: Tensor): void {
+  if (!isFloat(x.dtype)) throw new DTypeError(op, `needs floating point, not ${x.dtype}; convert with .to('f32')`)
+}
+
+/** A square root whose gradient at 0 is 0, as torch has it for norm and std. */
+function rootOf(x: Tensor): Tensor {
+  const zero = eq(x, k(0))
+  return where(zero, k(0), where(zero, k(1), x).sqrt())
 }
 
 /** Sum; bools and small integers sum in i32. */
@@ -36,23 +52,26 @@ export const prod = (x: Tensor, axes?: Axes, options?: KeepDim): Tensor =>
 
 /** Mean of floating-point values; the empty mean is NaN. */
 export function mean(x: Tensor, axes?: Axes, options?: KeepDim): Tensor {
-  if (!isFloat(x.dtype)) throw new DTypeError('mean', `needs floating point, not ${x.dtype}; convert with .to('f32')`)
-  return div(sum(x, axes, options), count(x, axes))
+  needsFloat('mean', x)
+  const n = count('mean', x, axes)
+  return inSingle(x, wide => div(sum(wide, axes, options), n))
 }
 
-function extreme(op: 'max' | 'min', x: Tensor, axes: Axes | undefined, options?: KeepDim): Tensor {
+function extreme(op: string, name: 'amax' | 'amin', x: Tensor, axes: Axes | undefined, options?: KeepDim): Tensor {
   const list = normalizeAxes(op, axes, x.ndim)
-  if (list.some(d => x.shape[d] === 0)) throw new ShapeError(op, `an empty axis has no ${op}`, { shape: [...x.shape] })
-  return reduce(op, op === 'max' ? 'amax' : 'amin', x.dtype === 'bool' ? cast(x, 'i32') : x, axes, options)
+  if (list.some(d => x.shape[d] === 0))
+    throw new ShapeError(op, `an empty axis has no ${name === 'amax' ? 'max' : 'min'}`, { shape: [...x.shape] })
+  return reduce(op, name, x.dtype === 'bool' ? cast(x, 'i32') : x, axes, options)
 }
 /** Largest element; NaN wins; ties share the gradient. */
-export const max = (x: Tensor, axes?: Axes, options?: KeepDim): Tensor => extreme('max', x, axes, options)
+export const max = (x: Tensor, axes?: Axes, options?: KeepDim): Tensor => extreme('max', 'amax', x, axes, options)
 /** Smallest element; NaN wins; ties share the gradient. */
-export const min = (x: Tensor, axes?: Axes, options?: KeepDim): Tensor => extreme('min', x, axes, options)
+export const min = (x: Tensor, axes?: Axes, options?: KeepDim): Tensor => extreme('min', 'amin', x, axes, options)
 
 /** Whether any (all) elements hold. */
 export const any = (x: Tensor, axes?: Axes, options?: KeepDim): Tensor =>
-  cast(reduce('any', 'amax', cast(cast(x, 'bool'), 'i32'), axes, options), 'bool')
+  // the maximum of nothing is the lowest integer, so "is it above 0" and not "is it non-zero"
+  gt(reduce('any', 'amax', cast(cast(x, 'bool'), 'i32'), axes, options), k(0))
 export const all = (x: Tensor, axes?: Axes, options?: KeepDim): Tensor =>
   cast(reduce('all', 'amin', cast(cast(x, 'bool'), 'i32'), axes, options), 'bool')
 
@@ -64,20 +83,27 @@ export const argmin = (x: Tensor, axis = -1, options?: KeepDim): Tensor => posit
 function position(op: 'argmax' | 'argmin', x: Tensor, axis: number, options: KeepDim = {}): Tensor {
   const d = normalizeAxis(op, axis, x.ndim)
   if (x.shape[d] === 0) throw new ShapeError(op, 'an empty axis has no position', { shape: [...x.shape] })
-  const best = extreme(op === 'argmax' ? 'max' : 'min', x, d, { keepDim: true })
+  const best = extreme(op, op === 'argmax' ? 'amax' : 'amin', x, d, { keepDim: true })
   const all = expand(best, x.shape)
   const hit = isFloat(x.dtype) ? eq(x, all).or(x.isnan()) : eq(x, all)
   const places = apply('iota', [], { axis: d }, x.shape, x.engine)
-  return reduce(op, 'amin', where(hit, places, k(x.shape[d])), d, options)
+  return reduce(op, 'amin', where(hit, places, x.shape[d]), d, options)
 }
 
 /** Variance; `correction` 1 (the default) divides by n - 1. */
 export function variance(x: Tensor, axes?: Axes, options: KeepDim & { correction?: number } = {}): Tensor {
-  const centred = sub(x, mean(x, axes, { keepDim: true }))
-  return div(sum(mul(centred, centred), axes, options), Math.max(0, count(x, axes) - (options.correction ?? 1)))
+  needsFloat('variance', x)
+  const n = count('variance', x, axes) - (options.correction ?? 1)
+  return inSingle(x, wide => {
+    const centred = sub(wide, mean(wide, axes, { keepDim: true }))
+    return div(sum(mul(centred, centred), axes, options), Math.max(0, n))
+  })
 }
-export const std = (x: Tensor, axes?: Axes, options?: KeepDim & { correction?: number }): Tensor =>
-  variance(x, axes, options).sqrt()
+/** The root of the variance. */
+export function std(x: Tensor, axes?: Axes, options?: KeepDim & { correction?: number }): Tensor {
+  needsFloat('std', x)
+  return inSingle(x, wide => rootOf(variance(wide, axes, options)))
+}
 
 /**
  * Softmax over one axis: `exp(x - max) / sum(exp(x - max))`.
@@ -85,30 +111,37 @@ export const std = (x: Tensor, axes?: Axes, options?: KeepDim & { correction?: n
  * @returns the shape and dtype of x; each slice along axis sums to 1. A slice of -Infinity gives NaN, as in PyTorch.
  */
 export function softmax(x: Tensor, axis: number): Tensor {
-  const e = exp(shifted(toFloat(x), axis))
-  return div(e, sum(e, axis, { keepDim: true }))
+  return inSingle(toFloat(x), wide => {
+    const e = exp(shifted('softmax', wide, axis))
+    return div(e, sum(e, axis, { keepDim: true }))
+  })
 }
 
 /** log(softmax(x)), without the overflow. */
 export function logSoftmax(x: Tensor, axis: number): Tensor {
-  const s = shifted(toFloat(x), axis)
-  return sub(s, log(sum(exp(s), axis, { keepDim: true })))
+  return inSingle(toFloat(x), wide => {
+    const s = shifted('logSoftmax', wide, axis)
+    return sub(s, log(sum(exp(s), axis, { keepDim: true })))
+  })
 }
 
-const shifted = (x: Tensor, axis: number): Tensor => {
-  const d = normalizeAxis('softmax', axis, x.ndim)
+const shifted = (op: string, x: Tensor, axis: number): Tensor => {
+  const d = normalizeAxis(op, axis, x.ndim)
   if (x.shape[d] === 0) return x
   return sub(x, detach(max(x, d, { keepDim: true })))
 }
 
 /** log(sum(exp(x))); a slice of -Infinity gives -Infinity. */
 export function logsumexp(x: Tensor, axes: Axes, options: KeepDim = {}): Tensor {
-  const top = detach(max(x, axes, { keepDim: true }))
-  const finite = where(top.abs().eq(k(Infinity)), k(0), top)
-  const out = add(log(sum(exp(sub(x, finite)), axes, { keepDim: true })), finite)
   const list = normalizeAxes('logsumexp', axes, x.ndim)
-  return options.keepDim ? out : out.reshape(x.shape.filter((_, d) => !list.includes(d)))
+  return inSingle(toFloat(x), wide => {
+    const top = detach(extreme('logsumexp', 'amax', wide, list, { keepDim: true }))
+    const finite = where(top.abs().eq(k(Infinity)), k(0), top)
+    const out = add(log(sum(exp(sub(wide, finite)), list, { keepDim: true })), finite)
+    return options.keepDim ? out : out.reshape(x.shape.filter((_, d) => !list.includes(d)))
+  })
 }
 
 /** Euclidean norm over the axes (all when left out). */
-export const norm = (x: Tensor, axes?: Axes, options?: KeepDim): Tensor => sum(mul(x, x), axes, options).sqrt()
+export const norm = (x: Tensor, axes?: Axes, options?: KeepDim): Tensor =>
+  inSingle(toFloat(x), wide => rootOf(sum(mul(wide, wide), axes, options)))

@@ -20,7 +20,7 @@ const highest: Partial<Record<DType, number>> = { i32: 2 ** 31 - 1, i8: 127, u8:
 const toExtremes = (g: Tensor, x: Tensor, out: Tensor, axes: readonly number[]): Tensor => {
   const hit = x.eq(out.expand(x.shape))
   return g
-    .div(hit.to(x.dtype).sum(axes, { keepDim: true }))
+    .div(hit.sum(axes, { keepDim: true }).to(x.dtype))
     .expand(x.shape)
     .where(hit, k(0))
 }
@@ -28,11 +28,14 @@ const toExtremes = (g: Tensor, x: Tensor, out: Tensor, axes: readonly number[]):
 /** The product of the others: out / x without zeros; with exactly one zero, only that place has a gradient. */
 const productGradient = (g: Tensor, x: Tensor, out: Tensor, axes: readonly number[]): Tensor => {
   const isZero = x.eq(k(0))
-  const zeros = isZero.to(x.dtype).sum(axes, { keepDim: true })
-  const others = x.where(isZero.not(), k(1)).prod(axes, { keepDim: true })
-  const whole = out.expand(x.shape).div(x)
-  const alone = others.where(zeros.eq(k(1)), k(0)).expand(x.shape)
-  return g.expand(x.shape).mul(alone.where(isZero, whole.where(isZero.not(), k(0))))
+  const zeros = isZero.sum(axes, { keepDim: true })
+  const safe = x.where(isZero.not(), k(1))
+  const whole = out.expand(x.shape).div(safe)
+  const alone = safe
+    .prod(axes, { keepDim: true })
+    .where(zeros.eq(k(1)), k(0))
+    .expand(x.shape)
+  return g.expand(x.shape).mul(alone.where(isZero, whole))
 }
 
 const rows = {
