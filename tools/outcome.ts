@@ -16,11 +16,15 @@ export interface Count {
 export const closingLine = ({ passed, failed, skipped }: Count) =>
   `${passed} passed, ${failed} failed, ${skipped} skipped`
 
-/** Prints outcomes as they come, failures in full, and counts them. */
-export async function tally(outcomes: AsyncIterable<Outcome>): Promise<Count> {
+/** Prints outcomes as they come (those that `shown` lets through), failures in full, and counts them. */
+export async function tally(
+  outcomes: AsyncIterable<Outcome> | Iterable<Outcome>,
+  shown: (status: Outcome['status']) => boolean = () => true,
+): Promise<Count> {
   const count: Count = { passed: 0, failed: 0, skipped: 0 }
   for await (const { name, status, error } of outcomes) {
     count[status]++
+    if (!shown(status)) continue
     console.log(`  ${status.padEnd(7)} ${name}${status === 'skipped' && error ? ` (${error})` : ''}`)
     if (status === 'failed' && error) console.log(error.trimEnd().replaceAll(/^/gm, '          '))
   }

@@ -10,6 +10,7 @@ import { findChromium } from './chromium.ts'
 import { checkDocuments } from './doc-blocks.ts'
 import { attempt, type Count, closingLine, type Outcome, tally } from './outcome.ts'
 import { root, run } from './pack.ts'
+import { outcomesOf, type Report } from './vitest-report.ts'
 
 /** What a stage does, in the order in which stages run: the quick ones that fail most often come first. */
 const stages: Record<string, () => AsyncIterable<Outcome> | Promise<Count>> = {
@@ -32,15 +33,6 @@ async function* one(name: string, work: () => unknown): AsyncGenerator<Outcome> 
   yield attempt(name, work)
 }
 
-/** The part of vitest's JSON report that is read here; it has the shape of Jest's. */
-interface Report {
-  numPassedTests: number
-  numFailedTests: number
-  numPendingTests: number
-  numTodoTests: number
-  testResults: { name: string; status: string; assertionResults: { status: string; fullName: string }[] }[]
-}
-
 /** Runs vitest with its own output, and counts from its report. */
 async function vitest(config: string): Promise<Count> {
   const file = join(root, '.cache', `${config}.json`)
@@ -54,25 +46,7 @@ async function vitest(config: string): Promise<Count> {
     `--outputFile.json=${file}`,
   ])
   if (!existsSync(file)) return { passed: 0, failed: 1, skipped: 0 }
-  const report = JSON.parse(readFileSync(file, 'utf8')) as Report
-  const count = {
-    passed: report.numPassedTests,
-    failed: report.numFailedTests,
-    skipped: report.numPendingTests + report.numTodoTests,
-  }
-  for (const { name, status, assertionResults } of report.testResults) {
-    const broken = status === 'failed' && !assertionResults.some(test => test.status === 'failed')
-    if (broken) console.log(`  failed  ${relative(root, name)}: could not be run`)
-    if (broken) count.failed++
-    for (const test of assertionResults)
-      if (test.status !== 'passed' && test.status !== 'failed')
-        console.log(`  skipped ${relative(root, name)}: ${test.fullName}`)
-  }
-  if (code !== 0 && count.failed === 0) {
-    console.log(`  failed  vitest ended with exit code ${code} although no test failed`)
-    count.failed++
-  }
-  return count
+  return tally(outcomesOf(JSON.parse(readFileSync(file, 'utf8')) as Report, code, root), status => status !== 'passed')
 }
 
 /** Names the tests of the browser where there is none. */
