@@ -1,0 +1,59 @@
+// Normalisation as functions: statistics over some axes, then scale and shift.
+
+import type { Tensor } from '@cairn/tensor'
+
+/** (x - mean) / sqrt(variance + eps) over axes, two passes: the variance is that of the centred values. */
+function standardize(x: Tensor, axes: readonly number[], eps: number): Tensor {
+  const centred = x.sub(x.mean(axes, { keepDim: true }))
+  return centred.mul(centred.mul(centred).mean(axes, { keepDim: true }).add(eps).rsqrt())
+}
+
+const lastAxes = (count: number): number[] => Array.from({ length: count }, (_, i) => i - count)
+
+function affine(x: Tensor, weight?: Tensor | null, bias?: Tensor | null): Tensor {
+  const scaled = weight ? x.mul(weight) : x
+  return bias ? scaled.add(bias) : scaled
+}
+
+export interface NormOptions {
+  readonly weight?: Tensor | null
+  readonly bias?: Tensor | null
+  readonly eps?: number
+}
+
+/**
+ * Layer normalisation over the last axes (Ba et al. 2016).
+ * @param axes how many of the last axes; weight and bias have their shape
+ */
+export const layerNorm = (x: Tensor, axes = 1, { weight, bias, eps = 1e-5 }: NormOptions = {}): Tensor =>
+  affine(standardize(x, lastAxes(axes), eps), weight, bias)
+
+/** Root mean square normalisation over the last axis (Zhang and Sennrich 2019): x / sqrt(mean(x^2) + eps) * weight. */
+export const rmsNorm = (x: Tensor, { weight, eps = 1e-6 }: Omit<NormOptions, 'bias'> = {}): Tensor =>
+  affine(x.mul(x.mul(x).mean(-1, { keepDim: true }).add(eps).rsqrt()), weight)
+
+/** A [channels] vector against [batch, channels, ...]. */
+const alongChannels = (v: Tensor | null | undefined, rank: number): Tensor | null =>
+  v ? v.reshape([-1, ...new Array<number>(rank - 2).fill(1)].map((n, i) => (i === 0 ? v.size : n))) : null
+
+/** Group normalisation (Wu and He 2018). @param x [batch, channels, ...]   weight, bias [channels] */
+export function groupNorm(x: Tensor, groups: number, { weight, bias, eps = 1e-5 }: NormOptions = {}): Tensor {
+  const grouped = x.reshape([x.shape[0], groups, -1])
+  const out = standardize(grouped, [-1], eps).reshape(x.shape)
+  return affine(out, alongChannels(weight, x.ndim), alongChannels(bias, x.ndim))
+}
+
+/** Axes of [batch, channels, ...] that batch normalisation takes statistics over: all but the channels. */
+export const batchAxes = (x: Tensor): number[] => x.shape.flatMap((_, d) => (d === 1 ? [] : [d]))
+
+/** Batch normalisation with the statistics of this batch (Ioffe and Szegedy 2015). @param x [batch, channels, ...] */
+export const batchNorm = (x: Tensor, { weight, bias, eps = 1e-5 }: NormOptions = {}): Tensor =>
+  affine(standardize(x, batchAxes(x), eps), alongChannels(weight, x.ndim), alongChannels(bias, x.ndim))
+
+/** Batch normalisation with statistics from elsewhere. @param mean, variance [channels] */
+export function batchNormWith(x: Tensor, mean: Tensor, variance: Tensor, options: NormOptions = {}): Tensor {
+  const { weight, bias, eps = 1e-5 } = options
+  const scale = variance.add(eps).rsqrt()
+  const out = x.sub(alongChannels(mean, x.ndim)!).mul(alongChannels(scale, x.ndim)!)
+  return affine(out, alongChannels(weight, x.ndim), alongChannels(bias, x.ndim))
+}

@@ -1,0 +1,26 @@
+import type { Tensor } from '@cairn/tensor'
+import { groupNorm } from '../functional/norm.ts'
+import { ones, zeros } from '../init.ts'
+import { Module } from '../module.ts'
+import { parameter } from '../parameter.ts'
+
+/** Group normalisation of [batch, channels, ...] (Wu and He 2018). */
+export class GroupNorm extends Module {
+  /** [channels] */
+  weight: Tensor
+  bias: Tensor
+  readonly groups: number
+  readonly eps: number
+
+  constructor(groups: number, channels: number, options: { eps?: number } = {}) {
+    super()
+    this.groups = groups
+    this.eps = options.eps ?? 1e-5
+    this.weight = parameter(ones([channels]))
+    this.bias = parameter(zeros([channels]))
+  }
+
+  forward(x: Tensor): Tensor {
+    return groupNorm(x, this.groups, this)
+  }
+}

@@ -1,0 +1,180 @@
+// A module is a tree of parameters, buffers and children, found by looking at its fields. A field's name is its key in the state
+// dict, so it is spelled as PyTorch spells it (`ln_1`, `c_attn`) and public checkpoints load without renaming.
+
+import { CairnError, type DType, Tensor } from '@cairn/tensor'
+import { buffer, isParameter, parameter } from './parameter.ts'
+
+/** Tensors by their path: 'h.0.attn.c_attn.weight'. */
+export type StateDict = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>
+
+/** What takes one tensor and gives one. */
+export interface Layer extends Module {
+  forward(x: Tensor): Tensor
+}
+
+type Field = Tensor | Module
+
+/** Public fields that hold tensors with a storage, modules, or arrays of them. `#private` fields stay out of the state dict. */
+function* fieldsOf(holder: object, prefix = ''): Generator<[name: string, field: Field]> {
+  for (const [key, value] of Object.entries(holder)) {
+    const name = `${prefix}${key}`
+    if (value instanceof Tensor) {
+      if (value.storage) yield [name, value]
+    } else if (value instanceof Module) yield [name, value]
+    else if (Array.isArray(value)) yield* fieldsOf(value, `${name}.`)
+  }
+}
+
+export interface LoadStateResult {
+  /** keys of the module that the state does not have */
+  readonly missing: string[]
+  /** keys of the state that the module does not have */
+  readonly unexpected: string[]
+}
+
+export class Module {
+  /** In training, dropout drops and batch statistics are taken; `eval()` turns it off. */
+  training = true
+
+  /** Parameters with their paths; a tied one under its first name only. */
+  namedParameters(): [name: string, parameter: Tensor][] {
+    return this.#unique(isParameter)
+  }
+  /** Each parameter once, in the order of the fields. */
+  parameters(): Tensor[] {
+    return this.namedParameters().map(([, p]) => p)
+  }
+  namedBuffers(): [name: string, buffer: Tensor][] {
+    return this.#unique(t => !isParameter(t))
+  }
+  buffers(): Tensor[] {
+    return this.namedBuffers().map(([, b]) => b)
+  }
+
+  /** Every tensor with its path, each path once; tied tensors appear under each of their names. */
+  *#tensors(prefix = ''): Generator<[name: string, tensor: Tensor]> {
+    for (const [name, field] of fieldsOf(this)) {
+      if (field instanceof Module) yield* field.#tensors(`${prefix}${name}.`)
+      else yield [`${prefix}${name}`, field]
+    }
+  }
+
+  #unique(wanted: (t: Tensor) => boolean): [string, Tensor][] {
+    const seen = new Set<object>()
+    const found: [string, Tensor][] = []
+    for (const [name, t] of this.#tensors()) {
+      if (!wanted(t) || seen.has(t.storage!)) continue
+      seen.add(t.storage!)
+      // Errors about a storage name the parameter then.
+      t.storage!.label = name
+      found.push([name, t])
+    }
+    return found
+  }
+
+  /** Direct children with their names; those in an array as `name.0`. */
+  namedChildren(): [name: string, child: Module][] {
+    return [...fieldsOf(this)].filter((entry): entry is [string, Module] => entry[1] instanceof Module)
+  }
+  children(): Module[] {
+    return this.namedChildren().map(([, child]) => child)
+  }
+  /** This module and everything below it. */
+  *modules(): Generator<Module> {
+    yield this
+    for (const child of this.children()) yield* child.modules()
+  }
+
+  /** Calls `visit` on every module below, children first, then on this one. */
+  apply(visit: (module: Module) => void): this {
+    for (const child of this.children()) child.apply(visit)
+    visit(this)
+    return this
+  }
+
+  train(mode = true): this {
+    for (const module of this.modules()) module.training = mode
+    return this
+  }
+  eval(): this {
+    return this.train(false)
+  }
+
+  /** Freezes (false) or thaws all parameters. */
+  setRequiresGrad(value: boolean): this {
+    for (const p of this.parameters()) p.requiresGrad = value
+    return this
+  }
+  zeroGrad(): void {
+    for (const p of this.parameters()) p.zeroGrad()
+  }
+
+  /** The tensors themselves by path, not copies: `saveSafetensors(module.stateDict())` reads them as they are at its call. */
+  stateDict(): Map<string, Tensor> {
+    return new Map(this.#tensors())
+  }
+
+  /**
+   * Writes values into the module's own tensors, so optimizers and other holders see them; dtypes convert. All or nothing.
+   * @param options.strict false: keys that are only on one side are reported instead of being an error
+   * @throws CairnError naming missing and unexpected keys and differing shapes
+   */
+  loadStateDict(state: StateDict, options: { strict?: boolean } = {}): LoadStateResult {
+    const given: ReadonlyMap<string, Tensor> = state instanceof Map ? state : new Map(Object.entries(state))
+    const own = this.stateDict()
+    // Files often hold a tied tensor under one of its names only.
+    const loaded = new Set([...own].flatMap(([name, t]) => (given.has(name) ? [t.storage] : [])))
+    const missing = [...own].flatMap(([name, t]) => (given.has(name) || loaded.has(t.storage) ? [] : [name]))
+    const unexpected = [...given.keys()].filter(name => !own.has(name))
+    const problems: string[] = []
+    if (options.strict !== false && missing.length) problems.push(`missing ${list(missing)}`)
+    if (options.strict !== false && unexpected.length) problems.push(`unexpected ${list(unexpected)}`)
+    const differing = [...own].flatMap(([name, t]) => {
+      const value = given.get(name)
+      const same = !value || (value.ndim === t.ndim && value.shape.every((n, i) => n === t.shape[i]))
+      return same ? [] : [`${name} is [${t.shape.join(', ')}] here and [${value.shape.join(', ')}] there`]
+    })
+    if (differing.length) problems.push(`other shapes: ${list(differing)}`)
+    if (problems.length) throw new CairnError('loadStateDict', problems.join('; '), { module: this.constructor.name })
+    for (const [name, t] of own) {
+      const value = given.get(name)
+      if (value) t.assign(value.detach().to(t.dtype))
+    }
+    return { missing, unexpected }
+  }
+
+  /**
+   * Converts floating-point parameters and buffers to another floating-point dtype. They become other tensors: make optimizers after it.
+   */
+  to(dtype: DType): this {
+    const converted = new Map<Tensor, Tensor>()
+    const convert = (t: Tensor): Tensor => {
+      if (t.dtype === dtype || !['f64', 'f32', 'f16', 'bf16'].includes(t.dtype)) return t
+      let next = converted.get(t)
+      if (!next) {
+        const value = t.detach().to(dtype)
+        next = isParameter(t) ? parameter(value) : buffer(value)
+        if (isParameter(t)) next.requiresGrad = t.requiresGrad
+        converted.set(t, next)
+      }
+      return next
+    }
+    const walk = (holder: Record<string, unknown>): void => {
+      for (const [key, value] of Object.entries(holder)) {
+        if (value instanceof Tensor) {
+          if (value.storage) holder[key] = convert(value)
+        } else if (Array.isArray(value)) walk(value as unknown as Record<string, unknown>)
+      }
+    }
+    for (const module of this.modules()) walk(module as unknown as Record<string, unknown>)
+    return this
+  }
+
+  /** Frees the memory of all parameters, gradients and buffers now instead of when they are collected. */
+  [Symbol.dispose](): void {
+    for (const [, t] of this.#tensors()) t[Symbol.dispose]()
+  }
+}
+
+const list = (names: readonly string[]): string =>
+  names.length <= 8 ? names.join(', ') : `${names.slice(0, 8).join(', ')} and ${names.length - 8} more`
