@@ -2,7 +2,7 @@
 // (gather), or a quotient or remainder that could not be simplified. Keeping the sum explicit lets printers read
 // strides straight off it: a coefficient of 1 on the vector axis is a contiguous load, an absent axis is a splat.
 
-import { type Dim, dimKey, divideDim, isConstant, isDim, mulDim, one, sameSymbols } from './dim.ts'
+import { type Dim, dimKey, divideDim, isConstant, isDim, mulDim, one, sameDim, sameSymbols } from './dim.ts'
 import type { Expr } from './ir.ts'
 
 export interface Axis {
@@ -46,18 +46,36 @@ export function addIndex(a: Index, b: Index): Index {
   if (a.terms.length === 0) return b
   if (b.terms.length === 0) return a
   const terms = a.terms.slice()
-  for (const term of b.terms) {
-    const at = terms.findIndex(t => t.atom?.key === term.atom?.key && sameSymbols(t.coef, term.coef))
-    if (at < 0) terms.push(term)
-    else {
-      const factor = terms[at].coef.factor + term.coef.factor
-      if (factor === 0) terms.splice(at, 1)
-      else
-        terms[at] = {
-          atom: term.atom,
-          coef: { factor, symbols: term.coef.symbols, sample: terms[at].coef.sample + term.coef.sample },
-        }
-    }
+  for (const term of b.terms) addTerm(terms, term)
+  return rejoin(terms)
+}
+
+function addTerm(terms: Term[], term: Term): void {
+  const at = terms.findIndex(t => t.atom?.key === term.atom?.key && sameSymbols(t.coef, term.coef))
+  if (at < 0) {
+    terms.push(term)
+    return
+  }
+  const factor = terms[at].coef.factor + term.coef.factor
+  if (factor === 0) terms.splice(at, 1)
+  else {
+    const sample = terms[at].coef.sample + term.coef.sample
+    terms[at] = { atom: term.atom, coef: { factor, symbols: term.coef.symbols, sample } }
+  }
+}
+
+/** c * by * (of / by) + c * (of mod by) = c * of: what a split and a join of the same axis leave behind. */
+function rejoin(terms: Term[]): Index {
+  for (let i = 0; i < terms.length; i++) {
+    const low = terms[i].atom
+    if (low?.kind !== 'mod') continue
+    const high = `(${indexKey(low.of)})/${dimKey(low.by)}`
+    const wanted = mulDim(terms[i].coef, low.by)
+    const at = terms.findIndex(t => t.atom?.kind === 'div' && t.atom.key === high && sameDim(t.coef, wanted))
+    if (at < 0) continue
+    const whole = scaleIndex(low.of, terms[i].coef)
+    const rest = terms.filter((_, n) => n !== i && n !== at)
+    return addIndex({ terms: rest }, whole)
   }
   return { terms }
 }
@@ -133,6 +151,12 @@ export function divIndex(index: Index, by: Dim): Index {
   if (isDim(by, 1)) return index
   const [whole, rest] = splitBy(index, by)
   if (rest.terms.length === 0 || below(rest, by)) return whole
+  const only = rest.terms.length === 1 && isDim(rest.terms[0].coef, 1) ? rest.terms[0].atom : null
+  if (only?.kind === 'div') return addIndex(whole, divIndex(only.of, mulDim(only.by, by)))
+  if (only?.kind === 'mod' && divideDim(only.by, by)) {
+    // (q mod ab) / b = (q / b) mod a
+    return addIndex(whole, modIndex(divIndex(only.of, by), divideDim(only.by, by)!))
+  }
   const key = `(${indexKey(rest)})/${dimKey(by)}`
   return addIndex(whole, { terms: [{ atom: { kind: 'div', of: rest, by, key }, coef: one }] })
 }
@@ -142,6 +166,9 @@ export function modIndex(index: Index, by: Dim): Index {
   if (isDim(by, 1)) return zeroIndex
   const [, rest] = splitBy(index, by)
   if (rest.terms.length === 0 || below(rest, by)) return rest
+  const only = rest.terms.length === 1 && isDim(rest.terms[0].coef, 1) ? rest.terms[0].atom : null
+  // (q mod ab) mod b = q mod b
+  if (only?.kind === 'mod' && divideDim(only.by, by)) return modIndex(only.of, by)
   const key = `(${indexKey(rest)})%${dimKey(by)}`
   return { terms: [{ atom: { kind: 'mod', of: rest, by, key }, coef: one }] }
 }
@@ -186,4 +213,19 @@ function atomDepends(atom: Atom, axis: Axis, dependsOn: (value: Expr, axis: Axis
     default:
       return atom satisfies never
   }
+}
+
+/** Replaces axes by other indices, rebuilding quotients and remainders so that they simplify again. */
+export function substitute(index: Index, axes: ReadonlyMap<number, Index>, inValue: (value: Expr) => Expr): Index {
+  let out = zeroIndex
+  for (const { atom, coef } of index.terms) {
+    let part: Index
+    if (!atom) part = { terms: [{ atom: null, coef: one }] }
+    else if (atom.kind === 'axis') part = axes.get(atom.axis.id) ?? { terms: [{ atom, coef: one }] }
+    else if (atom.kind === 'div') part = divIndex(substitute(atom.of, axes, inValue), atom.by)
+    else if (atom.kind === 'mod') part = modIndex(substitute(atom.of, axes, inValue), atom.by)
+    else part = valueIndex(inValue(atom.value))
+    out = addIndex(out, scaleIndex(part, coef))
+  }
+  return out
 }

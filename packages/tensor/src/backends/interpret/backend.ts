@@ -1,0 +1,82 @@
+// A backend that interprets kernels with plain loops. It is slow and exists for tests: what differs from the reference device on it is
+// a mistake of the scheduler or the lowering, not of a printer.
+
+import { bytesOf, type DType, type TypedArray } from '../../dtype.ts'
+import { OutOfMemoryError } from '../../errors.ts'
+import { interpret } from '../../kernel/interpret.ts'
+import { arrayOf } from '../../numeric.ts'
+import type { Backend, Binding, DeviceBuffer, Executable, Limits, Program } from '../backend.ts'
+
+class Bytes implements DeviceBuffer {
+  readonly bytes: number
+  readonly memory: ArrayBuffer
+  constructor(bytes: number) {
+    this.bytes = bytes
+    this.memory = new ArrayBuffer(Math.ceil(bytes / 8) * 8)
+  }
+}
+
+const view = (binding: Binding, dtype: DType, elements: number): TypedArray => {
+  const make = arrayOf(dtype, 0).constructor as new (memory: ArrayBuffer, offset: number, length: number) => TypedArray
+  return new make((binding.buffer as Bytes).memory, binding.offset, elements)
+}
+
+export class InterpretBackend implements Backend {
+  readonly name = 'interpret'
+  readonly limits: Limits
+  bytesInUse = 0
+  readonly #maxBytes: number
+
+  constructor(options: { scratch?: boolean; maxBytes?: number; buffersPerKernel?: number } = {}) {
+    this.#maxBytes = options.maxBytes ?? Infinity
+    this.limits = {
+      alignment: 64,
+      buffersPerKernel: options.buffersPerKernel ?? 64,
+      bufferBytes: 2 ** 31,
+      scratch: options.scratch ?? true,
+      dtypes: new Set<DType>(['f32', 'f16', 'bf16', 'f64', 'i32', 'u32', 'i8', 'u8', 'i64', 'bool']),
+    }
+  }
+  storedBytes(dtype: DType, elements: number): number {
+    return bytesOf(dtype) * elements
+  }
+  allocate(bytes: number): DeviceBuffer {
+    if (this.bytesInUse + bytes > this.#maxBytes)
+      throw new OutOfMemoryError('allocate', `${bytes} bytes do not fit`, { inUse: this.bytesInUse, most: this.#maxBytes })
+    this.bytesInUse += bytes
+    return new Bytes(bytes)
+  }
+  free(buffer: DeviceBuffer): void {
+    this.bytesInUse -= buffer.bytes
+  }
+  write(target: Binding, dtype: DType, data: TypedArray): void {
+    const to = view(target, dtype, data.length)
+    if (to instanceof BigInt64Array) to.set(data as BigInt64Array)
+    else to.set(data as Float32Array)
+  }
+  read(source: Binding, dtype: DType, elements: number): Promise<TypedArray> {
+    return Promise.resolve(view(source, dtype, elements).slice() as TypedArray)
+  }
+  copy(source: Binding, target: Binding): void {
+    new Uint8Array((target.buffer as Bytes).memory, target.offset, source.bytes).set(
+      new Uint8Array((source.buffer as Bytes).memory, source.offset, source.bytes),
+    )
+  }
+  load(program: Program): Executable {
+    return { program, [Symbol.dispose]() {} }
+  }
+  run(executable: Executable, bindings: readonly Binding[], scalars: ArrayLike<number>, symbols: ArrayLike<number>): Promise<void> {
+    for (const launch of executable.program.launches) {
+      const { kernel } = launch
+      const arrays = kernel.buffers.map((param, i) => {
+        const binding = bindings[launch.buffers[i]]
+        return view(binding, param.dtype, Math.floor(binding.bytes / bytesOf(param.dtype)))
+      })
+      interpret(kernel, arrays, { scalars: launch.scalars.map(slot => scalars[slot]), symbols })
+    }
+    return Promise.resolve()
+  }
+  dispose(): Promise<void> {
+    return Promise.resolve()
+  }
+}

@@ -1,0 +1,202 @@
+// Runs pieces of the queue on a backend: finds or compiles the plan for a captured graph, gives its slots memory, and hands it over. The
+// cache is bounded, holds no storage, and confirms every hit by comparing structure and sizes.
+
+import type { Backend, Binding, Executable } from '../backends/backend.ts'
+import type { TypedArray } from '../dtype.ts'
+import { sizeOf } from '../shape.ts'
+import { evaluateDim } from '../kernel/dim.ts'
+import { capture, type Captured, sameKey } from './capture.ts'
+import type { Executor, Root } from './executor.ts'
+import { layOut, type Layout } from './memory-plan.ts'
+import type { Node } from './node.ts'
+import { compile, type Plan } from './plan.ts'
+import type { Memory, Storage } from './storage.ts'
+import { matches, modelOf, type SizeModel, symbolsOf } from './symbols.ts'
+
+interface Variant {
+  readonly model: SizeModel
+  readonly plan: Plan
+  executable: Executable | null
+  readonly layouts: Map<string, Layout>
+}
+
+interface Entry {
+  readonly key: Int32Array
+  /** size vectors that taught the model of sizes */
+  readonly samples: (readonly number[])[]
+  /** the plan for the first sizes, and the one with runtime symbols once others came */
+  readonly variants: Variant[]
+  used: number
+}
+
+/** Plans kept; the least recently used go first. */
+const cacheSize = 256
+const layoutsKept = 64
+
+export interface Statistics {
+  /** plans compiled since the device started */
+  plansCompiled: number
+  /** kernels in them */
+  kernelsCompiled: number
+  /** pieces of the queue run */
+  runs: number
+  /** kernels launched */
+  launches: number
+}
+
+export class CompiledExecutor implements Executor {
+  readonly backend: Backend
+  readonly statistics: Statistics = { plansCompiled: 0, kernelsCompiled: 0, runs: 0, launches: 0 }
+  readonly #entries = new Map<number, Entry[]>()
+  #count = 0
+  #clock = 0
+  #arena: Binding | null = null
+
+  constructor(backend: Backend) {
+    this.backend = backend
+  }
+
+  get bytesInUse(): number {
+    return this.backend.bytesInUse
+  }
+
+  execute(roots: readonly Root[], resolve: (node: Node) => Node, visited: (node: Node) => void): Promise<void> {
+    const captured = capture(roots, resolve, visited)
+    const variant = this.#variantOf(captured)
+    const symbols = symbolsOf(variant.model, captured.sizes)
+    const { plan } = variant
+    variant.executable ??= this.backend.load(plan.program)
+
+    const fresh: Binding[] = []
+    const allocate = (storage: Storage): Binding => {
+      const bytes = Math.max(4, this.backend.storedBytes(storage.dtype, sizeOf(storage.shape)))
+      const binding = { buffer: this.backend.allocate(bytes), offset: 0, bytes }
+      fresh.push(binding)
+      return binding
+    }
+    try {
+      const leaves = captured.storages.map(storage => storage.memory?.binding ?? this.#upload(storage))
+      const results = roots.map(({ target }, i) =>
+        plan.inPlace[i] ? leaves[captured.roots[i].leaf] : captured.roots[i].leaf < 0 && target.memory?.binding ? target.memory.binding : allocate(target),
+      )
+      const layout = this.#layoutOf(variant, symbols)
+      const arena = this.#arenaFor(layout.bytes)
+      const bindings = plan.slots.map((slot): Binding => {
+        if (slot.kind === 'leaf') return leaves[slot.leaf]
+        if (slot.kind === 'root') return results[slot.root]
+        const temp = plan.temps[slot.temp]
+        const bytes = Math.max(4, this.backend.storedBytes(temp.dtype, evaluateDim(temp.size, symbols)))
+        return { buffer: arena!.buffer, offset: arena!.offset + layout.offsets[slot.temp], bytes }
+      })
+      const finished = this.backend.run(variant.executable, bindings, captured.scalars, symbols)
+      roots.forEach(({ target }, i) => this.#give(target, results[i]))
+      this.statistics.runs++
+      this.statistics.launches += plan.program.launches.length
+      return finished
+    } catch (error) {
+      for (const binding of fresh) this.backend.free(binding.buffer)
+      throw error
+    }
+  }
+
+  read(storage: Storage): Promise<TypedArray> {
+    const binding = storage.memory?.binding
+    if (!binding) return Promise.resolve(storage.host!.slice() as TypedArray)
+    return this.backend.read(binding, storage.dtype, sizeOf(storage.shape))
+  }
+
+  free(memory: unknown): void {
+    const owned = memory as Memory
+    if (!owned.binding) return
+    this.backend.free(owned.binding.buffer)
+    owned.binding = null
+  }
+
+  async dispose(): Promise<void> {
+    this.#entries.clear()
+    await this.backend.dispose()
+  }
+
+  #give(target: Storage, binding: Binding): void {
+    if (!target.memory) target.adopt({ binding: null })
+    const memory = target.memory!
+    if (memory.binding && memory.binding.buffer !== binding.buffer) this.backend.free(memory.binding.buffer)
+    memory.binding = binding
+    target.host = null
+  }
+
+  #upload(storage: Storage): Binding {
+    const size = sizeOf(storage.shape)
+    const bytes = Math.max(4, this.backend.storedBytes(storage.dtype, size))
+    const binding = { buffer: this.backend.allocate(bytes), offset: 0, bytes }
+    storage.adopt({ binding })
+    this.backend.write(binding, storage.dtype, storage.host!)
+    storage.host = null
+    return binding
+  }
+
+  /** One region serves the intermediate values of all plans, since they run one after the other. */
+  #arenaFor(bytes: number): Binding | null {
+    if (bytes === 0 || (this.#arena && this.#arena.bytes >= bytes)) return this.#arena
+    const old = this.#arena
+    if (old) {
+      this.backend.free(old.buffer)
+      this.#arena = null
+    }
+    this.#arena = { buffer: this.backend.allocate(bytes), offset: 0, bytes }
+    return this.#arena
+  }
+
+  #layoutOf(variant: Variant, symbols: readonly number[]): Layout {
+    const key = symbols.join()
+    const known = variant.layouts.get(key)
+    if (known) return known
+    const layout = layOut(
+      variant.plan.temps.map(t => ({ bytes: this.backend.storedBytes(t.dtype, evaluateDim(t.size, symbols)), first: t.first, last: t.last })),
+      Math.max(64, this.backend.limits.alignment),
+    )
+    if (variant.layouts.size >= layoutsKept) variant.layouts.delete(variant.layouts.keys().next().value!)
+    variant.layouts.set(key, layout)
+    return layout
+  }
+
+  /** The plan for this structure and these sizes: the first sizes as constants; when others come, with runtime symbols. */
+  #variantOf(captured: Captured): Variant {
+    const list = this.#entries.get(captured.hash)
+    let entry = list?.find(e => sameKey(e.key, captured.key))
+    if (!entry) {
+      entry = { key: captured.key, samples: [], variants: [], used: 0 }
+      if (list) list.push(entry)
+      else this.#entries.set(captured.hash, [entry])
+      this.#count++
+      this.#evict(entry)
+    }
+    entry.used = ++this.#clock
+    for (const variant of entry.variants) if (matches(variant.model, captured.sizes, symbolsOf(variant.model, captured.sizes))) return variant
+    entry.samples.push(captured.sizes)
+    const model = modelOf(entry.samples)
+    const plan = compile(captured, model, this.backend.limits)
+    this.statistics.plansCompiled++
+    this.statistics.kernelsCompiled += plan.program.launches.length
+    const variant: Variant = { model, plan, executable: null, layouts: new Map() }
+    // the plan for the very first sizes stays: most programs never leave them; an outgrown symbolic one goes
+    for (const old of entry.variants.splice(1)) old.executable?.[Symbol.dispose]()
+    entry.variants.push(variant)
+    return variant
+  }
+
+  #evict(fresh: Entry): void {
+    if (this.#count <= cacheSize) return
+    let oldest: Entry | null = null
+    for (const list of this.#entries.values()) for (const e of list) if (e !== fresh && (!oldest || e.used < oldest.used)) oldest = e
+    if (!oldest) return
+    for (const [hash, list] of this.#entries) {
+      const at = list.indexOf(oldest)
+      if (at < 0) continue
+      list.splice(at, 1)
+      if (list.length === 0) this.#entries.delete(hash)
+    }
+    for (const variant of oldest.variants) variant.executable?.[Symbol.dispose]()
+    this.#count--
+  }
+}

@@ -1,0 +1,467 @@
+// Groups as kernels: map kernels, row kernels (several loops over a row, reductions between them), column reductions, products with an
+// epilogue, scatters. Which loops there are follows from the schedule; what is computed in them from emit.ts.
+
+import { computeType, type DType } from '../dtype.ts'
+import { type Dim, dim, isConstant, isDim, productDim } from '../kernel/dim.ts'
+import { addIndex, type Axis, axisIndex, dimIndex, type Index, indexKey, scaleIndex, substitute, valueIndex } from '../kernel/index-expr.ts'
+import type { BufferParam, Expr, Kernel, LoopKernel, ReduceOp, Stmt } from '../kernel/ir.ts'
+import { mergeParallelAxes } from '../kernel/merge-axes.ts'
+import { reduceStart, type ReduceName } from '../primitives/reduce.ts'
+import { type Access, and, constant, Emitter, leafRef, type Ref, type Scope, valueRef } from './emit.ts'
+import { type Group, isLeaf, isReduce, weightOf } from './schedule.ts'
+import type { GNode } from './simplify.ts'
+import { flatIndex, viewOps } from './views.ts'
+
+export interface Lowered {
+  readonly kernel: Kernel
+  /** what each buffer of the kernel is */
+  readonly refs: readonly Ref[]
+  /** for each scalar of the kernel, the slot in the graph's table */
+  readonly scalars: readonly number[]
+  readonly reads: readonly Access[]
+  readonly writes: readonly Access[]
+}
+
+export interface LowerOptions {
+  /** kernels may keep a row in scratch memory */
+  readonly scratch: boolean
+  /** the ref under which a node's or leaf's memory is bound: in-place results share one */
+  readonly place: (ref: Ref) => Ref
+  readonly stored: (node: GNode) => boolean
+}
+
+const combine: Readonly<Record<ReduceName, ReduceOp>> = { sum: 'add', prod: 'mul', amax: 'max', amin: 'min' }
+
+let axisIds = 1_000_000
+const fresh = (): number => axisIds++
+const newAxis = (size: Dim): Axis => ({ id: fresh(), size })
+
+/** Collects what a kernel binds while its expressions are made. */
+class Frame implements Scope {
+  readonly refs: Ref[] = []
+  readonly access: BufferParam['access'][] = []
+  readonly scalars: number[] = []
+  readonly scalarTypes: ReturnType<typeof computeType>[] = []
+  readonly writes: Access[] = []
+  readonly locals = new Map<GNode, (index: readonly Index[]) => Expr | null>()
+  readonly emitter: Emitter
+  readonly #options: LowerOptions
+  readonly #own: ReadonlySet<GNode>
+
+  constructor(options: LowerOptions, own: ReadonlySet<GNode>) {
+    this.#options = options
+    this.#own = own
+    this.emitter = new Emitter(this)
+  }
+  stored(node: GNode): boolean {
+    return !this.#own.has(node) && this.#options.stored(node)
+  }
+  local(node: GNode, index: readonly Index[]): Expr | null {
+    return this.locals.get(node)?.(index) ?? null
+  }
+  buffer(ref: Ref, access: 'read' | 'write' = 'read'): number {
+    const placed = this.#options.place(ref)
+    let at = this.refs.findIndex(r => r.key === placed.key)
+    if (at < 0) {
+      at = this.refs.length
+      this.refs.push(placed)
+      this.access.push(access)
+    } else if (this.access[at] !== access) this.access[at] = 'readwrite'
+    return at
+  }
+  scalar(slot: number, dtype: ReturnType<typeof computeType>): number {
+    const at = this.scalars.findIndex((s, i) => s === slot && this.scalarTypes[i] === dtype)
+    if (at >= 0) return at
+    this.scalars.push(slot)
+    this.scalarTypes.push(dtype)
+    return this.scalars.length - 1
+  }
+  store(ref: Ref, index: Index, value: Expr, mode: 'set' | ReduceOp = 'set', valid: Expr | null = null): Stmt {
+    this.writes.push({ ref, index })
+    const buffer = this.buffer(ref, 'write')
+    if (mode !== 'set' && this.access[buffer] === 'write') this.access[buffer] = 'readwrite'
+    return { kind: 'store', buffer, index, value, mode, valid }
+  }
+  head(name: string) {
+    const buffers: BufferParam[] = this.refs.map((r, i) => ({ dtype: r.dtype, access: this.access[i], size: productDim(r.shape) }))
+    return { name, buffers, scalars: this.scalarTypes }
+  }
+  lowered(kernel: Kernel): Lowered {
+    return { kernel, refs: this.refs, scalars: this.scalars, reads: this.emitter.loads, writes: this.writes }
+  }
+}
+
+export function lower(group: Group, options: LowerOptions): Lowered[] {
+  if (group.anchor?.op === 'matmul') return [lowerMatmul(group, options)]
+  if (group.anchor?.op === 'scatter') return lowerScatter(group, options)
+  if (group.reduces.size) return lowerRows(group, options)
+  return [lowerMap(group, options)]
+}
+
+/** The ops that a kernel runs, for profiles and errors. */
+function nameOf(group: Group, options: LowerOptions): string {
+  const ops = new Set<string>()
+  const seen = new Set<GNode>()
+  const walk = (node: GNode, top: boolean): void => {
+    if (seen.has(node) || ops.size > 11) return
+    seen.add(node)
+    if (isLeaf(node) || (!top && options.stored(node) && !group.reduces.has(node))) return
+    for (const s of node.sources) walk(s, group.outputs.has(s) || s === group.anchor)
+    if (!viewOps.has(node.op) && node.op !== 'copy') ops.add(node.op)
+  }
+  for (const node of group.outputs.keys()) walk(node, true)
+  const [first] = group.outputs.keys()
+  return `${[...ops].join(' ') || 'copy'} [${first.shape.map(d => d.sample).join(', ')}]`
+}
+
+const ownNodes = (group: Group): Set<GNode> => new Set([...group.outputs.keys(), ...group.reduces.keys(), ...(group.anchor ? [group.anchor] : [])])
+
+const isLoop = (axis: Axis): boolean => !isDim(axis.size, 1)
+
+function lowerMap(group: Group, options: LowerOptions): Lowered {
+  const frame = new Frame(options, ownNodes(group))
+  const body: Stmt[] = []
+  for (const [node, index] of group.outputs) {
+    const value = frame.emitter.value(node, index)
+    body.push(frame.store(valueRef(node), flatIndex(index, node.shape), value))
+  }
+  const kernel: LoopKernel = { kind: 'loop', ...frame.head(nameOf(group, options)), parallel: group.axes.filter(isLoop), vector: true, scratch: [], body }
+  return frame.lowered(mergeParallelAxes(kernel, fresh))
+}
+
+function lowerMatmul(group: Group, options: LowerOptions): Lowered {
+  const node = group.anchor!
+  const frame = new Frame(options, ownNodes(group))
+  const rank = node.shape.length
+  const [a, b] = node.sources
+  const axes = group.axes
+  const k = newAxis(a.shape[rank - 1])
+  const batch = axes.slice(0, rank - 2)
+  const [m, n] = axes.slice(rank - 2)
+  const operand = (x: GNode, rows: Axis, columns: Axis) => {
+    const e = frame.emitter.value(x, [...batch, rows, columns].map(axisIndex))
+    if (e.op !== 'load') throw new Error(`matmul: an operand is not in memory: ${x.op}`)
+    return { buffer: e.buffer, index: e.index }
+  }
+  const left = operand(a, m, k)
+  const right = operand(b, k, n)
+  const acc: Expr = { op: 'acc', dtype: 'f32', id: 0 }
+  frame.locals.set(node, () => acc)
+  const body: Stmt[] = []
+  for (const [out, index] of group.outputs) body.push(frame.store(valueRef(out), flatIndex(index, out.shape), frame.emitter.value(out, index)))
+  const kernel: Kernel = {
+    kind: 'matmul',
+    ...frame.head(nameOf(group, options)),
+    batch: batch.filter(isLoop),
+    m,
+    n,
+    k,
+    a: left,
+    b: right,
+    body,
+  }
+  return frame.lowered(kernel)
+}
+
+/** The index tensor picks a place along one axis: a copy of the base, then ordered writes. */
+function lowerScatter(group: Group, options: LowerOptions): Lowered[] {
+  const node = group.anchor!
+  const [base, picks, updates] = node.sources
+  const out = valueRef(node)
+  const kernels: Lowered[] = []
+  const inPlace = base.op === 'storage' && options.place(leafRef(base)).key === options.place(out).key
+  const name = nameOf(group, options)
+  if (!inPlace) {
+    const frame = new Frame(options, new Set([node]))
+    const index = group.axes.map(axisIndex)
+    const body = [frame.store(out, flatIndex(index, node.shape), frame.emitter.value(base, index))]
+    const kernel: LoopKernel = { kind: 'loop', ...frame.head(`${name}: base`), parallel: group.axes.filter(isLoop), vector: true, scratch: [], body }
+    kernels.push(frame.lowered(mergeParallelAxes(kernel, fresh)))
+  }
+  const frame = new Frame(options, new Set([node]))
+  const axes = updates.shape.map(newAxis)
+  const index = axes.map(axisIndex)
+  const pick = frame.emitter.value(picks, index)
+  const along: Expr = pick.dtype === 'i32' ? pick : { op: 'cast', dtype: 'i32', args: [pick] }
+  const asUnsigned = (e: Expr): Expr => ({ op: 'bitcast', dtype: 'u32', args: [e] })
+  const size: Expr = { op: 'index', dtype: 'i32', index: dimIndex(node.shape[node.axis]) }
+  const valid = and(null, { op: 'lt', dtype: 'bool', args: [asUnsigned(along), asUnsigned(size)] })
+  const to = index.map((i, d) => (d === node.axis ? valueIndex(along) : i))
+  const mode = node.mode === 'set' ? 'set' : (node.mode as ReduceOp)
+  const store = frame.store(out, flatIndex(to, node.shape), frame.emitter.value(updates, index), mode, valid)
+  const loop: Stmt = { kind: 'loop', axis: axes[node.axis], end: null, reduces: [], ordered: true, body: [store] }
+  const parallel = axes.filter((a, d) => d !== node.axis && isLoop(a))
+  const kernel: LoopKernel = { kind: 'loop', ...frame.head(name), parallel, vector: true, scratch: [], body: isLoop(axes[node.axis]) ? [loop] : [store] }
+  kernels.push(frame.lowered(mergeParallelAxes(kernel, fresh)))
+  return kernels
+}
+
+interface Reduction {
+  readonly node: GNode
+  readonly acc: number
+  readonly level: number
+  readonly index: readonly Index[]
+  /** the index of the source, over the group's axes */
+  readonly source: readonly Index[]
+}
+
+/** Reductions by the order in which they can run: a level needs only the results of lower ones. */
+function reductionsOf(group: Group, options: LowerOptions): Reduction[] {
+  const levels = new Map<GNode, number>()
+  const known = new Map<GNode, number>()
+  const below = (node: GNode): number => {
+    if (group.reduces.has(node)) return levelOf(node) + 1
+    if (isLeaf(node) || (options.stored(node) && !group.outputs.has(node))) return 0
+    let level = known.get(node)
+    if (level === undefined) {
+      level = node.sources.reduce((n, s) => Math.max(n, below(s)), 0)
+      known.set(node, level)
+    }
+    return level
+  }
+  const levelOf = (node: GNode): number => {
+    let level = levels.get(node)
+    if (level === undefined) levels.set(node, (level = below(node.sources[0])))
+    return level
+  }
+  return [...group.reduces].map(([node, { over, index }], acc) => {
+    let outer = 0
+    let reduced = 0
+    const source = node.sources[0].shape.map((_, d) => (node.axes.includes(d) ? axisIndex(over[reduced++]) : index[outer++]))
+    return { node, acc, level: levelOf(node), index, source }
+  })
+}
+
+function lowerRows(group: Group, options: LowerOptions): Lowered[] {
+  const reductions = reductionsOf(group, options)
+  const split = splitOf(group, reductions)
+  return split ? lowerInTwo(group, reductions, split, options) : [lowerRow(group, reductions, options)]
+}
+
+const declare = (r: Reduction): Stmt => {
+  const dtype = computeType(r.node.dtype)
+  return { kind: 'declare', acc: r.acc, dtype, init: reduceStart(r.node.op as ReduceName, r.node.dtype) }
+}
+const update = (r: Reduction, value: Expr): Stmt => ({ kind: 'update', acc: r.acc, op: combine[r.node.op as ReduceName], value })
+const accumulator = (r: Reduction): Expr => ({ op: 'acc', dtype: computeType(r.node.dtype), id: r.acc })
+
+/** A nest of loops over the inner axes. */
+function nest(inner: readonly Axis[], reduces: readonly number[], body: readonly Stmt[]): Stmt[] {
+  return inner.filter(isLoop).reduceRight<readonly Stmt[]>((within, axis) => [{ kind: 'loop', axis, end: null, reduces, ordered: false, body: within }], body) as Stmt[]
+}
+
+function lowerRow(group: Group, reductions: readonly Reduction[], options: LowerOptions): Lowered {
+  const frame = new Frame(options, ownNodes(group))
+  const { inner } = group
+  const outer = group.axes.filter(a => !inner.includes(a) && isLoop(a))
+  const open = new Map<GNode, Reduction>()
+  for (const r of reductions) frame.locals.set(r.node, () => (open.has(r.node) ? accumulator(r) : null))
+  const isInner = (index: readonly Index[]) => dependsOnAxes(index, inner)
+  const full = [...group.outputs].filter(([, index]) => isInner(index))
+  const rows = [...group.outputs].filter(([, index]) => !isInner(index))
+  const scratch = options.scratch ? scratchOf(group, reductions, full, options) : new Map<GNode, Scratch>()
+  const span = productDim(inner.map(a => a.size))
+  const column = flatIndex(inner.map(axisIndex), inner.map(a => a.size))
+
+  const body: Stmt[] = []
+  const levels = Math.max(...reductions.map(r => r.level)) + 1
+  for (let level = 0; level < levels; level++) {
+    const now = reductions.filter(r => r.level === level)
+    const saved = [...scratch].filter(([, s]) => s.first === level)
+    const statements: Stmt[] = []
+    for (const [node, s] of saved) {
+      const value = frame.emitter.value(node, s.index)
+      statements.push({ kind: 'store', buffer: -1 - s.slot, index: column, value, mode: 'set', valid: null })
+    }
+    for (const r of now) {
+      body.push(declare(r))
+      statements.push(update(r, frame.emitter.value(r.node.sources[0], r.source)))
+    }
+    body.push(...nest(inner, now.map(r => r.acc), statements))
+    for (const r of now) open.set(r.node, r)
+    for (const [node, s] of saved)
+      frame.locals.set(node, index =>
+        sameIndex(index, s.index) ? { op: 'load', dtype: computeType(node.dtype), buffer: -1 - s.slot, index: column, valid: null } : null,
+      )
+    frame.emitter.forget()
+  }
+  const stores = full.map(([node, index]) => frame.store(valueRef(node), flatIndex(index, node.shape), frame.emitter.value(node, index)))
+  if (stores.length) body.push(...nest(inner, [], stores))
+  for (const [node, index] of rows) body.push(frame.store(valueRef(node), flatIndex(index, node.shape), frame.emitter.value(node, index)))
+
+  const numbered = renumberScratch(body, frame.refs.length)
+  const kernel: LoopKernel = {
+    kind: 'loop',
+    ...frame.head(nameOf(group, options)),
+    parallel: outer,
+    vector: columnwise(frame.emitter.loads, outer, inner),
+    scratch: [...scratch.keys()].map(node => ({ dtype: node.dtype, size: span })),
+    body: numbered,
+  }
+  return frame.lowered(mergeParallelAxes(kernel, fresh))
+}
+
+const sameIndex = (a: readonly Index[], b: readonly Index[]): boolean => a.length === b.length && a.every((x, i) => indexKey(x) === indexKey(b[i]))
+
+function dependsOnAxes(index: readonly Index[], axes: readonly Axis[]): boolean {
+  const on = (i: Index): boolean =>
+    i.terms.some(({ atom }) => {
+      if (!atom) return false
+      if (atom.kind === 'axis') return axes.some(a => a.id === atom.axis.id)
+      return atom.kind === 'value' ? true : on(atom.of)
+    })
+  return index.some(on)
+}
+
+/** Whether rows are better run side by side (their loads are contiguous across the last outer axis) than along themselves. */
+function columnwise(loads: readonly Access[], outer: readonly Axis[], inner: readonly Axis[]): boolean {
+  const across = outer[outer.length - 1]
+  const along = inner.filter(isLoop).at(-1)
+  if (!across) return false
+  if (!along) return true
+  const unit = (axis: Axis) => loads.filter(l => l.index.terms.some(t => t.atom?.kind === 'axis' && t.atom.axis.id === axis.id && isDim(t.coef, 1))).length
+  return unit(across) > unit(along)
+}
+
+interface Scratch {
+  readonly slot: number
+  /** the level whose loop computes it */
+  readonly first: number
+  readonly index: readonly Index[]
+}
+
+/** Costly values along the row that more than one loop needs are kept from the first to the last. */
+function scratchOf(group: Group, reductions: readonly Reduction[], full: readonly (readonly [GNode, readonly Index[]])[], options: LowerOptions): Map<GNode, Scratch> {
+  const levels = Math.max(...reductions.map(r => r.level)) + 1
+  const seen = new Map<GNode, Set<number>>()
+  const order: GNode[] = []
+  const visit = (node: GNode, loop: number): void => {
+    if (isLeaf(node) || group.reduces.has(node) || (options.stored(node) && !group.outputs.has(node))) return
+    const loops = seen.get(node)
+    if (loops?.has(loop)) return
+    if (loops) loops.add(loop)
+    else {
+      seen.set(node, new Set([loop]))
+      order.push(node)
+    }
+    for (const s of node.sources) visit(s, loop)
+  }
+  for (const r of reductions) visit(r.node.sources[0], r.level)
+  for (const [node] of full) visit(node, levels)
+  const found = new Map<GNode, Scratch>()
+  const shapeOf = reductions.map(r => r.node.sources[0]).concat(full.map(([n]) => n))
+  for (const node of order) {
+    const loops = seen.get(node)!
+    if (loops.size < 2 || weightOf(node.op) < 10 || isReduce(node) || node.op === 'randomBits') continue
+    // its place must be the plain one of a whole row: as large as a reduction's source or a full result
+    const model = shapeOf.findIndex(n => n.shape.length === node.shape.length && n.shape.every((d, i) => d.factor === node.shape[i].factor && d.sample === node.shape[i].sample))
+    if (model < 0) continue
+    const index = model < reductions.length ? reductions[model].source : full[model - reductions.length][1]
+    found.set(node, { slot: found.size, first: Math.min(...loops), index })
+  }
+  return found
+}
+
+/** Scratch rows are numbered after the buffers, whose number is known only now. */
+function renumberScratch(body: readonly Stmt[], buffers: number): Stmt[] {
+  const done = new Map<Expr, Expr>()
+  const at = (buffer: number) => (buffer < 0 ? buffers - 1 - buffer : buffer)
+  const index = (i: Index): Index => ({ terms: i.terms.map(t => (t.atom?.kind === 'value' ? { ...valueIndex(expr(t.atom.value)).terms[0], coef: t.coef } : t)) })
+  const expr = (e: Expr): Expr => {
+    const known = done.get(e)
+    if (known) return known
+    let out = e
+    if (e.op === 'load') out = { ...e, buffer: at(e.buffer), index: index(e.index), valid: e.valid && expr(e.valid) }
+    else if ('args' in e) {
+      const args = (e.args as readonly Expr[]).map(expr)
+      out = args.every((x, i) => x === e.args[i]) ? e : ({ ...e, args } as unknown as Expr)
+    }
+    done.set(e, out)
+    return out
+  }
+  const stmt = (s: Stmt): Stmt => {
+    if (s.kind === 'loop') return { ...s, body: s.body.map(stmt) }
+    if (s.kind === 'update') return { ...s, value: expr(s.value) }
+    if (s.kind === 'store') return { ...s, buffer: at(s.buffer), index: index(s.index), value: expr(s.value), valid: s.valid && expr(s.valid) }
+    return s
+  }
+  return body.map(stmt)
+}
+
+interface Split {
+  /** the inner axis that is cut */
+  readonly axis: Axis
+  readonly length: number
+  readonly pieces: number
+}
+
+/** Elements of one piece of a long reduction: independent of the number of threads, so results are too. */
+const pieceLength = 4096
+
+/** Long reductions with few results are cut into pieces, which run in parallel; a second kernel joins them. */
+function splitOf(group: Group, reductions: readonly Reduction[]): Split | null {
+  if (reductions.some(r => r.level > 0)) return null
+  if ([...group.outputs.values()].some(index => dependsOnAxes(index, group.inner))) return null
+  const sizes = group.axes.map(a => a.size)
+  if (!sizes.every(isConstant)) return null
+  const inner = productDim(group.inner.map(a => a.size)).factor
+  const outer = productDim(sizes).factor / inner
+  if (outer > 64 || inner < 4 * pieceLength) return null
+  const loops = group.inner.filter(isLoop)
+  const rest = (axis: Axis) => inner / axis.size.factor
+  const axis = loops[0]
+  const length = Math.max(1, Math.floor(pieceLength / rest(axis)))
+  const pieces = Math.ceil(axis.size.factor / length)
+  return pieces > 1 ? { axis, length, pieces } : null
+}
+
+function lowerInTwo(group: Group, reductions: readonly Reduction[], split: Split, options: LowerOptions): Lowered[] {
+  const outer = group.axes.filter(a => !group.inner.includes(a) && isLoop(a))
+  const piece = newAxis(dim(split.pieces))
+  const offset = newAxis(dim(split.length))
+  const mapping = new Map([[split.axis.id, addIndex(scaleIndex(axisIndex(piece), dim(split.length)), axisIndex(offset))]])
+  const partial = (r: Reduction): Ref => ({ key: `P${r.node.id}`, dtype: partialType(r.node.dtype), shape: [...outer.map(a => a.size), piece.size] })
+  const place = flatIndex([...outer, piece].map(axisIndex), [...outer.map(a => a.size), piece.size])
+
+  const first = new Frame(options, ownNodes(group))
+  const updates = reductions.map(r => {
+    const index = r.source.map(i => substitute(i, mapping, e => e))
+    return update(r, first.emitter.value(r.node.sources[0], index))
+  })
+  const left = addIndex(dimIndex(split.axis.size), scaleIndex(axisIndex(piece), dim(-split.length)))
+  const accs = reductions.map(r => r.acc)
+  const ragged = split.axis.size.factor % split.length !== 0
+  const rest = group.inner.filter(a => a !== split.axis && isLoop(a))
+  const loops: Stmt = { kind: 'loop', axis: offset, end: ragged ? left : null, reduces: accs, ordered: false, body: nest(rest, accs, updates) }
+  const stores = reductions.map(r => first.store(partial(r), place, accumulator(r)))
+  const kernel: LoopKernel = {
+    kind: 'loop',
+    ...first.head(`${nameOf(group, options)}: pieces`),
+    parallel: [...outer, piece],
+    vector: false,
+    scratch: [],
+    body: [...reductions.map(declare), loops, ...stores],
+  }
+
+  const second = new Frame(options, ownNodes(group))
+  const joins = reductions.map(r => {
+    const ref = partial(r)
+    second.emitter.loads.push({ ref, index: place })
+    return update(r, { op: 'load', dtype: computeType(ref.dtype), buffer: second.buffer(ref), index: place, valid: null })
+  })
+  for (const r of reductions) second.locals.set(r.node, () => accumulator(r))
+  const results = [...group.outputs].map(([node, index]) => second.store(valueRef(node), flatIndex(index, node.shape), second.emitter.value(node, index)))
+  const joined: LoopKernel = {
+    kind: 'loop',
+    ...second.head(`${nameOf(group, options)}: join`),
+    parallel: outer,
+    vector: false,
+    scratch: [],
+    body: [...reductions.map(declare), { kind: 'loop', axis: piece, end: null, reduces: accs, ordered: false, body: joins }, ...results],
+  }
+  return [first.lowered(mergeParallelAxes(kernel, fresh)), second.lowered(mergeParallelAxes(joined, fresh))]
+}
+
+/** Partial sums of narrow floats stay wide. */
+const partialType = (dtype: DType): DType => (dtype === 'f16' || dtype === 'bf16' ? 'f32' : dtype)
+

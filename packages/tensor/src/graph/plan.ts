@@ -1,0 +1,154 @@
+// A plan: the kernels of one piece of the queue in order, what each of their slots binds, and how long each intermediate value lives.
+// Compiled from the graph alone; storages, numbers and sizes come at each run.
+
+import type { Launch, Limits, Program } from '../backends/backend.ts'
+import { computeType, type ComputeType, type DType } from '../dtype.ts'
+import { type Dim, productDim } from '../kernel/dim.ts'
+import { indexKey } from '../kernel/index-expr.ts'
+import type { Captured } from './capture.ts'
+import type { Ref } from './emit.ts'
+import { lower, type Lowered } from './lower.ts'
+import { dependsOn, type Group, schedule } from './schedule.ts'
+import { simplify, type GNode } from './simplify.ts'
+import type { SizeModel } from './symbols.ts'
+
+export type Slot =
+  | { readonly kind: 'leaf'; readonly leaf: number }
+  | { readonly kind: 'root'; readonly root: number }
+  | { readonly kind: 'temp'; readonly temp: number }
+
+export interface Temp {
+  readonly dtype: DType
+  readonly size: Dim
+  readonly first: number
+  readonly last: number
+}
+
+export interface Plan {
+  readonly program: Program
+  readonly slots: readonly Slot[]
+  readonly temps: readonly Temp[]
+  /** for each root: its target's memory is written while it is read */
+  readonly inPlace: readonly boolean[]
+  /** for each root: a kernel writes it (a plan without kernels has none) */
+  readonly lowered: readonly Lowered[]
+}
+
+export function compile(captured: Captured, model: SizeModel, limits: Limits): Plan {
+  const { graph, roots } = simplify(captured, model)
+  const live = reachable(roots.map(r => r.node), graph.nodes)
+  const { groups, home } = schedule(roots, live, limits.buffersPerKernel)
+  const stored = (node: GNode): boolean => home.get(node)?.outputs.has(node) ?? false
+
+  const aliases = new Map<string, Ref>()
+  const place = (ref: Ref): Ref => aliases.get(ref.key) ?? ref
+  const lowerGroup = (group: Group): Lowered[] => lower(group, { scratch: limits.scratch, place, stored })
+  const kernels = new Map<Group, Lowered[]>(groups.map(g => [g, lowerGroup(g)]))
+
+  const inPlace = roots.map(({ node, leaf }) => {
+    if (leaf < 0) return false
+    const group = home.get(node)!
+    if (!mayWriteInPlace(group, node, leaf, kernels.get(group)!)) return false
+    const readers = groups.filter(g => g !== group && kernels.get(g)!.some(l => l.reads.some(r => r.ref.key === `L${leaf}`)))
+    if (readers.some(r => dependsOn(r, group))) return false
+    for (const r of readers) group.needs.add(r)
+    const [target] = live.filter(n => n.op === 'storage' && n.leaf === leaf)
+    aliases.set(`V${node.id}`, { key: `L${leaf}`, dtype: target.dtype, shape: target.shape })
+    return true
+  })
+  for (const group of groups) if ([...group.outputs.keys()].some(n => aliases.has(`V${n.id}`)) || readsAlias(kernels.get(group)!, aliases)) kernels.set(group, lowerGroup(group))
+
+  const lowered = ordered(groups).flatMap(g => kernels.get(g)!)
+  const rootOf = new Map(roots.map((r, i) => [`V${r.node.id}`, i] as const))
+  return bind(captured, lowered, rootOf, inPlace)
+}
+
+const readsAlias = (kernels: readonly Lowered[], aliases: ReadonlyMap<string, Ref>): boolean => kernels.some(l => l.refs.some(r => aliases.has(r.key)))
+
+/** Every load of the leaf happens where the result is stored, by the same item: nothing reads what was overwritten. */
+function mayWriteInPlace(group: Group, node: GNode, leaf: number, kernels: readonly Lowered[]): boolean {
+  const key = `L${leaf}`
+  if (group.anchor === node && node.op === 'scatter') {
+    const [base] = node.sources
+    return base.op === 'storage' && base.leaf === leaf && !kernels[kernels.length - 1].reads.some(r => r.ref.key === key)
+  }
+  const writes = kernels.flatMap(l => l.writes.filter(w => w.ref.key === `V${node.id}`))
+  if (writes.length !== 1 || kernels.length !== 1) return false
+  const at = indexKey(writes[0].index)
+  return kernels[0].reads.every(r => r.ref.key !== key || indexKey(r.index) === at)
+}
+
+function reachable(roots: readonly GNode[], nodes: readonly GNode[]): GNode[] {
+  const seen = new Set<GNode>()
+  const stack = [...roots]
+  while (stack.length) {
+    const node = stack.pop()!
+    if (seen.has(node)) continue
+    seen.add(node)
+    stack.push(...node.sources)
+  }
+  return nodes.filter(n => seen.has(n))
+}
+
+/** Needed groups first; otherwise in the order of the graph, which keeps values short-lived. */
+function ordered(groups: readonly Group[]): Group[] {
+  const rank = (g: Group): number => Math.min(...[...g.outputs.keys()].map(n => n.id))
+  const waiting = new Map<Group, number>()
+  const users = new Map<Group, Group[]>()
+  for (const g of groups) {
+    waiting.set(g, g.needs.size)
+    for (const n of g.needs) {
+      const list = users.get(n)
+      if (list) list.push(g)
+      else users.set(n, [g])
+    }
+  }
+  const ready = groups.filter(g => waiting.get(g) === 0).sort((a, b) => rank(b) - rank(a))
+  const out: Group[] = []
+  while (ready.length) {
+    const group = ready.pop()!
+    out.push(group)
+    for (const user of users.get(group) ?? []) {
+      const left = waiting.get(user)! - 1
+      waiting.set(user, left)
+      if (left > 0) continue
+      const r = rank(user)
+      let at = ready.length
+      while (at > 0 && rank(ready[at - 1]) < r) at--
+      ready.splice(at, 0, user)
+    }
+  }
+  if (out.length !== groups.length) throw new Error('plan: kernels wait for each other')
+  return out
+}
+
+function bind(captured: Captured, lowered: readonly Lowered[], rootOf: ReadonlyMap<string, number>, inPlace: readonly boolean[]): Plan {
+  const slots: Slot[] = []
+  const slotOf = new Map<string, number>()
+  const temps: { dtype: DType; size: Dim; first: number; last: number }[] = []
+  const launches: Launch[] = lowered.map((l, step) => ({
+    kernel: l.kernel,
+    buffers: l.refs.map(ref => {
+      let slot = slotOf.get(ref.key)
+      if (slot === undefined) {
+        slot = slots.length
+        slotOf.set(ref.key, slot)
+        const root = rootOf.get(ref.key)
+        if (ref.key[0] === 'L') slots.push({ kind: 'leaf', leaf: Number(ref.key.slice(1)) })
+        else if (root !== undefined) slots.push({ kind: 'root', root })
+        else {
+          slots.push({ kind: 'temp', temp: temps.length })
+          temps.push({ dtype: ref.dtype, size: productDim(ref.shape), first: step, last: step })
+        }
+      }
+      const bound = slots[slot]
+      if (bound.kind === 'temp') temps[bound.temp].last = step
+      return slot
+    }),
+    scalars: l.scalars,
+  }))
+  const scalars: ComputeType[] = []
+  for (const n of captured.nodes) if (n.op === 'scalar') scalars[n.leaf] = computeType(n.dtype)
+  return { program: { launches, slots: slots.length, scalars }, slots, temps, inPlace, lowered }
+}
+

@@ -1,0 +1,479 @@
+// Which nodes run together. Nodes are visited from the results back to the leaves; each joins the kernel of what uses it when it can, so that
+// values used once are never stored, a matmul takes its epilogue, and a row's maximum, sum and quotient share one kernel. A value that
+// several kernels need is computed in one of them and stored, or computed again where that is cheap.
+//
+// A group is a kernel to be: iteration axes, the stored results with their place on these axes, and the reductions inside it.
+
+import { type Dim, isDim, mulDim, one, productDim, sameDim } from '../kernel/dim.ts'
+import { type Axis, axisIndex, divIndex, type Index, indexKey, modIndex, substitute, zeroIndex } from '../kernel/index-expr.ts'
+import type { GNode, SimplifiedRoot } from './simplify.ts'
+import { flatIndex, through, viewOps } from './views.ts'
+
+export interface Group {
+  readonly id: number
+  /** the whole iteration space; `inner` axes are among them */
+  axes: Axis[]
+  /** axes that reductions of this group run over */
+  inner: Axis[]
+  anchor: GNode | null
+  /** stored results, each with its index in terms of the axes */
+  readonly outputs: Map<GNode, readonly Index[]>
+  /** reductions computed here, each with the axes it runs over in order, and its own index */
+  readonly reduces: Map<GNode, { readonly over: readonly Axis[]; readonly index: readonly Index[] }>
+  /** groups whose results this one reads */
+  readonly needs: Set<Group>
+  /** buffers it binds, as far as known: nodes to load, plus its outputs */
+  readonly loads: Set<GNode>
+}
+
+export interface Schedule {
+  readonly groups: readonly Group[]
+  /** stored nodes and the group that stores them */
+  readonly home: ReadonlyMap<GNode, Group>
+}
+
+interface Request {
+  readonly group: Group
+  /** where the node is evaluated, in the group's axes; null when masked or moved: may be inlined there, not stored */
+  readonly index: readonly Index[] | null
+  /** the kernel reads it from memory in any case */
+  readonly stored: boolean
+}
+
+const reduceOps: ReadonlySet<string> = new Set(['sum', 'prod', 'amax', 'amin'])
+const leafOps: ReadonlySet<string> = new Set(['storage', 'scalar', 'constant'])
+export const isReduce = (n: GNode): boolean => reduceOps.has(n.op)
+export const isLeaf = (n: GNode): boolean => leafOps.has(n.op)
+
+/** Rough cost of computing an op again, in additions. */
+const weights: Readonly<Record<string, number>> = {
+  exp: 10, log: 10, log1p: 12, expm1: 12, sin: 14, cos: 14, tan: 20, tanh: 12, erf: 14, pow: 20, atan2: 20,
+  div: 3, sqrt: 3, rsqrt: 5, reciprocal: 3, mod: 6, randomBits: 100, gather: 3, cat: 4,
+}
+export const weightOf = (op: string): number => weights[op] ?? 1
+/** A stored value is computed again by its readers when that costs at most this much. */
+const cheap = 4
+
+const noNode = (): never => {
+  throw new Error('schedule: an index value in a view')
+}
+
+export function schedule(roots: readonly SimplifiedRoot[], nodes: readonly GNode[], buffersPerKernel: number): Schedule {
+  const groups: Group[] = []
+  const home = new Map<GNode, Group>()
+  const requests = new Map<GNode, Request[]>()
+  const rootNodes = new Set(roots.map(r => r.node))
+  const free = freeNodes(nodes)
+  let axes = 0
+
+  const newAxes = (shape: readonly Dim[]): Axis[] => shape.map(size => ({ id: axes++, size }))
+  const open = (groupAxes: Axis[], inner: Axis[]): Group => {
+    const group: Group = { id: groups.length, axes: groupAxes, inner, anchor: null, outputs: new Map(), reduces: new Map(), needs: new Set(), loads: new Set() }
+    groups.push(group)
+    return group
+  }
+
+  /** Follows views down to what is computed or stored, and asks for it there. */
+  const ask = (group: Group, node: GNode, index: readonly Index[] | null, stored = false): void => {
+    let at = node
+    let place = index
+    while (viewOps.has(at.op)) {
+      if (place) {
+        const seen = through(at, place)
+        place = seen.bounds.length || seen.moved ? null : seen.index
+      }
+      if (at.op === 'narrowAt') ask(group, at.sources[1], null)
+      at = at.sources[0]
+    }
+    if (at.op === 'scalar' || at.op === 'constant') return
+    if (at.op === 'storage') {
+      group.loads.add(at)
+      return
+    }
+    const list = requests.get(at)
+    const request = { group, index: place, stored }
+    if (list) list.push(request)
+    else requests.set(at, [request])
+    group.loads.add(at)
+  }
+
+  /** Asks for what `node` is made of, where it is evaluated at `index`. */
+  const askSources = (group: Group, node: GNode, index: readonly Index[] | null): void => {
+    if (node.op === 'gather') {
+      ask(group, node.sources[0], null, true)
+      ask(group, node.sources[1], index)
+    } else if (node.op === 'cat') for (const s of node.sources) ask(group, s, null)
+    else for (const s of node.sources) ask(group, s, s.shape.length === 0 && node.shape.length > 0 ? [] : index)
+  }
+
+  const settle = (node: GNode, group: Group, index: readonly Index[]): void => {
+    home.set(node, group)
+    group.outputs.set(node, index)
+  }
+
+  /** Other groups read what `group` stores. */
+  const link = (node: GNode, group: Group): void => {
+    for (const r of requests.get(node) ?? []) if (r.group !== group) r.group.needs.add(group)
+  }
+
+  /** The one index at which `group` evaluates a node; null when there are several, or it is masked. */
+  const placeIn = (group: Group, list: readonly Request[]): readonly Index[] | null => {
+    let found: readonly Index[] | null = null
+    for (const r of list) {
+      if (r.group !== group) continue
+      if (!r.index || r.stored) return null
+      if (found && found.map(indexKey).join() !== r.index.map(indexKey).join()) return null
+      found = r.index
+    }
+    return found
+  }
+
+  /** `group` may compute what all these groups read: none of them comes before it. */
+  const mayFeed = (group: Group, list: readonly Request[]): boolean => list.every(r => r.group === group || !dependsOn(group, r.group))
+
+  const roomFor = (group: Group, node: GNode, outputs: number): boolean => {
+    if (group.loads.size + group.outputs.size + node.sources.length + outputs <= buffersPerKernel) return true
+    const loads = new Set([...group.loads].filter(n => n !== node && !free.has(n)))
+    for (const s of node.sources) {
+      let at = s
+      while (viewOps.has(at.op)) at = at.sources[0]
+      if (at.op !== 'scalar' && at.op !== 'constant' && !free.has(at)) loads.add(at)
+    }
+    return loads.size + group.outputs.size + outputs <= buffersPerKernel
+  }
+
+  const inline = (node: GNode, list: readonly Request[]): void => {
+    const seen = new Set<string>()
+    for (const r of list) {
+      r.group.loads.delete(node)
+      const key = `${r.group.id}:${r.index ? r.index.map(indexKey).join() : 'masked'}`
+      if (seen.has(key)) continue
+      seen.add(key)
+      askSources(r.group, node, r.index)
+    }
+  }
+
+  const placeElementwise = (node: GNode, list: readonly Request[]): void => {
+    const isRoot = rootNodes.has(node)
+    const mustStore = isRoot || list.some(r => r.stored)
+    if (!mustStore && free.has(node)) {
+      inline(node, list)
+      return
+    }
+    const users = new Set(list.map(r => r.group))
+    if (!mustStore && users.size === 1) {
+      const [group] = users
+      const keys = new Set(list.map(r => (r.index ? r.index.map(indexKey).join() : 'masked')))
+      const repeated = keys.size > 1 || (list[0].index !== null && spreads(group, list[0].index, node))
+      if ((!repeated || weightOf(node.op) <= cheap) && roomFor(group, node, 0)) {
+        inline(node, list)
+        return
+      }
+    }
+    for (const group of users) {
+      const place = placeIn(group, list)
+      if (!place || !covers(group, place, node.shape, 'either')) continue
+      if (!mayFeed(group, list) || !roomFor(group, node, 1)) continue
+      group.loads.delete(node)
+      settle(node, group, place)
+      link(node, group)
+      askSources(group, node, place)
+      return
+    }
+    const group = open(newAxes(node.shape), [])
+    const place = group.axes.map(axisIndex)
+    settle(node, group, place)
+    link(node, group)
+    askSources(group, node, place)
+  }
+
+  const placeReduce = (node: GNode, list: readonly Request[]): void => {
+    const source = node.sources[0].shape
+    const over = node.axes.map(axis => source[axis])
+    const join = (group: Group, place: readonly Index[], inner: readonly Axis[]): void => {
+      group.loads.delete(node)
+      group.reduces.set(node, { over: inner, index: place })
+      const whole: Index[] = []
+      let outer = 0
+      let reduced = 0
+      source.forEach((_, d) => {
+        whole.push(node.axes.includes(d) ? axisIndex(inner[reduced++]) : place[outer++])
+      })
+      home.set(node, group)
+      if (rootNodes.has(node) || list.some(r => r.group !== group || r.stored)) group.outputs.set(node, place)
+      link(node, group)
+      ask(group, node.sources[0], whole)
+    }
+    for (const group of new Set(list.map(r => r.group))) {
+      if (group.anchor) continue
+      const place = placeIn(group, list)
+      if (!place || !mayFeed(group, list) || !roomFor(group, node, 1)) continue
+      const outer = usedAxes(flatIndex(place, node.shape))
+      if (!outer || !sameDim(productDim(outer.map(a => a.size)), productDim(node.shape))) continue
+      const rest = group.axes.filter(a => !outer.includes(a) && !isDim(a.size, 1))
+      const wanted = over.filter(d => !isDim(d, 1))
+      if (group.inner.length === 0 && rest.length === 0) {
+        // the group works on the reduced shape: it becomes the outside of a row kernel
+        const inner = newAxes(over)
+        group.axes = [...group.axes, ...inner]
+        group.inner = inner
+        join(group, place, inner)
+        return
+      }
+      if (group.inner.length && group.inner.some(a => outer.includes(a))) continue
+      if (rest.length !== wanted.length || rest.some((a, i) => !sameDim(a.size, wanted[i]))) continue
+      const matching = rest.slice()
+      const inner = over.map((d): Axis => (isDim(d, 1) ? { id: axes++, size: one } : matching.shift()!))
+      if (group.inner.length === 0) group.inner = rest
+      join(group, place, inner)
+      return
+    }
+    const outer = newAxes(node.shape)
+    const inner = newAxes(over)
+    const group = open([...outer, ...inner], inner)
+    const place = outer.map(axisIndex)
+    join(group, place, inner)
+    group.outputs.set(node, place)
+  }
+
+  const placeMatmul = (node: GNode, list: readonly Request[]): void => {
+    const [a, b] = node.sources
+    for (const group of new Set(list.map(r => r.group))) {
+      if (group.anchor || group.reduces.size) continue
+      const place = placeIn(group, list)
+      if (!place || !covers(group, place, node.shape, 'whole')) continue
+      if (!mayFeed(group, list) || !roomFor(group, node, 1)) continue
+      const axesOf = newAxes(node.shape)
+      const mapping = inverse(group, place, node.shape, axesOf)
+      if (!mapping) continue
+      rebase(group, mapping, axesOf)
+      group.loads.delete(node)
+      group.anchor = node
+      home.set(node, group)
+      if (rootNodes.has(node) || list.some(r => r.group !== group || r.stored)) group.outputs.set(node, axesOf.map(axisIndex))
+      link(node, group)
+      ask(group, a, null, true)
+      ask(group, b, null, true)
+      return
+    }
+    const group = open(newAxes(node.shape), [])
+    group.anchor = node
+    settle(node, group, group.axes.map(axisIndex))
+    link(node, group)
+    ask(group, a, null, true)
+    ask(group, b, null, true)
+  }
+
+  /** The group's axes become those of its anchor. Requests that are still open move along. */
+  const rebase = (group: Group, mapping: ReadonlyMap<number, Index>, axesOf: Axis[]): void => {
+    const move = (index: readonly Index[]) => index.map(i => substitute(i, mapping, noNode))
+    for (const [n, index] of group.outputs) group.outputs.set(n, move(index))
+    for (const list of requests.values())
+      list.forEach((r, i) => {
+        if (r.group === group && r.index) list[i] = { ...r, index: move(r.index) }
+      })
+    group.axes = axesOf
+  }
+
+  const placeScatter = (node: GNode): void => {
+    const group = open(newAxes(node.shape), [])
+    group.anchor = node
+    const place = group.axes.map(axisIndex)
+    settle(node, group, place)
+    link(node, group)
+    const [base, index, updates] = node.sources
+    ask(group, base, null)
+    ask(group, index, null)
+    ask(group, updates, null)
+  }
+
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    const node = nodes[i]
+    const list = requests.get(node) ?? []
+    if (isLeaf(node) || viewOps.has(node.op) || (list.length === 0 && !rootNodes.has(node))) continue
+    if (isReduce(node)) placeReduce(node, list)
+    else if (node.op === 'matmul') placeMatmul(node, list)
+    else if (node.op === 'scatter') placeScatter(node)
+    else placeElementwise(node, list)
+  }
+  recompute(nodes, requests, home, rootNodes, free, buffersPerKernel)
+  return { groups: mergeSiblings(groups, home, buffersPerKernel), home }
+}
+
+export function dependsOn(group: Group, on: Group): boolean {
+  const seen = new Set<Group>()
+  const stack = [group]
+  while (stack.length) {
+    const at = stack.pop()!
+    if (at === on) return true
+    if (seen.has(at)) continue
+    seen.add(at)
+    stack.push(...at.needs)
+  }
+  return false
+}
+
+/** Values of positions and numbers alone: computed anywhere for nearly nothing. */
+function freeNodes(nodes: readonly GNode[]): Set<GNode> {
+  const free = new Set<GNode>()
+  for (const n of nodes)
+    if (n.op === 'scalar' || n.op === 'constant' || n.op === 'iota') free.add(n)
+    else if (n.op !== 'storage' && n.op !== 'randomBits' && !isReduce(n) && n.op !== 'matmul' && n.op !== 'scatter' && n.op !== 'gather')
+      if (weightOf(n.op) <= cheap && n.sources.every(s => free.has(s))) free.add(n)
+  return free
+}
+
+/** The axes of a flat index that runs through each combination of them once; null if it is no such mixed-radix number. */
+function usedAxes(flat: Index): Axis[] | null {
+  const terms = flat.terms.slice()
+  const used: Axis[] = []
+  let span: Dim = one
+  while (terms.length) {
+    const at = terms.findIndex(t => t.atom?.kind === 'axis' && sameDim(t.coef, span))
+    if (at < 0) return null
+    const atom = terms[at].atom!
+    if (atom.kind !== 'axis' || used.includes(atom.axis)) return null
+    used.push(atom.axis)
+    span = mulDim(span, atom.axis.size)
+    terms.splice(at, 1)
+  }
+  return used
+}
+
+/** Whether a node of `shape` at `index` is met exactly once by the group's axes ('whole'), or by all but the inner ones ('either'). */
+function covers(group: Group, index: readonly Index[], shape: readonly Dim[], how: 'whole' | 'either'): boolean {
+  const used = usedAxes(flatIndex(index, shape))
+  if (!used || !sameDim(productDim(used.map(a => a.size)), productDim(shape))) return false
+  const missing = group.axes.filter(a => !isDim(a.size, 1) && !used.includes(a))
+  if (missing.length === 0) return true
+  return how === 'either' && group.inner.length > 0 && group.anchor === null && missing.every(a => group.inner.includes(a)) && !used.some(a => group.inner.includes(a))
+}
+
+/** Evaluating the node there would repeat it for every row: it varies along the fastest axis but not along others. */
+function spreads(group: Group, index: readonly Index[], node: GNode): boolean {
+  const used = usedAxes(flatIndex(index, node.shape))
+  if (!used) return false
+  const loops = group.axes.filter(a => !isDim(a.size, 1))
+  const last = loops[loops.length - 1]
+  if (!last || !used.includes(last)) return false
+  return loops.filter(a => !used.includes(a)).reduce((n, a) => n * a.size.sample, 1) > 4
+}
+
+/** The group's axes in terms of new axes that run over `shape`, where the node of that shape lies at `index`. */
+function inverse(group: Group, index: readonly Index[], shape: readonly Dim[], axesOf: readonly Axis[]): Map<number, Index> | null {
+  const flat = flatIndex(index, shape)
+  const target = flatIndex(axesOf.map(axisIndex), shape)
+  const mapping = new Map<number, Index>()
+  for (const axis of group.axes) {
+    if (isDim(axis.size, 1)) {
+      mapping.set(axis.id, zeroIndex)
+      continue
+    }
+    const term = flat.terms.find(t => t.atom?.kind === 'axis' && t.atom.axis.id === axis.id)
+    if (!term) return null
+    mapping.set(axis.id, extract(target, term.coef, axis.size, productDim(shape)))
+  }
+  return mapping
+}
+
+const extract = (flat: Index, stride: Dim, size: Dim, whole: Dim): Index => {
+  const above = divIndex(flat, stride)
+  return sameDim(mulDim(stride, size), whole) ? above : modIndex(above, size)
+}
+
+/** Stored values that their readers can compute again from what is stored anyway are not stored. */
+function recompute(
+  nodes: readonly GNode[],
+  requests: ReadonlyMap<GNode, readonly Request[]>,
+  home: Map<GNode, Group>,
+  rootNodes: ReadonlySet<GNode>,
+  free: ReadonlySet<GNode>,
+  buffersPerKernel: number,
+): void {
+  /** what it costs to compute a node that is not stored, and the memory it is made from */
+  const chain = new Map<GNode, { cost: number; from: Set<GNode> } | null>()
+  const chainOf = (node: GNode): { cost: number; from: Set<GNode> } | null => {
+    if (free.has(node)) return { cost: 0, from: new Set() }
+    if (node.op === 'storage') return { cost: 0, from: new Set([node]) }
+    const group = home.get(node)
+    // a row's sum that only its own kernel used so far may be stored for others; a whole product may not
+    if (group) return group.outputs.has(node) || group.reduces.has(node) ? { cost: 0, from: new Set([node]) } : null
+    if (viewOps.has(node.op)) return node.op === 'pad' || node.op === 'narrowAt' ? null : chainOf(node.sources[0])
+    return chain.get(node) ?? null
+  }
+  for (const node of nodes) {
+    if (isLeaf(node) || viewOps.has(node.op) || isReduce(node) || node.op === 'matmul' || node.op === 'scatter' || node.op === 'gather') continue
+    const parts = node.sources.map(chainOf)
+    if (parts.some(p => p === null)) continue
+    const cost = parts.reduce((sum, p) => sum + p!.cost, weightOf(node.op))
+    const from = new Set(parts.flatMap(p => [...p!.from]))
+    if (cost > cheap || from.size > 3) continue
+    const group = home.get(node)
+    if (!group) {
+      chain.set(node, { cost, from })
+      continue
+    }
+    const list = requests.get(node) ?? []
+    const readers = new Set(list.map(r => r.group).filter(g => g !== group))
+    if (rootNodes.has(node) || list.some(r => r.stored) || readers.size === 0) continue
+    if ([...readers].some(r => new Set([...r.loads, ...from]).size + r.outputs.size > buffersPerKernel)) continue
+    if (group.outputs.size === 1 && group.anchor === null) continue
+    home.delete(node)
+    group.outputs.delete(node)
+    chain.set(node, { cost, from })
+    for (const reader of readers) {
+      reader.loads.delete(node)
+      for (const s of from) {
+        reader.loads.add(s)
+        const feeds = home.get(s)
+        if (!feeds || feeds === reader) continue
+        reader.needs.add(feeds)
+        const sum = feeds.reduces.get(s)
+        if (sum && !feeds.outputs.has(s)) feeds.outputs.set(s, sum.index)
+      }
+    }
+  }
+}
+
+/** Kernels over the same axes that read a value in common and do not wait for each other become one with several results. */
+function mergeSiblings(groups: readonly Group[], home: Map<GNode, Group>, buffersPerKernel: number): Group[] {
+  const left: Group[] = []
+  for (const group of groups) {
+    if (group.outputs.size === 0) continue
+    const twin =
+      group.anchor === null &&
+      left.find(
+        other =>
+          other.anchor === null &&
+          sameSpace(other, group) &&
+          [...group.loads].some(n => other.loads.has(n)) &&
+          new Set([...group.loads, ...other.loads]).size + group.outputs.size + other.outputs.size <= buffersPerKernel &&
+          !dependsOn(other, group) &&
+          !dependsOn(group, other),
+      )
+    if (!twin) {
+      left.push(group)
+      continue
+    }
+    const mapping = new Map(group.axes.map((a, i) => [a.id, axisIndex(twin.axes[i])]))
+    const move = (index: readonly Index[]) => index.map(i => substitute(i, mapping, noNode))
+    const axisOf = new Map(group.axes.map((a, i) => [a, twin.axes[i]]))
+    for (const [n, index] of group.outputs) {
+      twin.outputs.set(n, move(index))
+      home.set(n, twin)
+    }
+    for (const [n, { over, index }] of group.reduces) {
+      twin.reduces.set(n, { over: over.map(a => axisOf.get(a) ?? a), index: move(index) })
+      home.set(n, twin)
+    }
+    for (const n of group.loads) twin.loads.add(n)
+    for (const g of group.needs) twin.needs.add(g)
+    for (const g of groups) if (g.needs.delete(group)) g.needs.add(twin)
+  }
+  return left
+}
+
+const sameSpace = (a: Group, b: Group): boolean =>
+  a.axes.length === b.axes.length &&
+  a.inner.length === b.inner.length &&
+  a.axes.every((x, i) => sameDim(x.size, b.axes[i].size) && a.inner.includes(x) === b.inner.includes(b.axes[i]))

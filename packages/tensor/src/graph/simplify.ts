@@ -1,0 +1,201 @@
+// From a captured graph to the one that is scheduled: sizes as Dims, equal nodes merged, what does nothing removed, constants folded, chains
+// of views shortened. Every rule is local and keeps values bit for bit.
+
+import type { DType } from '../dtype.ts'
+import { type Dim, dimKey, isDim, sameDim } from '../kernel/dim.ts'
+import { type Axis, axisIndex, type Index } from '../kernel/index-expr.ts'
+import type { Captured } from './capture.ts'
+import type { SizeModel } from './symbols.ts'
+import { flatIndex, through, viewOps } from './views.ts'
+
+export interface GNode {
+  readonly id: number
+  readonly op: string
+  readonly sources: readonly GNode[]
+  readonly shape: readonly Dim[]
+  readonly dtype: DType
+  readonly sizes: readonly Dim[]
+  readonly axis: number
+  readonly axes: readonly number[]
+  readonly steps: readonly number[]
+  readonly mode: string
+  /** a constant's value */
+  readonly value: number
+  /** storage number of a leaf, slot of a scalar, else -1 */
+  readonly leaf: number
+}
+
+type Draft = Omit<GNode, 'id'>
+
+const plain = { sizes: [], axis: -1, axes: [], steps: [], mode: '', value: 0, leaf: -1 }
+
+export const shapeKey = (shape: readonly Dim[]): string => shape.map(dimKey).join()
+const sameShape = (a: readonly Dim[], b: readonly Dim[]) => a.length === b.length && a.every((d, i) => sameDim(d, b[i]))
+
+export class Graph {
+  readonly nodes: GNode[] = []
+  readonly #known = new Map<string, GNode>()
+
+  /** The node for a draft: simplified, and shared with an equal one. */
+  make(draft: Partial<Draft> & Pick<Draft, 'op' | 'sources' | 'shape' | 'dtype'>): GNode {
+    const full: Draft = { ...plain, ...draft }
+    const simpler = this.#simplify(full)
+    if (simpler) return simpler
+    const key = [
+      full.op,
+      full.dtype,
+      full.sources.map(s => s.id),
+      shapeKey(full.shape),
+      shapeKey(full.sizes),
+      full.axis,
+      full.axes,
+      full.steps,
+      full.mode,
+      Object.is(full.value, -0) ? '-0' : full.value,
+      full.leaf,
+    ].join('|')
+    const known = this.#known.get(key)
+    if (known) return known
+    const node: GNode = { id: this.nodes.length, ...full }
+    this.nodes.push(node)
+    this.#known.set(key, node)
+    return node
+  }
+
+  #simplify(n: Draft): GNode | null {
+    const [a, b] = n.sources
+    switch (n.op) {
+      case 'identity':
+      case 'shortcut':
+        return a
+      case 'cast':
+        return a.dtype === n.dtype ? a : null
+      case 'reshape':
+        if (sameShape(a.shape, n.shape)) return a
+        if (a.op === 'reshape') return this.make({ ...n, sources: a.sources })
+        return null
+      case 'permute':
+        if (n.axes.every((axis, i) => axis === i)) return a
+        if (a.op === 'permute') return this.make({ ...n, sources: a.sources, axes: n.axes.map(axis => a.axes[axis]) })
+        return null
+      case 'expand':
+        if (sameShape(a.shape, n.shape)) return a
+        return a.op === 'expand' ? this.make({ ...n, sources: a.sources }) : null
+      case 'slice':
+        return sameShape(a.shape, n.shape) && n.sizes.every(d => isDim(d, 0)) && n.steps.every(s => s === 1) ? a : null
+      case 'sum':
+      case 'amax':
+      case 'amin':
+      case 'prod':
+        return n.axes.every(axis => isDim(a.shape[axis], 1)) ? this.make({ op: 'reshape', sources: [a], shape: n.shape, dtype: n.dtype }) : null
+      case 'mul':
+        if (isConstantOf(b, 1)) return a
+        if (isConstantOf(a, 1) && sameShape(b.shape, n.shape)) return b
+        return null
+      case 'add':
+      case 'sub':
+        // x + 0 is not x for x = -0, but torch's gradients never tell them apart; x - 0 is exact
+        return n.op === 'sub' && isConstantOf(b, 0) ? a : null
+      case 'neg':
+        return a.op === 'neg' ? a.sources[0] : null
+      default:
+        return null
+    }
+  }
+}
+
+/** A constant of this value, also behind views that repeat it. */
+function isConstantOf(node: GNode | undefined, value: number): boolean {
+  let at = node
+  while (at && (at.op === 'expand' || at.op === 'reshape' || at.op === 'permute')) at = at.sources[0]
+  return at?.op === 'constant' && at.value === value
+}
+
+export interface SimplifiedRoot {
+  readonly node: GNode
+  /** leaf number of the target when the graph reads it too, else -1 */
+  readonly leaf: number
+}
+
+/** Builds the graph; roots come in the order of the captured ones. */
+export function simplify(captured: Captured, model: SizeModel): { graph: Graph; roots: SimplifiedRoot[] } {
+  const graph = new Graph()
+  const made: GNode[] = []
+  for (const n of captured.nodes) {
+    const { attributes: a } = n
+    const shape = model.dims.slice(n.sizesAt, n.sizesAt + n.rank)
+    const sources = n.sources.map(i => made[i])
+    const common = { sources, shape, dtype: n.dtype }
+    if (n.op === 'matmul' && n.dtype !== 'f32') made.push(productAsSum(graph, sources, shape, n.dtype))
+    else if (n.op === 'matmul') made.push(graph.make({ ...common, op: 'matmul', sources: sources.map(s => asOperand(graph, s)) }))
+    else if (n.op === 'gather') made.push(graph.make({ ...common, op: 'gather', sources: [inMemory(graph, sources[0]), sources[1]], axis: a.axis }))
+    else
+      made.push(
+        graph.make({
+          ...common,
+          op: n.op,
+          sizes: a.sizes ? model.dims.slice(n.sizesAt + n.rank, n.sizesAt + n.rank + a.sizes.length) : [],
+          axis: a.axis ?? -1,
+          axes: a.axes ?? [],
+          steps: a.steps ?? [],
+          mode: n.op === 'cast' || n.op === 'bitcast' ? '' : (a.mode ?? ''),
+          value: a.value ?? 0,
+          leaf: n.leaf,
+        }),
+      )
+  }
+  const taken = new Set<GNode>()
+  const roots = captured.roots.map((r, i) => {
+    let node = made[r.node]
+    if (taken.has(node) || viewOps.has(node.op) || node.op === 'storage' || node.op === 'scalar' || node.op === 'constant')
+      node = graph.make({ op: 'copy', sources: [node], shape: node.shape, dtype: node.dtype, leaf: i })
+    taken.add(node)
+    return { node, leaf: r.leaf }
+  })
+  return { graph, roots }
+}
+
+const copyOf = (graph: Graph, x: GNode): GNode => graph.make({ op: 'copy', sources: [x], shape: x.shape, dtype: x.dtype })
+
+/** x, or a copy of it where it is a number behind views and so has no memory of its own. */
+function inMemory(graph: Graph, x: GNode): GNode {
+  let base = x
+  while (viewOps.has(base.op)) base = base.sources[0]
+  return base.op === 'scalar' || base.op === 'constant' || base.op === 'iota' ? copyOf(graph, x) : x
+}
+
+/** A matmul operand as the product's template takes it: linear in its axes, and one of the last two contiguous. Else a copy. */
+function asOperand(graph: Graph, x: GNode): GNode {
+  const axes = x.shape.map((size, id) => ({ id, size }))
+  let index: readonly Index[] = axes.map(axisIndex)
+  let base = x
+  while (viewOps.has(base.op)) {
+    const seen = through(base, index)
+    if (seen.bounds.length || seen.moved) return copyOf(graph, x)
+    index = seen.index
+    base = base.sources[0]
+  }
+  if (base.op === 'scalar' || base.op === 'constant' || base.op === 'iota') return copyOf(graph, x)
+  const { terms } = flatIndex(index, base.shape)
+  if (terms.some(t => t.atom !== null && t.atom.kind !== 'axis')) return copyOf(graph, x)
+  const unit = (axis: Axis) => {
+    const own = terms.filter(t => t.atom?.kind === 'axis' && t.atom.axis.id === axis.id)
+    return isDim(axis.size, 1) || (own.length === 1 && isDim(own[0].coef, 1))
+  }
+  const positive = terms.every(t => t.coef.factor > 0)
+  return positive && axes.slice(-2).some(unit) ? x : copyOf(graph, x)
+}
+
+/** A product of other dtypes than f32, as sum(a[..., m, k, 1] * b[..., 1, k, n]) over k; it is fused, so nothing that large is stored. */
+function productAsSum(graph: Graph, [a, b]: readonly GNode[], shape: readonly Dim[], dtype: DType): GNode {
+  const rank = shape.length
+  const k = a.shape[rank - 1]
+  const wide = [...shape.slice(0, -2), shape[rank - 2], k, shape[rank - 1]]
+  const unit = { factor: 1, symbols: [], sample: 1 }
+  const left = graph.make({ op: 'reshape', sources: [a], shape: [...a.shape, unit], dtype })
+  const right = graph.make({ op: 'reshape', sources: [b], shape: [...b.shape.slice(0, -2), unit, ...b.shape.slice(-2)], dtype })
+  const stretch = (x: GNode) => graph.make({ op: 'expand', sources: [x], shape: wide, dtype })
+  const product = graph.make({ op: 'mul', sources: [stretch(left), stretch(right)], shape: wide, dtype })
+  return graph.make({ op: 'sum', sources: [product], shape, dtype, axes: [rank - 1] })
+}
+

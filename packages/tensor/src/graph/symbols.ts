@@ -1,0 +1,64 @@
+// Which sizes of a graph are constants and which vary. From the size vectors that one structure came back with: a
+// position that never changed is a constant; positions that changed together are one symbol; a size that was always a constant
+// multiple of symbols is that product. It is a guess from samples, so every hit is checked (`matches`), and a miss refines it.
+
+import { type Dim, dim, evaluateDim, mulDim, symbol } from '../kernel/dim.ts'
+
+export interface SizeModel {
+  /** a Dim for each position */
+  readonly dims: readonly Dim[]
+  /** for each symbol, a position that holds it alone */
+  readonly positions: readonly number[]
+}
+
+export function modelOf(samples: readonly (readonly number[])[]): SizeModel {
+  const [first] = samples
+  if (samples.length === 1) return { dims: first.map(dim), positions: [] }
+  const known = new Map<string, Dim>()
+  const bases: { column: readonly number[]; dim: Dim }[] = []
+  const positions: number[] = []
+  const dims = new Array<Dim>(first.length)
+  const order = first.map((_, i) => i).sort((a, b) => first[a] - first[b])
+  for (const at of order) {
+    const column = samples.map(s => s[at])
+    if (column.every(n => n === column[0])) {
+      dims[at] = dim(column[0])
+      continue
+    }
+    const key = column.join()
+    let found = known.get(key) ?? multipleOf(column, bases)
+    if (!found) {
+      found = symbol(bases.length, column[0])
+      bases.push({ column, dim: found })
+      positions.push(at)
+    }
+    known.set(key, found)
+    dims[at] = found
+  }
+  return { dims, positions }
+}
+
+/** column = c * base or c * base * base for one integer c, in every sample. */
+function multipleOf(column: readonly number[], bases: readonly { column: readonly number[]; dim: Dim }[]): Dim | undefined {
+  const ratio = (divisor: readonly number[]): number => {
+    const c = column[0] / divisor[0]
+    return Number.isInteger(c) && c > 0 && column.every((n, i) => n === c * divisor[i]) ? c : 0
+  }
+  for (const a of bases) {
+    const c = ratio(a.column)
+    if (c) return mulDim(dim(c), a.dim)
+  }
+  for (const a of bases)
+    for (const b of bases) {
+      const c = ratio(a.column.map((n, i) => n * b.column[i]))
+      if (c) return mulDim(dim(c), mulDim(a.dim, b.dim))
+    }
+  return undefined
+}
+
+export const symbolsOf = (model: SizeModel, sizes: readonly number[]): number[] => model.positions.map(at => sizes[at])
+
+export function matches(model: SizeModel, sizes: readonly number[], symbols: readonly number[]): boolean {
+  for (let i = 0; i < sizes.length; i++) if (evaluateDim(model.dims[i], symbols) !== sizes[i]) return false
+  return true
+}

@@ -1,0 +1,79 @@
+// Neighbouring parallel axes that every access walks as one become one: longer vectors, no division to find the row. An axis pair (a, b) is
+// replaced by a single axis m with a = m / size(b), b = m mod size(b); where the quotients and remainders all join up again, nothing
+// depended on the pair being two.
+
+import { mulDim } from './dim.ts'
+import { type Axis, axisIndex, divIndex, type Index, modIndex, substitute } from './index-expr.ts'
+import type { Expr, LoopKernel, Stmt } from './ir.ts'
+
+/** The kernel with as few parallel axes as its accesses allow. `fresh` gives ids for new axes. */
+export function mergeParallelAxes(kernel: LoopKernel, fresh: () => number): LoopKernel {
+  let merged = kernel
+  for (let i = merged.parallel.length - 2; i >= 0; i--) {
+    const [a, b] = [merged.parallel[i], merged.parallel[i + 1]]
+    const m: Axis = { id: fresh(), size: mulDim(a.size, b.size) }
+    const mapping = pairMapping(a, b, m)
+    const body = rewriteBody(merged.body, mapping)
+    if (body) merged = { ...merged, parallel: [...merged.parallel.slice(0, i), m, ...merged.parallel.slice(i + 2)], body }
+  }
+  return { ...merged, body: mergeLoops(merged.body, fresh) }
+}
+
+/** The same for a loop directly inside of a loop. */
+function mergeLoops(body: readonly Stmt[], fresh: () => number): readonly Stmt[] {
+  return body.map(s => {
+    if (s.kind !== 'loop') return s
+    const inner = mergeLoops(s.body, fresh)
+    const [only] = inner
+    if (inner.length === 1 && only.kind === 'loop' && !s.end && !only.end && s.ordered === only.ordered) {
+      const m: Axis = { id: fresh(), size: mulDim(s.axis.size, only.axis.size) }
+      const joined = rewriteBody(only.body, pairMapping(s.axis, only.axis, m))
+      if (joined) return { ...only, axis: m, body: joined }
+    }
+    return { ...s, body: inner }
+  })
+}
+
+const pairMapping = (a: Axis, b: Axis, m: Axis): Map<number, Index> =>
+  new Map([
+    [a.id, divIndex(axisIndex(m), b.size)],
+    [b.id, modIndex(axisIndex(m), b.size)],
+  ])
+
+/** null when a quotient or remainder of the new axis is left over. */
+function rewriteBody(body: readonly Stmt[], mapping: ReadonlyMap<number, Index>): readonly Stmt[] | null {
+  const done = new Map<Expr, Expr>()
+  let clean = true
+  const index = (i: Index): Index => {
+    const before = i.terms.filter(t => t.atom?.kind === 'div' || t.atom?.kind === 'mod').length
+    const out = substitute(i, mapping, expr)
+    if (out.terms.filter(t => t.atom?.kind === 'div' || t.atom?.kind === 'mod').length > before) clean = false
+    return out
+  }
+  const expr = (e: Expr): Expr => {
+    const known = done.get(e)
+    if (known) return known
+    let out: Expr = e
+    if (e.op === 'load') out = { ...e, index: index(e.index), valid: e.valid && expr(e.valid) }
+    else if (e.op === 'index') out = { ...e, index: index(e.index) }
+    else if ('args' in e) out = { ...e, args: e.args.map(expr) } as unknown as Expr
+    done.set(e, out)
+    return out
+  }
+  const stmt = (s: Stmt): Stmt => {
+    switch (s.kind) {
+      case 'loop':
+        return { ...s, end: s.end && index(s.end), body: s.body.map(stmt) }
+      case 'declare':
+        return s
+      case 'update':
+        return { ...s, value: expr(s.value) }
+      case 'store':
+        return { ...s, index: index(s.index), value: expr(s.value), valid: s.valid && expr(s.valid) }
+      default:
+        return s satisfies never
+    }
+  }
+  const out = body.map(stmt)
+  return clean ? out : null
+}
