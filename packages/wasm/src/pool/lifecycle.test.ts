@@ -24,7 +24,7 @@ afterAll(() => rm(folder, { recursive: true }))
 const mortal = `
   const { Instance } = WebAssembly
   const test = { exit: () => process.exit(7) }
-  WebAssembly.Instance = function (module, imports) { return new Instance(module, { ...imports, test }) };
+  WebAssembly.Instance = function (module, imports) { return new Instance(module, { ...imports, test }) }
   ${workerSource}`
 
 describe.each([2, 3])('%i threads, one of which dies', threads => {
@@ -105,7 +105,7 @@ describe('a worker that', () => {
           throw new Error('on purpose')
         }
         receive(message)
-      });
+      })
       ${workerSource}`,
     )
     try {

@@ -22,7 +22,7 @@ export const platform: Platform = {
     worker.onerror = event => {
       release()
       stopped.resolve()
-      events.died(event.message || 'its script could not be loaded', event.error)
+      events.died(event.message || 'its script could not be loaded', event.error ?? undefined)
     }
     return {
       post: message => worker.postMessage(message),

@@ -28,7 +28,7 @@ export interface Kernels {
 export type Report = 'ready' | 'completed' | 'stopped'
 
 export const workerSource: string = `// Cairn worker: runs tapes of kernels in shared memory. Made from packages/wasm/src/pool/worker-source.ts.
-(() => {
+;(() => {
   'use strict'
   const node = globalThis.process?.getBuiltinModule?.('node:worker_threads')
   const port = node?.parentPort ?? globalThis
