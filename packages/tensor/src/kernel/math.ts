@@ -278,7 +278,7 @@ export function f16Bits(x: Expr): Expr {
   const sign = binary('and', bits, u32(signBit))
   const size = binary('xor', bits, sign)
   const odd = binary('and', binary('shr', size, u32(13)), u32(1))
-  const normal = binary('shr', add(add(size, u32(0xfff - 0x38000000)), odd), u32(13))
+  const normal = binary('shr', add(add(size, u32((0xfff - 0x38000000) >>> 0)), odd), u32(13))
   // below 2^-14 the addition of 0.5 rounds to the spacing of subnormals
   const tiny = sub(bitcast('u32', add(bitcast('f32', size), f32(0.5))), u32(0x3f000000))
   const finite = where(less(size, u32(0x38800000)), tiny, normal)

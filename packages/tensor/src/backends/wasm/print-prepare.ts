@@ -1,0 +1,106 @@
+// What happens to a kernel before it is printed: functions become arithmetic, f16 and bf16 elements become their bits.
+// Also the questions that the printer asks about a kernel's text: what a statement writes, which helpers it calls.
+
+import { binary, load } from '../../kernel/build.ts'
+import type { Index } from '../../kernel/index-expr.ts'
+import type { BufferParam, Expr, LoopKernel, Stmt } from '../../kernel/ir.ts'
+import { expand, halfBits, halfValue } from '../../kernel/math.ts'
+import { rewriter } from '../../kernel/rewrite.ts'
+import { type Helper, type MathImport, mathImports } from './print-helpers.ts'
+
+type Memory = Pick<BufferParam, 'dtype'>
+
+const isHalf = (dtype: string): dtype is 'f16' | 'bf16' => dtype === 'f16' || dtype === 'bf16'
+
+/** A body without transcendental f32 functions, in which f16 and bf16 memory holds u32 values (their bits). */
+export function prepareBody(body: readonly Stmt[], memories: readonly Memory[]): readonly Stmt[] {
+  const rule = (e: Expr): Expr => {
+    if (e.op === 'load') {
+      const { dtype } = memories[e.buffer]
+      return isHalf(dtype) && e.dtype === 'f32' ? masked({ ...e, dtype: 'u32' }, dtype) : e
+    }
+    return expand(e)
+  }
+  const masked = (e: Expr, dtype: 'f16' | 'bf16'): Expr => halfValue[dtype](e)
+  const rewrite = rewriter(rule)
+
+  const store = (s: Stmt): Stmt => {
+    if (s.kind === 'loop') return { ...s, body: s.body.map(store) }
+    if (s.kind !== 'store') return s
+    const { dtype } = memories[s.buffer]
+    if (!isHalf(dtype)) return s
+    let { value } = s
+    // loads in bits; the rewriter has run already
+    if (s.mode !== 'set') value = binary(s.mode, halfValue[dtype](load('u32', s.buffer, s.index, s.valid)), value)
+    return { ...s, mode: 'set', value: halfBits[dtype](value) }
+  }
+  return rewrite.body(body).map(store)
+}
+
+export interface Writes {
+  readonly accumulators: ReadonlySet<number>
+  readonly buffers: ReadonlySet<number>
+}
+
+/** What statements assign and store, at any depth. */
+export function writesOf(body: readonly Stmt[]): Writes {
+  const accumulators = new Set<number>()
+  const buffers = new Set<number>()
+  const see = (s: Stmt): void => {
+    if (s.kind === 'loop') s.body.forEach(see)
+    else if (s.kind === 'store') buffers.add(s.buffer)
+    else accumulators.add(s.acc)
+  }
+  body.forEach(see)
+  return { accumulators, buffers }
+}
+
+/** Calls `see` once for each expression of a body, operands first. */
+export function eachExpr(body: readonly Stmt[], see: (e: Expr) => void): void {
+  const seen = new Set<Expr>()
+  const index = (at: Index): void => {
+    for (const { atom } of at.terms) {
+      if (atom?.kind === 'value') visit(atom.value)
+      else if (atom?.kind === 'div' || atom?.kind === 'mod') index(atom.of)
+    }
+  }
+  const visit = (e: Expr): void => {
+    if (seen.has(e)) return
+    seen.add(e)
+    if (e.op === 'load') {
+      index(e.index)
+      if (e.valid) visit(e.valid)
+    } else if (e.op === 'index') index(e.index)
+    else if ('args' in e) e.args.forEach(visit)
+    see(e)
+  }
+  const statement = (s: Stmt): void => {
+    if (s.kind === 'loop') {
+      if (s.end) index(s.end)
+      s.body.forEach(statement)
+    } else if (s.kind === 'update') visit(s.value)
+    else if (s.kind === 'store') {
+      index(s.index)
+      visit(s.value)
+      if (s.valid) visit(s.valid)
+    }
+  }
+  body.forEach(statement)
+}
+
+/** The functions that a prepared body calls. */
+export function callsOf(body: readonly Stmt[]): { readonly imports: Set<MathImport>; readonly helpers: Set<Helper> } {
+  const imports = new Set<MathImport>()
+  const helpers = new Set<Helper>()
+  eachExpr(body, e => {
+    const { op, dtype } = e
+    if (op === 'mod' && (dtype === 'f32' || dtype === 'f64')) helpers.add(`mod ${dtype}`)
+    else if (op === 'pow' && dtype === 'i64') helpers.add('pow i64')
+    else if (op === 'pow' && (dtype === 'i32' || dtype === 'u32')) helpers.add('pow i32')
+    else if (op === 'erf' && dtype === 'f64') helpers.add('erf f64')
+    else if (dtype === 'f64' && op in mathImports) imports.add(op as MathImport)
+  })
+  return { imports, helpers }
+}
+
+export const memoriesOf = (kernel: LoopKernel): readonly Memory[] => [...kernel.buffers, ...kernel.scratch]
