@@ -23,7 +23,14 @@ export interface Program {
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const folder = join(root, 'docs', '.cache', `blocks-${process.pid}`)
-const DOCUMENTS = ['README.md', 'docs/*.md', 'packages/*/README.md', 'examples/README.md', 'examples/*/README.md']
+/** Where documentation lives. */
+export const documentPatterns = [
+  'README.md',
+  'docs/*.md',
+  'packages/*/README.md',
+  'examples/README.md',
+  'examples/*/README.md',
+]
 const WORDS = ['continues', 'no-run']
 const TIME_LIMIT_MS = 120_000
 
@@ -58,7 +65,9 @@ export function programsOf(markdown: string, document: string): Program[] {
 }
 
 /** Checks and runs the programs of all documents, or of those given; yields one outcome for each program. */
-export async function* checkDocuments(documents = globSync(DOCUMENTS, { cwd: root }).sort()): AsyncGenerator<Outcome> {
+export async function* checkDocuments(
+  documents = globSync(documentPatterns, { cwd: root }).sort(),
+): AsyncGenerator<Outcome> {
   mkdirSync(folder, { recursive: true })
   const programs: (Program & { file: string })[] = []
   for (const document of documents) {

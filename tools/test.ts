@@ -8,6 +8,7 @@ import { checkImports } from './check-imports.ts'
 import { checkPackages } from './check-packages.ts'
 import { findChromium } from './chromium.ts'
 import { checkDocuments } from './doc-blocks.ts'
+import { brokenLinks } from './doc-links.ts'
 import { attempt, type Count, closingLine, type Outcome, tally } from './outcome.ts'
 import { root, run } from './pack.ts'
 import { outcomesOf, type Report } from './vitest-report.ts'
@@ -23,6 +24,11 @@ const stages: Record<string, () => AsyncIterable<Outcome> | Promise<Count>> = {
       if (breaches.length) throw new Error(breaches.join('\n'))
     }),
   docs: () => checkDocuments(),
+  links: () =>
+    one('links between documents lead somewhere', () => {
+      const broken = brokenLinks()
+      if (broken.length) throw new Error(broken.join('\n'))
+    }),
   reference: () => one('typedoc finds nothing to warn of', () => run('typedoc', ['--logLevel', 'Warn'])),
   node: () => vitest('vitest.config.ts'),
   browser: () => (findChromium() ? vitest('vitest.browser.config.ts') : tally(skipBrowserTests())),
