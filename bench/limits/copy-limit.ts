@@ -51,6 +51,8 @@ export interface CopyRates {
 export function copyLimit(bytes: number = 1 << 26, rounds = 5): CopyRates {
   const pages = Math.ceil((2 * bytes) / 65536)
   const memory = new WebAssembly.Memory({ initial: pages })
+  // pages never written are all the system's one page of zeros, which would be read from the cache
+  new Uint8Array(memory.buffer).fill(1)
   const module = new WebAssembly.Module(copyLimitModule({ min: pages }))
   const { exports } = new WebAssembly.Instance(module, { env: { memory } })
   const copy = exports.copy as (from: number, to: number, bytes: number) => void

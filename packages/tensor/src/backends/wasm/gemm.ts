@@ -2,8 +2,8 @@
 // dimensions at run time, with an optional epilogue that takes finished strips while they are in cache.
 //
 // B is packed in panels of 8 columns for all of k; a row-major A is read where it lies, six rows at a time staying in the
-// first-level cache while the panels of a column block (1 MiB at most, in the second-level cache) stream past them.
-// A transposed A is turned into row-major blocks of rows first; to do that seldom, more of B is packed at once.
+// first-level cache while the panels of a column block (in the second-level cache) stream past them.
+// A transposed A is turned into row-major rows first.
 // Every element is summed over k in one fixed order, so results do not depend on how items are cut among threads.
 // After K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34(3), 2008.
 
@@ -15,8 +15,8 @@ import { type Int, type Ints, ints } from './int.ts'
 
 /** Depth of one pass over k; later passes add. 256 costs 4%, 128 costs 8%. */
 const maxDepth = 1024
-/** Columns of B packed at a time, all of k deep: 1 MiB a pass. 512 costs 5%. */
-const maxColumns = 256
+/** Columns of B packed at a time, all of k deep: 768 KiB a pass. Flat from 128 to 256; 512 costs 5%. */
+const maxColumns = 192
 /** Past this many floats fewer columns are packed at a time, and fewer rows of a transposed A turned. */
 const maxPacked = 1 << 21
 const maxTurned = 1 << 21
@@ -65,7 +65,7 @@ export const gemmParams = [
   'i32', // rowEnd
   'i32', // columnBegin, a multiple of 8
   'i32', // columnEnd, a multiple of 8 or n
-  'i32', // scratch, aligned to 64 bytes
+  'i32', // scratch
 ] as const
 
 /** total cut into the fewest blocks of at most `limit`, as evenly as steps of `step` allow: the size of a block. */
@@ -79,7 +79,7 @@ function emitEvenBlock({ local, set, choose, ceilDiv, roundUp }: Ints, total: In
 const roundUp = (x: number, to: number): number => Math.ceil(x / to) * to
 const clamp = (x: number, low: number, high: number): number => Math.min(high, Math.max(low, x))
 
-/** Bytes of scratch that one thread needs for a product of these sizes; aligned to 64. */
+/** Bytes of scratch that one thread needs for a product of these sizes: at most about 16 MiB while k <= 8192. */
 export function gemmScratchBytes(
   { transposeA, strip }: Pick<GemmSpec, 'transposeA' | 'strip'>,
   m: number,
