@@ -1,7 +1,7 @@
 // What every op needs: operands to tensors (numbers as data, constants as structure), dtype promotion, broadcasting.
 
 import { type DType, dtypes, isFloat, isInteger, promote } from '../dtype.ts'
-import { DTypeError } from '../errors.ts'
+import { DTypeError, ShapeError } from '../errors.ts'
 import type { Engine } from '../graph/engine.ts'
 import { Node } from '../graph/node.ts'
 import { broadcastShapes, type Shape, sameShape } from '../shape.ts'
@@ -81,3 +81,17 @@ export function checkDType(op: string, dtype: DType): DType {
 
 /** A floating-point version of x: integers and bools become f32. */
 export const toFloat = (x: Tensor): Tensor => (isFloat(x.dtype) ? x : cast(x, 'f32'))
+
+/** A start that is data: 0-d and an integer, as i32. */
+export function startOf(op: string, start: Tensor): Tensor {
+  if (start.ndim !== 0) throw new ShapeError(op, 'a tensor start must be 0-d', { shape: [...start.shape] })
+  if (!isInteger(start.dtype))
+    throw new DTypeError(op, `the start must be an integer tensor, not ${start.dtype}; convert with .to('i32')`)
+  return cast(start, 'i32')
+}
+
+/** @throws ShapeError for what is no whole number from `least` up */
+export function checkCount(op: string, what: string, n: number, least = 0): void {
+  if (!Number.isInteger(n) || n < least)
+    throw new ShapeError(op, `the ${what} must be an integer of at least ${least}, not ${n}`)
+}

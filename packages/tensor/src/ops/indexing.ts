@@ -4,7 +4,7 @@ import { isInteger } from '../dtype.ts'
 import { DTypeError, ShapeError } from '../errors.ts'
 import { normalizeAxis } from '../shape.ts'
 import { apply, Tensor } from '../tensor.ts'
-import { cast, operand, scalarOf } from './build.ts'
+import { cast, checkCount, operand, scalarOf, startOf } from './build.ts'
 import type { Operand } from './operand.ts'
 
 const asIndex = (op: string, index: Tensor): Tensor => {
@@ -45,7 +45,10 @@ export function indexSelect(x: Tensor, axis: number, index: Tensor): Tensor {
   return index.ndim === 1 ? rows : rows.reshape([...x.shape.slice(0, d), ...index.shape, ...x.shape.slice(d + 1)])
 }
 
-/** x with a window of one axis replaced, from `start` (a number, or a 0-d integer tensor, clamped so that the window fits). */
+/**
+ * x with a window of one axis replaced, from `start`: a number (negative: from the end), or a 0-d integer tensor, clamped so that the
+ * window fits.
+ */
 export function setNarrow(x: Tensor, axis: number, start: number | Tensor, values: Tensor): Tensor {
   const d = normalizeAxis('setNarrow', axis, x.ndim)
   if (values.ndim !== x.ndim || values.shape.some((n, i) => (i === d ? n > x.shape[i] : n !== x.shape[i])))
@@ -53,10 +56,21 @@ export function setNarrow(x: Tensor, axis: number, start: number | Tensor, value
       'setNarrow',
       `[${values.shape.join(', ')}] is not a window of [${x.shape.join(', ')}] along axis ${d}`,
     )
-  const first =
-    typeof start === 'number'
-      ? scalarOf(start, 'i32', x.engine)
-      : cast(start, 'i32').clamp(0, x.shape[d] - values.shape[d])
+  if (values.dtype !== x.dtype)
+    throw new DTypeError(
+      'setNarrow',
+      `the values are ${values.dtype}, the tensor is ${x.dtype}; convert with .to('${x.dtype}')`,
+    )
+  const last = x.shape[d] - values.shape[d]
+  let first: Tensor
+  if (typeof start === 'number') {
+    const from = start < 0 ? start + x.shape[d] : start
+    if (!Number.isInteger(from) || from < 0 || from > last)
+      throw new ShapeError('setNarrow', `${values.shape[d]} elements from ${start} do not fit axis ${d}`, {
+        size: x.shape[d],
+      })
+    first = scalarOf(from, 'i32', x.engine)
+  } else first = startOf('setNarrow', start).clamp(0, last)
   const places = apply('iota', [], { axis: d }, values.shape, x.engine)
   return scatter(x, d, places.add(first), values)
 }
@@ -64,6 +78,12 @@ export function setNarrow(x: Tensor, axis: number, start: number | Tensor, value
 /** Adds to the slices of x that `index` (1-d) numbers along an axis. */
 export function indexAdd(x: Tensor, axis: number, index: Tensor, values: Tensor): Tensor {
   const d = normalizeAxis('indexAdd', axis, x.ndim)
+  if (index.ndim !== 1) throw new ShapeError('indexAdd', 'the index must have one axis', { shape: [...index.shape] })
+  if (values.ndim !== x.ndim || values.shape[d] !== index.size)
+    throw new ShapeError(
+      'indexAdd',
+      `${index.size} indices for values [${values.shape.join(', ')}] along axis ${d} of [${x.shape.join(', ')}]`,
+    )
   const picks = asIndex('indexAdd', index)
     .reshape(values.shape.map((_, i) => (i === d ? index.size : 1)))
     .expand(values.shape)
@@ -72,6 +92,7 @@ export function indexAdd(x: Tensor, axis: number, index: Tensor, values: Tensor)
 
 /** 1 where the class matches, in a new last axis (i32). */
 export function oneHot(index: Tensor, classes: number): Tensor {
+  checkCount('oneHot', 'number of classes', classes)
   const shape = [...index.shape, classes]
   const places = apply('iota', [], { axis: index.ndim }, shape, index.engine)
   return cast(asIndex('oneHot', index).unsqueeze(-1).eq(places), 'i32')

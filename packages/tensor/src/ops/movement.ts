@@ -2,15 +2,17 @@
 
 import { promote } from '../dtype.ts'
 import { CairnError, ShapeError } from '../errors.ts'
-import { checkShape, normalizeAxes, normalizeAxis, type Shape, sizeOf } from '../shape.ts'
+import { checkShape, normalizeAxes, normalizeAxis, type Shape, sameShape, sizeOf } from '../shape.ts'
 import { apply, type Tensor } from '../tensor.ts'
-import { cast, expandTo, scalarOf } from './build.ts'
+import { cast, checkCount, expandTo, scalarOf, startOf } from './build.ts'
 
 /** Another shape with as many elements; one size may be -1. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   const free = shape.indexOf(-1)
   let wanted = shape
   if (free >= 0) {
+    if (shape.indexOf(-1, free + 1) >= 0)
+      throw new ShapeError('reshape', 'only one size can be -1', { shape: [...shape] })
     const rest = shape.reduce((n, s, i) => (i === free ? n : n * s), 1)
     if (rest === 0 || x.size % rest !== 0)
       throw new ShapeError('reshape', `[${x.shape.join(', ')}] does not divide into [${shape.join(', ')}]`)
@@ -27,6 +29,7 @@ export function flatten(x: Tensor, start = 0, end = -1): Tensor {
   if (x.ndim === 0) return reshape(x, [1])
   const a = normalizeAxis('flatten', start, x.ndim)
   const b = normalizeAxis('flatten', end, x.ndim)
+  if (a > b) throw new ShapeError('flatten', `axis ${start} comes after axis ${end}`, { shape: [...x.shape] })
   return reshape(x, [...x.shape.slice(0, a), sizeOf(x.shape.slice(a, b + 1)), ...x.shape.slice(b + 1)])
 }
 
@@ -101,7 +104,10 @@ export function slice(x: Tensor, ...ranges: SliceRange[]): Tensor {
       dropped.push(d)
       return
     }
-    const [from, to, by] = range ?? [null, null, null]
+    const [from = null, to = null, by = null] = range ?? []
+    for (const bound of [from, to])
+      if (bound !== null && !Number.isInteger(bound))
+        throw new ShapeError('slice', `a bound must be an integer or null, not ${bound}`, { axis: d })
     const step = by ?? 1
     if (!Number.isInteger(step) || step === 0)
       throw new ShapeError('slice', `a step must be a non-zero integer, not ${step}`)
@@ -129,12 +135,10 @@ export function slice(x: Tensor, ...ranges: SliceRange[]): Tensor {
  */
 export function narrow(x: Tensor, axis: number, start: number | Tensor, length: number): Tensor {
   const d = normalizeAxis('narrow', axis, x.ndim)
-  if (typeof start !== 'number') {
-    if (start.ndim !== 0) throw new ShapeError('narrow', 'a tensor start must be 0-d', { shape: [...start.shape] })
-    return apply('narrowAt', [x, cast(start, 'i32')], { axis: d, sizes: [length] })
-  }
+  checkCount('narrow', 'length', length)
+  if (typeof start !== 'number') return apply('narrowAt', [x, startOf('narrow', start)], { axis: d, sizes: [length] })
   const from = start < 0 ? start + x.shape[d] : start
-  if (!Number.isInteger(from) || from < 0 || length < 0 || from + length > x.shape[d])
+  if (!Number.isInteger(from) || from < 0 || from + length > x.shape[d])
     throw new ShapeError('narrow', `${length} elements from ${start} do not fit axis ${d}`, { size: x.shape[d] })
   return slice(x, ...x.shape.map((_, i) => (i === d ? ([from, from + length] as const) : null)))
 }
@@ -156,6 +160,10 @@ export function flip(x: Tensor, axes: number | readonly number[]): Tensor {
 export function pad(x: Tensor, widths: readonly (readonly [number, number])[], value = 0): Tensor {
   if (widths.length !== x.ndim)
     throw new ShapeError('pad', `needs a pair of widths for each of ${x.ndim} axes, got ${widths.length}`)
+  widths.forEach(([a, b], d) => {
+    if (!Number.isInteger(a) || !Number.isInteger(b) || x.shape[d] + Math.min(a, 0) + Math.min(b, 0) < 0)
+      throw new ShapeError('pad', `widths [${a}, ${b}] do not fit axis ${d}`, { size: x.shape[d] })
+  })
   const cut = widths.some(([a, b]) => a < 0 || b < 0)
     ? slice(x, ...x.shape.map((n, d) => [Math.max(0, -widths[d][0]), n - Math.max(0, -widths[d][1])] as const))
     : x
@@ -170,6 +178,7 @@ export function pad(x: Tensor, widths: readonly (readonly [number, number])[], v
 /** Puts `step - 1` zeros between the elements of one axis. */
 export function dilate(x: Tensor, axis: number, step: number): Tensor {
   const d = normalizeAxis('dilate', axis, x.ndim)
+  checkCount('dilate', 'step', step, 1)
   if (step === 1 || x.shape[d] === 0) return x
   const apart = unsqueeze(x, d + 1)
   const spread = pad(
@@ -198,6 +207,9 @@ export function cat(tensors: readonly Tensor[], axis = 0): Tensor {
 /** Tensors of one shape side by side along a new axis. */
 export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
   if (tensors.length === 0) throw new CairnError('stack', 'needs at least one tensor')
+  for (const t of tensors)
+    if (!sameShape(t.shape, tensors[0].shape))
+      throw new ShapeError('stack', `shapes differ: [${tensors[0].shape.join(', ')}] and [${t.shape.join(', ')}]`)
   return cat(
     tensors.map(t => unsqueeze(t, axis)),
     axis < 0 ? axis + tensors[0].ndim + 1 : axis,
@@ -208,6 +220,8 @@ export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
 export function split(x: Tensor, size: number | readonly number[], axis = 0): Tensor[] {
   const d = normalizeAxis('split', axis, x.ndim)
   const n = x.shape[d]
+  if (typeof size === 'number') checkCount('split', 'size', size, 1)
+  else for (const part of size) checkCount('split', 'size of a part', part)
   const sizes =
     typeof size === 'number'
       ? Array.from({ length: Math.max(1, Math.ceil(n / size)) }, (_, i) => Math.min(size, n - i * size))
@@ -224,6 +238,7 @@ export function split(x: Tensor, size: number | readonly number[], axis = 0): Te
 /** `count` pieces along an axis, as equal as torch.chunk makes them. */
 export function chunk(x: Tensor, count: number, axis = 0): Tensor[] {
   const d = normalizeAxis('chunk', axis, x.ndim)
+  checkCount('chunk', 'count', count, 1)
   return split(x, Math.max(1, Math.ceil(x.shape[d] / count)), d)
 }
 
@@ -236,6 +251,7 @@ export function unbind(x: Tensor, axis = 0): Tensor[] {
 /** Repeats the whole tensor along each axis. */
 export function repeat(x: Tensor, ...times: number[]): Tensor {
   if (times.length < x.ndim) throw new ShapeError('repeat', `needs at least ${x.ndim} counts, got ${times.length}`)
+  for (const n of times) checkCount('repeat', 'count', n)
   const shape = [...new Array<number>(times.length - x.ndim).fill(1), ...x.shape]
   const apart = reshape(
     x,
@@ -253,6 +269,7 @@ export function repeat(x: Tensor, ...times: number[]): Tensor {
 /** Repeats each element `times` times along an axis. */
 export function repeatInterleave(x: Tensor, times: number, axis: number): Tensor {
   const d = normalizeAxis('repeatInterleave', axis, x.ndim)
+  checkCount('repeatInterleave', 'count', times)
   const apart = unsqueeze(x, d + 1)
   const wide = expand(
     apart,

@@ -4,6 +4,7 @@
 
 import { isInteger } from '../dtype.ts'
 import { DTypeError, IndexError, ShapeError } from '../errors.ts'
+import { k } from '../ops/operand.ts'
 import { sizeOf, stridesOf } from '../shape.ts'
 import type { Primitive, Typed, Value } from './types.ts'
 
@@ -77,8 +78,12 @@ const scatter: Primitive = {
   vjp(g, [x, index, updates], out, { axis, mode }) {
     if (mode === 'add') return [g, null, g.gather(axis!, index)]
     if (mode === 'set') return [g.scatter(axis!, index, updates.zerosLike()), null, g.gather(axis!, index)]
+    // 'max' and 'min': whoever holds the result shares its gradient evenly, as in torch
+    const kept = x.eq(out)
     const won = updates.eq(out.gather(axis!, index))
-    return [g.where(x.eq(out), x.zerosLike()), null, g.gather(axis!, index).where(won, updates.zerosLike())]
+    const winners = kept.to(g.dtype).scatterAdd(axis!, index, won.to(g.dtype))
+    const share = g.div(winners)
+    return [share.where(kept, k(0)), null, share.gather(axis!, index).where(won, k(0))]
   },
   evaluate([x, index, updates], out, { axis, mode }) {
     out.data.set(x.data)

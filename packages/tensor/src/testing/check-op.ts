@@ -21,6 +21,8 @@ import { onEachDevice } from './devices.ts'
 import { type Draw, draw } from './random.ts'
 import type { Given, Stored } from './torch-cases.ts'
 
+export type { Given }
+
 export type Op = (...inputs: Tensor[]) => Tensor
 type Range = readonly [low: number, high: number]
 
