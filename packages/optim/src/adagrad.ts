@@ -1,0 +1,29 @@
+import { type GroupOptions, Optimizer, type Parameters, type Update, type Updated } from './optimizer.ts'
+
+export interface AdagradOptions extends GroupOptions {
+  /** the rate of step t is lr / (1 + (t - 1) * lrDecay) */
+  lrDecay?: number
+  weightDecay?: number
+  /** where the sum of squares starts */
+  initialAccumulatorValue?: number
+  /** default 1e-10 */
+  eps?: number
+}
+
+/** Divides by the root of the sum of squares so far (Duchi et al. 2011), in torch's form. */
+export class Adagrad extends Optimizer<AdagradOptions> {
+  constructor(params: Parameters<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
+    super(params, { lr: 1e-2, lrDecay: 0, weightDecay: 0, initialAccumulatorValue: 0, eps: 1e-10, ...options })
+  }
+
+  protected override slots({ initialAccumulatorValue = 0 }: AdagradOptions): Record<string, number> {
+    return { sum: initialAccumulatorValue }
+  }
+  protected override update({ p, g, options, state, clock }: Update<AdagradOptions>): Updated {
+    const { lr, lrDecay = 0, weightDecay = 0, eps = 1e-10 } = options
+    const slope = weightDecay ? g.add(p.mul(weightDecay)) : g
+    const sum = state('sum').add(slope.mul(slope))
+    const rate = clock.derive(`${lr} ${lrDecay}`, t => t.sub(1).mul(lrDecay).add(1).reciprocal().mul(lr))
+    return { p: p.sub(slope.div(sum.sqrt().add(eps)).mul(rate)), state: { sum } }
+  }
+}

@@ -1,0 +1,53 @@
+// Keeping gradients in bounds before a step. Bounds are applied on the device: nothing is read.
+
+import { CairnError, noGrad, type Tensor } from '@cairn/tensor'
+
+export interface ClipOptions {
+  /** which norm, default 2; Infinity for the largest absolute value */
+  readonly normType?: number
+}
+
+/**
+ * Scales all gradients together so that their norm, taken as one vector, is at most `maxNorm` (Pascanu et al. 2013).
+ * @returns the norm before, 0-d, kept: read it after the step
+ */
+export function clipGradNorm(params: Iterable<Tensor>, maxNorm: number, options: ClipOptions = {}): Tensor {
+  return noGrad(() => {
+    const list = [...params].filter(p => p.grad)
+    const norm = gradNorm(list, options).keep()
+    const scale = norm.add(1e-6).reciprocal().mul(maxNorm).minimum(1)
+    for (const p of list) p.grad = p.grad!.mul(scale.to(p.dtype))
+    return norm
+  })
+}
+
+/** The norm of all gradients as one vector, 0-d. */
+export function gradNorm(params: Iterable<Tensor>, { normType = 2 }: ClipOptions = {}): Tensor {
+  const grads = [...params].flatMap(p => p.grad ?? [])
+  if (grads.length === 0) throw new CairnError('gradNorm', 'no parameter has a gradient; call backward() first')
+  const wide = grads.map(g => (g.dtype === 'f16' || g.dtype === 'bf16' ? g.to('f32') : g))
+  if (normType === Infinity)
+    return inPairs(
+      wide.map(g => g.abs().max()),
+      (a, b) => a.maximum(b),
+    )
+  const total = (parts: Tensor[]) => inPairs(parts, (a, b) => a.add(b))
+  if (normType === 2) return total(wide.map(g => g.mul(g).sum())).sqrt()
+  return total(wide.map(g => g.abs().pow(normType).sum())).pow(1 / normType)
+}
+
+/** Combines neighbours until one is left: a tree is as deep as log n, and its rounding errors as small. */
+function inPairs(parts: Tensor[], combine: (a: Tensor, b: Tensor) => Tensor): Tensor {
+  while (parts.length > 1)
+    parts = Array.from({ length: Math.ceil(parts.length / 2) }, (_, i) =>
+      2 * i + 1 < parts.length ? combine(parts[2 * i], parts[2 * i + 1]) : parts[2 * i],
+    )
+  return parts[0]
+}
+
+/** Limits each element of each gradient to [-bound, bound]. */
+export function clipGradValue(params: Iterable<Tensor>, bound: number): void {
+  noGrad(() => {
+    for (const p of params) if (p.grad) p.grad = p.grad.clamp(-bound, bound)
+  })
+}

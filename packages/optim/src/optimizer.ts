@@ -1,0 +1,296 @@
+// What optimizers share. A rule sees one parameter and gives its new value and state as tensors; this file queues the writes. All writes of
+// a step are queued before the first await, and nothing in a step is read by the host: step counts are tensors too, so a step that
+// `when` skips leaves no trace anywhere.
+
+import { CairnError, noGrad, step as runStep, Tensor, tensor, where, zeros } from '@cairn/tensor'
+
+/** Options of one group of parameters; `lr` may be changed at any time and compiles nothing. */
+export interface GroupOptions {
+  /** learning rate */
+  lr: number
+  /** step against the gradient's sign: upwards */
+  maximize?: boolean
+}
+
+export type ParameterGroup<O> = { params: Tensor[] } & O
+/** Parameters, or groups of them with options of their own. */
+export type Parameters<O> = Iterable<Tensor> | Iterable<{ params: Iterable<Tensor> } & Partial<O>>
+
+/** State of one parameter by torch's names: exp_avg, momentum_buffer ... */
+export type ParameterState = Record<string, Tensor>
+
+/** What a rule computes with. */
+export interface Update<O> {
+  readonly p: Tensor
+  /** the gradient in f32 (or f64), its sign turned for `maximize` */
+  readonly g: Tensor
+  readonly options: O
+  /** state of this parameter, one of `slots`; f32 for narrow parameters */
+  state(name: string): Tensor
+  /** values of this step, shared by all parameters that have made the same steps */
+  readonly clock: Clock
+}
+
+/** The step count `t` (0-d f32, 1 in the first step) and what rules derive from it, computed once for all parameters that share it. */
+export interface Clock {
+  readonly t: Tensor
+  /** the 0-d value that `make` gives, made once for this step under this key */
+  derive(key: string, make: (t: Tensor) => Tensor): Tensor
+  /** a 0-d state beside the step count: its value after this step */
+  carry(name: string, initial: number, next: (before: Tensor, t: Tensor) => Tensor): Tensor
+}
+
+/** New values: of the parameter, and of its state by name. */
+export interface Updated {
+  readonly p: Tensor
+  readonly state?: ParameterState
+}
+
+/** Parameters that have made the same steps share one counter, so a step advances one number, not one a parameter. */
+interface Counter {
+  readonly values: Record<string, Tensor>
+}
+
+export interface OptimizerState {
+  /** what JSON can hold: options of the groups, and who shares a counter */
+  readonly settings: {
+    readonly groups: readonly Record<string, unknown>[]
+    readonly counters: readonly (readonly number[])[]
+  }
+  /** the tensors themselves, by `<number of the parameter>.<name>` and `counter.<n>.<name>` */
+  readonly tensors: Map<string, Tensor>
+}
+
+export interface StepOptions {
+  /** a 0-d bool: the step happens only where it is true, decided on the device. For loss scaling */
+  readonly when?: Tensor
+}
+
+export abstract class Optimizer<O extends GroupOptions> {
+  readonly groups: ParameterGroup<O>[]
+  readonly #state = new Map<Tensor, ParameterState>()
+  readonly #counters = new Map<Tensor, Counter>()
+
+  constructor(params: Parameters<O>, defaults: O) {
+    const list = [...params] as (Tensor | ({ params: Iterable<Tensor> } & Partial<O>))[]
+    if (list.length === 0) throw new CairnError(new.target.name, 'needs at least one parameter')
+    const grouped = list.some(entry => !(entry instanceof Tensor))
+    if (grouped && list.some(entry => entry instanceof Tensor))
+      throw new CairnError(new.target.name, 'takes parameters or groups of them, not both')
+    const groups = (grouped ? list : [{ params: list }]) as ({ params: Iterable<Tensor> } & Partial<O>)[]
+    this.groups = groups.map(
+      ({ params, ...options }) => ({ ...defaults, ...options, params: [...params] }) as ParameterGroup<O>,
+    )
+    const all = this.groups.flatMap(g => g.params)
+    if (new Set(all).size !== all.length) throw new CairnError(new.target.name, 'a parameter is given twice')
+    for (const p of all)
+      if (!p.storage)
+        throw new CairnError(new.target.name, 'optimizes leaves; a computed tensor has no value of its own')
+    // Made here and not in the first step, so that the first step looks like all others and compiles once.
+    const learning = all.filter(p => p.requiresGrad)
+    const counter = { values: { step: scalar(all[0], 0) } }
+    for (const p of learning) this.#counters.set(p, counter)
+    for (const group of this.groups)
+      for (const p of group.params)
+        if (p.requiresGrad)
+          for (const [name, initial] of Object.entries(this.slots(group))) this.#stateOf(p)[name] = fresh(p, initial)
+  }
+
+  /** The learning rate of the first group; setting it sets all groups. */
+  get lr(): number {
+    return this.groups[0].lr
+  }
+  set lr(value: number) {
+    for (const group of this.groups) group.lr = value
+  }
+
+  /** Forgets the gradients of all parameters. */
+  zeroGrad(): void {
+    for (const { params } of this.groups) for (const p of params) p.zeroGrad()
+  }
+
+  /** The state that `update` keeps for each parameter, with its initial values. */
+  protected abstract slots(options: O): Record<string, number>
+  protected abstract update(update: Update<O>): Updated
+
+  /**
+   * Queues one step for every parameter with a gradient, then runs the queue. The promise is back-pressure: it resolves when at most two
+   * steps are in flight.
+   */
+  step(options: StepOptions = {}): Promise<void> {
+    noGrad(() => this.#queue(options.when))
+    return runStep(this.groups.flatMap(g => g.params))
+  }
+
+  #queue(when: Tensor | undefined): void {
+    const write = (target: Tensor, value: Tensor): void => {
+      target.assign(when ? where(when, value, target) : value)
+    }
+    const clocks = this.#tick(
+      this.groups.flatMap(g => g.params).filter(p => p.grad),
+      write,
+    )
+    for (const group of this.groups) {
+      for (const p of group.params) {
+        if (!p.grad) continue
+        const gradient = wide(p.grad)
+        const states = this.#stateOf(p)
+        const { p: value, state } = this.update({
+          p: wide(p),
+          g: group.maximize ? gradient.neg() : gradient,
+          options: group,
+          state: (name, initial = 0) => (states[name] ??= fresh(p, initial)),
+          clock: clocks.get(p)!,
+        })
+        for (const [name, next] of Object.entries(state ?? {}))
+          write(states[name] ?? (states[name] = fresh(p, 0)), next)
+        write(p, value.to(p.dtype))
+      }
+    }
+  }
+
+  /** Advances the counters of the parameters that step. One that only some of its parameters still follow splits. */
+  #tick(active: readonly Tensor[], write: (target: Tensor, value: Tensor) => void): Map<Tensor, Clock> {
+    const followers = Map.groupBy(this.#counters.keys(), p => this.#counters.get(p)!)
+    const clocks = new Map<Tensor, Clock>()
+    const stepping = Map.groupBy(active, p => this.#counters.get(p))
+    for (const [counter, params] of stepping) {
+      const whole = counter && followers.get(counter)!.length === params.length
+      const own = whole ? counter : { values: counter ? copies(counter.values) : { step: scalar(params[0], 0) } }
+      if (!whole) for (const p of params) this.#counters.set(p, own)
+      const clock = clockOf(own, params[0], write)
+      for (const p of params) clocks.set(p, clock)
+    }
+    return clocks
+  }
+
+  #stateOf(p: Tensor): ParameterState {
+    let state = this.#state.get(p)
+    if (!state) this.#state.set(p, (state = {}))
+    return state
+  }
+
+  /**
+   * Everything a resumed run needs: `tensors` for a safetensors file, `settings` for JSON. The tensors are the optimizer's own; save them
+   * at once (`saveSafetensors` fixes their versions when it is called).
+   */
+  stateDict(): OptimizerState {
+    const params = this.groups.flatMap(g => g.params)
+    const tensors = new Map<string, Tensor>()
+    params.forEach((p, i) => {
+      for (const [name, t] of Object.entries(this.#state.get(p) ?? {})) tensors.set(`${i}.${name}`, t)
+    })
+    const counters = [...new Set(params.flatMap(p => this.#counters.get(p) ?? []))]
+    counters.forEach((counter, n) => {
+      for (const [name, t] of Object.entries(counter.values)) tensors.set(`counter.${n}.${name}`, t)
+    })
+    return {
+      settings: {
+        groups: this.groups.map(({ params, ...options }) => ({ ...options, params: params.length })),
+        counters: counters.map(c => params.flatMap((p, i) => (this.#counters.get(p) === c ? [i] : []))),
+      },
+      tensors,
+    }
+  }
+
+  /**
+   * Takes over the state of an optimizer of the same kind over the same parameters.
+   * @throws CairnError if it does not fit; nothing is changed then
+   */
+  loadStateDict({ settings, tensors }: OptimizerState): void {
+    const name = this.constructor.name
+    const params = this.groups.flatMap(g => g.params)
+    checkFit(name, { settings, tensors }, this.groups)
+    settings.groups.forEach(({ params: _, ...options }, i) => Object.assign(this.groups[i], options))
+    const counters = settings.counters.map(() => ({}) as Record<string, Tensor>)
+    for (const [key, value] of tensors) {
+      const [, isCounter, number, slot] = keyForm.exec(key)!
+      if (isCounter) counters[Number(number)][slot] = copyOf(value)
+      else {
+        const state = this.#stateOf(params[Number(number)])
+        if (state[slot]) state[slot].assign(value.detach().to(state[slot].dtype))
+        else state[slot] = copyOf(value)
+      }
+    }
+    this.#counters.clear()
+    settings.counters.forEach((members, n) => {
+      for (const i of members) this.#counters.set(params[i], { values: counters[n] })
+    })
+  }
+
+  /** Frees the memory of the state now. The parameters stay. */
+  [Symbol.dispose](): void {
+    for (const state of this.#state.values()) for (const t of Object.values(state)) t[Symbol.dispose]()
+    for (const counter of new Set(this.#counters.values()))
+      for (const t of Object.values(counter.values)) t[Symbol.dispose]()
+    this.#state.clear()
+    this.#counters.clear()
+  }
+}
+
+/** `12.exp_avg` and `counter.0.step` */
+const keyForm = /^(counter\.)?(\d+)\.(.+)$/
+
+function checkFit(op: string, { settings, tensors }: OptimizerState, groups: readonly { params: Tensor[] }[]): void {
+  function fail(problem: string): never {
+    throw new CairnError('loadStateDict', problem, { optimizer: op })
+  }
+  const given = settings.groups.map(g => g.params)
+  const own = groups.map(g => g.params.length)
+  if (given.length !== own.length || given.some((n, i) => n !== own[i]))
+    fail(`groups of [${given.join(', ')}] parameters do not fit groups of [${own.join(', ')}]`)
+  const params = groups.flatMap(g => g.params)
+  for (const members of settings.counters)
+    for (const i of members) if (!params[i]) fail(`a counter is followed by parameter ${i} of ${params.length}`)
+  for (const [key, value] of tensors) {
+    const [, isCounter, number] = keyForm.exec(key) ?? fail(`the key '${key}' is not an optimizer's`)
+    const shape = isCounter ? settings.counters[Number(number)] && [] : params[Number(number)]?.shape
+    if (!shape) fail(`the key '${key}' names no parameter`)
+    if (value.ndim !== shape.length || value.shape.some((n, d) => n !== shape[d]))
+      fail(`'${key}' is [${value.shape.join(', ')}] there and [${shape.join(', ')}] here`)
+  }
+}
+
+/** Narrow floats compute in f32. */
+const wide = (t: Tensor): Tensor => (t.dtype === 'f16' || t.dtype === 'bf16' ? t.to('f32') : t)
+const wideType = (p: Tensor): 'f32' | 'f64' => (p.dtype === 'f64' ? 'f64' : 'f32')
+
+function fresh(p: Tensor, initial: number): Tensor {
+  const base = zeros(p.shape, { dtype: wideType(p), device: p.device as 'wasm' })
+  const value = initial === 0 ? base : base.add(initial)
+  value.own()
+  return value
+}
+
+const scalar = (p: Tensor, value: number): Tensor => tensor(value, { dtype: wideType(p), device: p.device as 'wasm' })
+
+/** A storage of its own with the same value. */
+function copyOf(value: Tensor): Tensor {
+  const copy = value.detach()
+  copy.own()
+  return copy
+}
+const copies = (values: Record<string, Tensor>): Record<string, Tensor> =>
+  Object.fromEntries(Object.entries(values).map(([name, t]) => [name, copyOf(t)]))
+
+function clockOf({ values }: Counter, p: Tensor, write: (target: Tensor, value: Tensor) => void): Clock {
+  const t = values.step.add(1)
+  write(values.step, t)
+  const derived = new Map<string, Tensor>()
+  const once = (key: string, make: () => Tensor): Tensor => {
+    let value = derived.get(key)
+    if (!value) derived.set(key, (value = make()))
+    return value
+  }
+  return {
+    t,
+    derive: (key, make) => once(key, () => make(t)),
+    carry: (name, initial, next) =>
+      once(name, () => {
+        const before = (values[name] ??= scalar(p, initial))
+        const after = next(before, t)
+        write(before, after)
+        return after
+      }),
+  }
+}
