@@ -30,7 +30,8 @@ export class InlineCrew implements Crew {
     for (const [index, module] of add) {
       if (index >= table.length) table.grow(index + 1 - table.length)
       try {
-        const { kernel } = new WebAssembly.Instance(module, { env: { memory: this.#block.memory } }).exports
+        const { kernel } = new WebAssembly.Instance(module, { env: { memory: this.#block.memory }, Math } as never)
+          .exports
         table.set(index, kernel)
       } catch (error) {
         this.#broken.set(index, String(error))

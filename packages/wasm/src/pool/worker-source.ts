@@ -45,7 +45,7 @@ export const workerSource: string = `// Cairn worker: runs tapes of kernels in s
     for (const [index, module] of add) {
       if (index >= table.length) table.grow(index + 1 - table.length)
       try {
-        table.set(index, new WebAssembly.Instance(module, { env: { memory } }).exports.kernel)
+        table.set(index, new WebAssembly.Instance(module, { env: { memory }, Math }).exports.kernel)
       } catch (error) {
         broken.set(index, String(error))
       }
