@@ -15,6 +15,8 @@ interface Case {
   /** floats of padding after each stored row */
   readonly pad?: number
   readonly byRows?: boolean
+  /** this operand ends where memory ends, so that reading past it traps */
+  readonly last?: 'a' | 'b'
 }
 
 const pages = 1024
@@ -148,7 +150,7 @@ interface Run {
   expected(): { value: Float64Array; magnitude: Float64Array }
 }
 
-function prepare(options: Options, { batch = 1, m, n, k, pad = 0, byRows = false }: Case, seed: number): Run {
+function prepare(options: Options, { batch = 1, m, n, k, pad = 0, byRows = false, last }: Case, seed: number): Run {
   const next = random(seed)
   const [aRows, aColumns] = options.transposeA ? [k, m] : [m, k]
   const [bRows, bColumns] = options.transposeB ? [n, k] : [k, n]
@@ -156,9 +158,10 @@ function prepare(options: Options, { batch = 1, m, n, k, pad = 0, byRows = false
   const [aBatch, bBatch, cBatch] = [aRows * lda, bRows * ldb, m * ldc]
   const align = (x: number): number => Math.ceil(x / 16) * 16
   const params = 1024
-  const a = 2048 + 4 // operands need not be aligned
-  const b = a + batch * aBatch + 1
-  const c = b + batch * bBatch + 1
+  const end = floats.length
+  const a = last === 'a' ? end - (batch * aBatch - pad) : 2048 + 4 // operands need not be aligned
+  const b = last === 'b' ? end - (batch * bBatch - pad) : 2048 + 4 + batch * aBatch + 1
+  const c = 2048 + 4 + batch * (aBatch + bBatch) + 2
   const scratch = align(c + batch * cBatch + 64)
   const scratchBytes = gemmScratchBytes(
     { transposeA: options.transposeA, strip: options.strip ? ({} as Func) : undefined },
@@ -167,7 +170,7 @@ function prepare(options: Options, { batch = 1, m, n, k, pad = 0, byRows = false
     k,
   )
   const guard = scratch + scratchBytes / 4
-  if (guard + 64 > floats.length) throw new Error('test memory too small')
+  if (guard + 64 > end - batch * (aBatch + bBatch)) throw new Error('test memory too small')
   floats.fill(Number.NaN, 2048, guard + 64)
   const matrix = (at: number, rows: number, columns: number, ld: number): void => {
     for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) floats[at + i * ld + j] = next()
@@ -271,6 +274,9 @@ const deep: Case[] = [
   { m: 210, n: 9, k: 1100 },
   { m: 3, n: 270, k: 1100 },
   { m: 7, n: 24, k: 9000 },
+  // more rows than wait between passes, and more than are turned at a time
+  { m: 800, n: 9, k: 1030 },
+  { m: 280, n: 3, k: 8200 },
 ]
 
 const wide: Case[] = [
@@ -319,6 +325,23 @@ describe.each(layouts)('gemm $transposeA $transposeB', layout => {
           const each = Array.from({ length: run.items - 1 }, (_, i) => i + 1)
           expect(bits(run.compute(each)), `${JSON.stringify(sized)} byRows ${byRows} one by one`).toEqual(whole)
         }
+      }
+  })
+
+  test(`${layoutName(layout)}: nothing is read past the end of an operand`, () => {
+    for (const last of ['a', 'b'] as const)
+      for (const [m, n, k] of [
+        [7, 13, 18],
+        [5, 9, 33],
+        [2, 3, 5],
+        [3, 2, 1],
+        [1, 13, 18],
+        [13, 1, 18],
+        [1, 1, 7],
+        [6, 3, 2],
+      ]) {
+        const run = prepare(options, { m, n, k, pad: 2, last }, 9)
+        check(run.compute([]), run.expected(), k)
       }
   })
 
