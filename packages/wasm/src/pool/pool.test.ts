@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { ModuleBuilder } from '../module.ts'
 import { type Arena, arena, countItems, each, kernel, randomInts, shiftAndAddOne, trapAt } from './fixtures.ts'
 import { KernelPool, KernelTrapError, PoolClosedError } from './index.ts'
 
@@ -162,6 +163,24 @@ describe.each(threadCounts)('%i threads', threads => {
     await expect(pool.run(tape([{ kernel: reused, params: p, items: 1, grain: 1 }]), 1)).rejects.toThrow(
       KernelTrapError,
     )
+  })
+
+  it('gives kernels the functions of Math', async () => {
+    const { pool, memory, run, alloc } = await start({ threads })
+    const module = new ModuleBuilder()
+    const exp = module.importFunc('Math', 'exp', { params: ['f64'], results: ['f64'] })
+    module.importMemory('env', 'memory', { min: 0, max: 65536, shared: true })
+    module.func({ params: ['i32', 'i32', 'i32', 'i32'], export: 'kernel' }, (f, params, begin, end) => {
+      each(f, begin, end, i => {
+        f.get(params).get(i).i32_const(3).i32_shl().i32_add()
+        f.get(i).f64_convert_i32_s().call(exp).f64_store()
+      })
+    })
+    const out = alloc(8 * 20)
+    const index = pool.addKernel(new WebAssembly.Module(module.build()))
+    await run([{ kernel: index, params: out, items: 20, grain: 1 }])
+    const want = Float64Array.from({ length: 20 }, (_, i) => Math.exp(i))
+    expect(new Float64Array(memory.buffer, out, 20).slice()).toEqual(want)
   })
 
   it('sees memory that grew', async () => {

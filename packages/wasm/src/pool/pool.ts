@@ -96,9 +96,9 @@ export class KernelPool {
   }
 
   /**
-   * Takes a kernel up; runs queued from now on may use it. Its module imports `env.memory`, may import functions of `Math`, and exports
-   * `kernel(params, begin, end, scratch)`, all i32: the parameter block's address, items [begin, end), and the address of
-   * the thread's scratch memory. Two calls of one step may run at the same time and must not depend on each other.
+   * Takes a kernel up; runs queued from now on may use it. Its module imports `env.memory`, may import functions of
+   * `Math`, and exports `kernel(params, begin, end, scratch)`, all i32: the parameter block's address, items [begin, end),
+   * and the address of the thread's scratch memory. Two calls of one step may run at the same time and must not depend on each other.
    * @param name shown when it fails
    * @returns its index for tapes
    */
