@@ -50,7 +50,11 @@ function structureOf(attributes: Attributes): number {
   return id
 }
 
-export function capture(roots: readonly Root[], resolve: (node: Node) => Node, visited: (node: Node) => void): Captured {
+export function capture(
+  roots: readonly Root[],
+  resolve: (node: Node) => Node,
+  visited: (node: Node) => void,
+): Captured {
   const numbers = new Map<Node, number>()
   const nodes: CapturedNode[] = []
   const storages: Storage[] = []
@@ -80,12 +84,27 @@ export function capture(roots: readonly Root[], resolve: (node: Node) => Node, v
     } else if (node.op !== 'constant') visited(node)
     const numbered = sources.map(s => numbers.get(s)!)
     numbers.set(node, nodes.length)
-    key.push(intern(node.op), intern(node.dtype), structureOf(node.attributes), leaf, node.shape.length, numbered.length)
+    key.push(
+      intern(node.op),
+      intern(node.dtype),
+      structureOf(node.attributes),
+      leaf,
+      node.shape.length,
+      numbered.length,
+    )
     for (const n of numbered) key.push(n)
     const sizesAt = sizes.length
     for (const n of node.shape) pushSize(n)
     if (node.attributes.sizes) for (const n of node.attributes.sizes) pushSize(n)
-    nodes.push({ op: node.op, sources: numbered, dtype: node.dtype, rank: node.shape.length, attributes: node.attributes, sizesAt, leaf })
+    nodes.push({
+      op: node.op,
+      sources: numbered,
+      dtype: node.dtype,
+      rank: node.shape.length,
+      attributes: node.attributes,
+      sizesAt,
+      leaf,
+    })
   }
 
   const walk = (root: Node): number => {

@@ -3,19 +3,21 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { InterpretBackend } from '../backends/interpret/backend.ts'
-import { Storage } from './storage.ts'
-import { Engine } from './engine.ts'
-import { CompiledExecutor } from './compiled.ts'
-import { ReferenceExecutor } from './reference.ts'
 import { encode } from '../numeric.ts'
 import { Tensor } from '../ops/methods.ts'
 import { cat } from '../ops/movement.ts'
 import { apply } from '../tensor.ts'
+import { CompiledExecutor } from './compiled.ts'
+import { Engine } from './engine.ts'
+import { ReferenceExecutor } from './reference.ts'
+import { Storage } from './storage.ts'
 
 const reference = new Engine('reference', () => Promise.resolve(new ReferenceExecutor()))
 const compiled = new CompiledExecutor(new InterpretBackend())
 const kernels = new Engine('interpret', () => Promise.resolve(compiled))
-const narrow = new Engine('narrow', () => Promise.resolve(new CompiledExecutor(new InterpretBackend({ scratch: false, buffersPerKernel: 6 }))))
+const narrow = new Engine('narrow', () =>
+  Promise.resolve(new CompiledExecutor(new InterpretBackend({ scratch: false, buffersPerKernel: 6 }))),
+)
 
 beforeAll(() => Promise.all([reference.ready(), kernels.ready(), narrow.ready()]))
 afterAll(() => compiled.dispose())
@@ -42,9 +44,28 @@ interface Program {
 }
 
 const programs: Record<string, Program> = {
-  chain: { shapes: [[4, 5], [4, 5]], run: ([a, b]) => a.mul(2).add(b).tanh().mul(a) },
-  broadcast: { shapes: [[4, 1, 3], [5, 1]], run: ([a, b]) => a.add(b).mul(b).exp() },
-  permuted: { shapes: [[2, 3, 4]], run: ([a]) => a.permute([2, 0, 1]).mul(a.permute([2, 0, 1]).exp()).sum(1) },
+  chain: {
+    shapes: [
+      [4, 5],
+      [4, 5],
+    ],
+    run: ([a, b]) => a.mul(2).add(b).tanh().mul(a),
+  },
+  broadcast: {
+    shapes: [
+      [4, 1, 3],
+      [5, 1],
+    ],
+    run: ([a, b]) => a.add(b).mul(b).exp(),
+  },
+  permuted: {
+    shapes: [[2, 3, 4]],
+    run: ([a]) =>
+      a
+        .permute([2, 0, 1])
+        .mul(a.permute([2, 0, 1]).exp())
+        .sum(1),
+  },
   softmax: { shapes: [[3, 7]], run: ([a]) => a.softmax(-1) },
   softmaxMiddle: { shapes: [[3, 7, 2]], run: ([a]) => a.softmax(1) },
   logSoftmax: { shapes: [[3, 7]], run: ([a]) => a.logSoftmax(-1) },
@@ -52,7 +73,10 @@ const programs: Record<string, Program> = {
     shapes: [[2, 3, 8], [8], [8]],
     run: ([x, w, b]) => {
       const c = x.sub(x.mean(-1, { keepDim: true }))
-      return c.mul(c.mul(c).mean(-1, { keepDim: true }).add(1e-5).rsqrt()).mul(w).add(b)
+      return c
+        .mul(c.mul(c).mean(-1, { keepDim: true }).add(1e-5).rsqrt())
+        .mul(w)
+        .add(b)
     },
   },
   linear: { shapes: [[2, 3, 4], [5, 4], [5]], run: ([x, w, b]) => x.linear(w, b).gelu({ approximate: 'tanh' }) },
@@ -76,10 +100,36 @@ const programs: Record<string, Program> = {
   },
   embedding: { shapes: [[7, 4]], ints: [{ shape: [2, 3], below: 7 }], run: ([w], [i]) => w.indexSelect(0, i).mul(2) },
   gather: { shapes: [[4, 5]], ints: [{ shape: [4, 3], below: 5 }], run: ([x], [i]) => x.gather(1, i).exp() },
-  scatter: { shapes: [[4, 5], [4, 3]], ints: [{ shape: [4, 3], below: 5 }], run: ([x, u], [i]) => x.mul(2).scatterAdd(1, i, u.mul(u)).add(1) },
-  pad: { shapes: [[3, 4]], run: ([x]) => x.exp().pad([[1, 2], [0, 3]]).mul(2) },
-  slices: { shapes: [[6, 7]], run: ([x]) => x.slice([1, null, 2], [null, null, -1]).mul(x.slice([0, 3], [null, null])) },
-  cat: { shapes: [[2, 3], [2, 4]], run: ([a, b]) => cat([a.exp(), b, a], 1).mul(2) },
+  scatter: {
+    shapes: [
+      [4, 5],
+      [4, 3],
+    ],
+    ints: [{ shape: [4, 3], below: 5 }],
+    run: ([x, u], [i]) => x.mul(2).scatterAdd(1, i, u.mul(u)).add(1),
+  },
+  pad: {
+    shapes: [[3, 4]],
+    run: ([x]) =>
+      x
+        .exp()
+        .pad([
+          [1, 2],
+          [0, 3],
+        ])
+        .mul(2),
+  },
+  slices: {
+    shapes: [[6, 7]],
+    run: ([x]) => x.slice([1, null, 2], [null, null, -1]).mul(x.slice([0, 3], [null, null])),
+  },
+  cat: {
+    shapes: [
+      [2, 3],
+      [2, 4],
+    ],
+    run: ([a, b]) => cat([a.exp(), b, a], 1).mul(2),
+  },
   narrowAt: { shapes: [[6, 3]], ints: [{ shape: [], below: 4 }], run: ([x], [s]) => x.narrow(0, s, 2).exp() },
   longSum: { shapes: [[40000]], run: ([x]) => x.mul(x).sum() },
   longSums: { shapes: [[3, 20001]], run: ([x]) => x.abs().max(1).add(x.sum(1).abs()).sqrt() },
@@ -88,7 +138,16 @@ const programs: Record<string, Program> = {
   argmax: { shapes: [[3, 9]], run: ([x]) => x.mul(x.argmax(-1, { keepDim: true }).to('f32')) },
   vectors: { shapes: [[5], [5]], run: ([a, b]) => a.dot(b).mul(a) },
   tiedUse: { shapes: [[4, 4]], run: ([w]) => w.matmul(w).relu().matmul(w.transpose(0, 1)).add(w) },
-  reshapes: { shapes: [[6, 4]], run: ([x]) => x.exp().reshape([4, 6]).mul(x.reshape([4, 6])).reshape([2, 12]).sum(0) },
+  reshapes: {
+    shapes: [[6, 4]],
+    run: ([x]) =>
+      x
+        .exp()
+        .reshape([4, 6])
+        .mul(x.reshape([4, 6]))
+        .reshape([2, 12])
+        .sum(0),
+  },
   prod: { shapes: [[3, 4]], run: ([x]) => x.prod(1).mul(x.sum()) },
   repeat: { shapes: [[2, 3]], run: ([x]) => x.repeat(2, 2).mul(x.repeatInterleave(2, 0).repeat(1, 2)) },
   dilate: { shapes: [[3, 4]], run: ([x]) => x.dilate(1, 3).flip([0]).exp() },
@@ -110,13 +169,17 @@ describe.each([
 ] as const)('kernels %s equal the plain evaluator', (_, engine) => {
   test.each(Object.entries(programs))('%s', async (_name, program) => {
     const values = program.shapes.map(s => Array.from({ length: s.reduce((a, b) => a * b, 1) }, random))
-    const ints = (program.ints ?? []).map(s => Array.from({ length: s.shape.reduce((a, b) => a * b, 1) }, () => Math.floor(((random() + 2) / 4) * s.below)))
+    const ints = (program.ints ?? []).map(s =>
+      Array.from({ length: s.shape.reduce((a, b) => a * b, 1) }, () => Math.floor(((random() + 2) / 4) * s.below)),
+    )
     const expected = await outcome(reference, program, values, ints)
     for (const _twice of [1, 2]) {
       const got = await outcome(engine, program, values, ints)
       got.forEach((list, i) => {
         expect(list.length).toBe(expected[i].length)
-        list.forEach((v, j) => expect(Math.abs(v - expected[i][j])).toBeLessThanOrEqual(1e-5 + 2e-5 * Math.abs(expected[i][j])))
+        list.forEach((v, j) =>
+          expect(Math.abs(v - expected[i][j])).toBeLessThanOrEqual(1e-5 + 2e-5 * Math.abs(expected[i][j])),
+        )
       })
     }
   })

@@ -3,11 +3,11 @@
 
 import type { Backend, Binding, Executable } from '../backends/backend.ts'
 import type { TypedArray } from '../dtype.ts'
-import { sizeOf } from '../shape.ts'
 import { evaluateDim } from '../kernel/dim.ts'
-import { capture, type Captured, sameKey } from './capture.ts'
+import { sizeOf } from '../shape.ts'
+import { type Captured, capture, sameKey } from './capture.ts'
 import type { Executor, Root } from './executor.ts'
-import { layOut, type Layout } from './memory-plan.ts'
+import { type Layout, layOut } from './memory-plan.ts'
 import type { Node } from './node.ts'
 import { compile, type Plan } from './plan.ts'
 import type { Memory, Storage } from './storage.ts'
@@ -56,6 +56,10 @@ export class CompiledExecutor implements Executor {
     this.backend = backend
   }
 
+  debugEntries() {
+    return this.#entries.values()
+  }
+
   get bytesInUse(): number {
     return this.backend.bytesInUse
   }
@@ -77,7 +81,11 @@ export class CompiledExecutor implements Executor {
     try {
       const leaves = captured.storages.map(storage => storage.memory?.binding ?? this.#upload(storage))
       const results = roots.map(({ target }, i) =>
-        plan.inPlace[i] ? leaves[captured.roots[i].leaf] : captured.roots[i].leaf < 0 && target.memory?.binding ? target.memory.binding : allocate(target),
+        plan.inPlace[i]
+          ? leaves[captured.roots[i].leaf]
+          : captured.roots[i].leaf < 0 && target.memory?.binding
+            ? target.memory.binding
+            : allocate(target),
       )
       const layout = this.#layoutOf(variant, symbols)
       const arena = this.#arenaFor(layout.bytes)
@@ -152,7 +160,11 @@ export class CompiledExecutor implements Executor {
     const known = variant.layouts.get(key)
     if (known) return known
     const layout = layOut(
-      variant.plan.temps.map(t => ({ bytes: this.backend.storedBytes(t.dtype, evaluateDim(t.size, symbols)), first: t.first, last: t.last })),
+      variant.plan.temps.map(t => ({
+        bytes: this.backend.storedBytes(t.dtype, evaluateDim(t.size, symbols)),
+        first: t.first,
+        last: t.last,
+      })),
       Math.max(64, this.backend.limits.alignment),
     )
     if (variant.layouts.size >= layoutsKept) variant.layouts.delete(variant.layouts.keys().next().value!)
@@ -172,7 +184,8 @@ export class CompiledExecutor implements Executor {
       this.#evict(entry)
     }
     entry.used = ++this.#clock
-    for (const variant of entry.variants) if (matches(variant.model, captured.sizes, symbolsOf(variant.model, captured.sizes))) return variant
+    for (const variant of entry.variants)
+      if (matches(variant.model, captured.sizes, symbolsOf(variant.model, captured.sizes))) return variant
     entry.samples.push(captured.sizes)
     const model = modelOf(entry.samples)
     const plan = compile(captured, model, this.backend.limits)
@@ -188,7 +201,8 @@ export class CompiledExecutor implements Executor {
   #evict(fresh: Entry): void {
     if (this.#count <= cacheSize) return
     let oldest: Entry | null = null
-    for (const list of this.#entries.values()) for (const e of list) if (e !== fresh && (!oldest || e.used < oldest.used)) oldest = e
+    for (const list of this.#entries.values())
+      for (const e of list) if (e !== fresh && (!oldest || e.used < oldest.used)) oldest = e
     if (!oldest) return
     for (const [hash, list] of this.#entries) {
       const at = list.indexOf(oldest)

@@ -1,7 +1,7 @@
 // Values as kernel expressions: what a node is at an index, in terms of loads, accumulators and arithmetic. Views
 // vanish into indices, sharing becomes object identity, and nodes stored by other kernels become loads.
 
-import { computeType, type ComputeType, type DType, isFloat } from '../dtype.ts'
+import { type ComputeType, computeType, type DType, isFloat } from '../dtype.ts'
 import { type Dim, dim, isConstant, isDim } from '../kernel/dim.ts'
 import { addIndex, dimIndex, type Index, indexKey, scaleIndex, valueIndex } from '../kernel/index-expr.ts'
 import { type BinaryOp, binaryOps, type Expr, type UnaryOp, unaryOps } from '../kernel/ir.ts'
@@ -44,7 +44,12 @@ export const and = (a: Expr | null, b: Expr): Expr => (a ? op2('and', 'bool', a,
 
 /** 0 <= index < size, as one unsigned comparison. */
 const inside = ({ index, size }: Bound): Expr =>
-  op2('lt', 'bool', { op: 'bitcast', dtype: 'u32', args: [position(index)] }, { op: 'bitcast', dtype: 'u32', args: [position(dimIndex(size))] })
+  op2(
+    'lt',
+    'bool',
+    { op: 'bitcast', dtype: 'u32', args: [position(index)] },
+    { op: 'bitcast', dtype: 'u32', args: [position(dimIndex(size))] },
+  )
 
 export class Emitter {
   readonly #scope: Scope
@@ -126,7 +131,9 @@ export class Emitter {
       return this.value(x, place, valid)
     }
     if (seen.bounds.length === 0) return this.value(x, seen.index, valid)
-    const condition = seen.bounds.map(b => this.#shared(inside(b))).reduce<Expr | null>((all, c) => (all ? this.#shared(and(all, c)) : c), null)!
+    const condition = seen.bounds
+      .map(b => this.#shared(inside(b)))
+      .reduce<Expr | null>((all, c) => (all ? this.#shared(and(all, c)) : c), null)!
     const both = valid ? this.#shared(and(valid, condition)) : condition
     const inner = this.value(x, seen.index, both)
     if (inner.op === 'load') return inner
@@ -147,7 +154,11 @@ export class Emitter {
     const [x, picks] = node.sources
     const size = x.shape[node.axis]
     const at = clampIndex(this.value(picks, index, valid), [size, dim(1)])
-    return this.value(x, index.map((i, d) => (d === node.axis ? valueIndex(at) : i)), valid)
+    return this.value(
+      x,
+      index.map((i, d) => (d === node.axis ? valueIndex(at) : i)),
+      valid,
+    )
   }
 
   /** The part that an index falls into, by comparisons from the left. */
@@ -160,10 +171,20 @@ export class Emitter {
       const local = addIndex(index[node.axis], scaleIndex(start, dim(-1)))
       const here = this.#shared(inside({ index: local, size: s.shape[node.axis] }))
       const both = valid ? this.#shared(and(valid, here)) : here
-      return { end: offset, value: this.value(s, index.map((i, d) => (d === node.axis ? local : i)), both) }
+      return {
+        end: offset,
+        value: this.value(
+          s,
+          index.map((i, d) => (d === node.axis ? local : i)),
+          both,
+        ),
+      }
     })
     return parts.reduceRight<Expr | null>(
-      (rest, { end, value }) => (rest ? { op: 'where', dtype: value.dtype, args: [op2('lt', 'bool', along, position(end)), value, rest] } : value),
+      (rest, { end, value }) =>
+        rest
+          ? { op: 'where', dtype: value.dtype, args: [op2('lt', 'bool', along, position(end)), value, rest] }
+          : value,
       null,
     )!
   }
@@ -208,7 +229,12 @@ function convert(e: Expr, from: DType, to: DType): Expr {
   const cast = (x: Expr): Expr => (x.dtype === target ? x : { op: 'cast', dtype: target, args: [x] })
   const limits = saturation[to]
   if (limits && isFloat(from)) {
-    const clamped = op2('max', e.dtype, op2('min', e.dtype, e, constant(limits[1], e.dtype)), constant(limits[0], e.dtype))
+    const clamped = op2(
+      'max',
+      e.dtype,
+      op2('min', e.dtype, e, constant(limits[1], e.dtype)),
+      constant(limits[0], e.dtype),
+    )
     return cast(clamped)
   }
   return to === 'bool' ? cast(e) : narrow(cast(e), to)
@@ -232,5 +258,3 @@ function threefryExpr(low: Expr, high: Expr, element: Expr, draw: Expr): Expr {
   }
   return x
 }
-
-

@@ -3,10 +3,20 @@
 
 import { computeType, type DType } from '../dtype.ts'
 import { type Dim, dim, isConstant, isDim, productDim } from '../kernel/dim.ts'
-import { addIndex, type Axis, axisIndex, dimIndex, type Index, indexKey, scaleIndex, substitute, valueIndex } from '../kernel/index-expr.ts'
+import {
+  type Axis,
+  addIndex,
+  axisIndex,
+  dimIndex,
+  type Index,
+  indexKey,
+  scaleIndex,
+  substitute,
+  valueIndex,
+} from '../kernel/index-expr.ts'
 import type { BufferParam, Expr, Kernel, LoopKernel, ReduceOp, Stmt } from '../kernel/ir.ts'
 import { mergeParallelAxes } from '../kernel/merge-axes.ts'
-import { reduceStart, type ReduceName } from '../primitives/reduce.ts'
+import { type ReduceName, reduceStart } from '../primitives/reduce.ts'
 import { type Access, and, constant, Emitter, leafRef, type Ref, type Scope, valueRef } from './emit.ts'
 import { type Group, isLeaf, isReduce, weightOf } from './schedule.ts'
 import type { GNode } from './simplify.ts'
@@ -83,7 +93,11 @@ class Frame implements Scope {
     return { kind: 'store', buffer, index, value, mode, valid }
   }
   head(name: string) {
-    const buffers: BufferParam[] = this.refs.map((r, i) => ({ dtype: r.dtype, access: this.access[i], size: productDim(r.shape) }))
+    const buffers: BufferParam[] = this.refs.map((r, i) => ({
+      dtype: r.dtype,
+      access: this.access[i],
+      size: productDim(r.shape),
+    }))
     return { name, buffers, scalars: this.scalarTypes }
   }
   lowered(kernel: Kernel): Lowered {
@@ -94,7 +108,7 @@ class Frame implements Scope {
 export function lower(group: Group, options: LowerOptions): Lowered[] {
   if (group.anchor?.op === 'matmul') return [lowerMatmul(group, options)]
   if (group.anchor?.op === 'scatter') return lowerScatter(group, options)
-  if (group.reduces.size) return lowerRows(group, options)
+  if (group.inner.length) return lowerRows(group, options)
   return [lowerMap(group, options)]
 }
 
@@ -114,7 +128,8 @@ function nameOf(group: Group, options: LowerOptions): string {
   return `${[...ops].join(' ') || 'copy'} [${first.shape.map(d => d.sample).join(', ')}]`
 }
 
-const ownNodes = (group: Group): Set<GNode> => new Set([...group.outputs.keys(), ...group.reduces.keys(), ...(group.anchor ? [group.anchor] : [])])
+const ownNodes = (group: Group): Set<GNode> =>
+  new Set([...group.outputs.keys(), ...group.reduces.keys(), ...(group.anchor ? [group.anchor] : [])])
 
 const isLoop = (axis: Axis): boolean => !isDim(axis.size, 1)
 
@@ -125,7 +140,14 @@ function lowerMap(group: Group, options: LowerOptions): Lowered {
     const value = frame.emitter.value(node, index)
     body.push(frame.store(valueRef(node), flatIndex(index, node.shape), value))
   }
-  const kernel: LoopKernel = { kind: 'loop', ...frame.head(nameOf(group, options)), parallel: group.axes.filter(isLoop), vector: true, scratch: [], body }
+  const kernel: LoopKernel = {
+    kind: 'loop',
+    ...frame.head(nameOf(group, options)),
+    parallel: group.axes.filter(isLoop),
+    vector: true,
+    scratch: [],
+    body,
+  }
   return frame.lowered(mergeParallelAxes(kernel, fresh))
 }
 
@@ -148,7 +170,8 @@ function lowerMatmul(group: Group, options: LowerOptions): Lowered {
   const acc: Expr = { op: 'acc', dtype: 'f32', id: 0 }
   frame.locals.set(node, () => acc)
   const body: Stmt[] = []
-  for (const [out, index] of group.outputs) body.push(frame.store(valueRef(out), flatIndex(index, out.shape), frame.emitter.value(out, index)))
+  for (const [out, index] of group.outputs)
+    body.push(frame.store(valueRef(out), flatIndex(index, out.shape), frame.emitter.value(out, index)))
   const kernel: Kernel = {
     kind: 'matmul',
     ...frame.head(nameOf(group, options)),
@@ -175,7 +198,14 @@ function lowerScatter(group: Group, options: LowerOptions): Lowered[] {
     const frame = new Frame(options, new Set([node]))
     const index = group.axes.map(axisIndex)
     const body = [frame.store(out, flatIndex(index, node.shape), frame.emitter.value(base, index))]
-    const kernel: LoopKernel = { kind: 'loop', ...frame.head(`${name}: base`), parallel: group.axes.filter(isLoop), vector: true, scratch: [], body }
+    const kernel: LoopKernel = {
+      kind: 'loop',
+      ...frame.head(`${name}: base`),
+      parallel: group.axes.filter(isLoop),
+      vector: true,
+      scratch: [],
+      body,
+    }
     kernels.push(frame.lowered(mergeParallelAxes(kernel, fresh)))
   }
   const frame = new Frame(options, new Set([node]))
@@ -191,7 +221,14 @@ function lowerScatter(group: Group, options: LowerOptions): Lowered[] {
   const store = frame.store(out, flatIndex(to, node.shape), frame.emitter.value(updates, index), mode, valid)
   const loop: Stmt = { kind: 'loop', axis: axes[node.axis], end: null, reduces: [], ordered: true, body: [store] }
   const parallel = axes.filter((a, d) => d !== node.axis && isLoop(a))
-  const kernel: LoopKernel = { kind: 'loop', ...frame.head(name), parallel, vector: true, scratch: [], body: isLoop(axes[node.axis]) ? [loop] : [store] }
+  const kernel: LoopKernel = {
+    kind: 'loop',
+    ...frame.head(name),
+    parallel,
+    vector: true,
+    scratch: [],
+    body: isLoop(axes[node.axis]) ? [loop] : [store],
+  }
   kernels.push(frame.lowered(mergeParallelAxes(kernel, fresh)))
   return kernels
 }
@@ -227,7 +264,9 @@ function reductionsOf(group: Group, options: LowerOptions): Reduction[] {
   return [...group.reduces].map(([node, { over, index }], acc) => {
     let outer = 0
     let reduced = 0
-    const source = node.sources[0].shape.map((_, d) => (node.axes.includes(d) ? axisIndex(over[reduced++]) : index[outer++]))
+    const source = node.sources[0].shape.map((_, d) =>
+      node.axes.includes(d) ? axisIndex(over[reduced++]) : index[outer++],
+    )
     return { node, acc, level: levelOf(node), index, source }
   })
 }
@@ -242,12 +281,22 @@ const declare = (r: Reduction): Stmt => {
   const dtype = computeType(r.node.dtype)
   return { kind: 'declare', acc: r.acc, dtype, init: reduceStart(r.node.op as ReduceName, r.node.dtype) }
 }
-const update = (r: Reduction, value: Expr): Stmt => ({ kind: 'update', acc: r.acc, op: combine[r.node.op as ReduceName], value })
+const update = (r: Reduction, value: Expr): Stmt => ({
+  kind: 'update',
+  acc: r.acc,
+  op: combine[r.node.op as ReduceName],
+  value,
+})
 const accumulator = (r: Reduction): Expr => ({ op: 'acc', dtype: computeType(r.node.dtype), id: r.acc })
 
 /** A nest of loops over the inner axes. */
 function nest(inner: readonly Axis[], reduces: readonly number[], body: readonly Stmt[]): Stmt[] {
-  return inner.filter(isLoop).reduceRight<readonly Stmt[]>((within, axis) => [{ kind: 'loop', axis, end: null, reduces, ordered: false, body: within }], body) as Stmt[]
+  return inner
+    .filter(isLoop)
+    .reduceRight<readonly Stmt[]>(
+      (within, axis) => [{ kind: 'loop', axis, end: null, reduces, ordered: false, body: within }],
+      body,
+    ) as Stmt[]
 }
 
 function lowerRow(group: Group, reductions: readonly Reduction[], options: LowerOptions): Lowered {
@@ -261,10 +310,13 @@ function lowerRow(group: Group, reductions: readonly Reduction[], options: Lower
   const rows = [...group.outputs].filter(([, index]) => !isInner(index))
   const scratch = options.scratch ? scratchOf(group, reductions, full, options) : new Map<GNode, Scratch>()
   const span = productDim(inner.map(a => a.size))
-  const column = flatIndex(inner.map(axisIndex), inner.map(a => a.size))
+  const column = flatIndex(
+    inner.map(axisIndex),
+    inner.map(a => a.size),
+  )
 
   const body: Stmt[] = []
-  const levels = Math.max(...reductions.map(r => r.level)) + 1
+  const levels = Math.max(-1, ...reductions.map(r => r.level)) + 1
   for (let level = 0; level < levels; level++) {
     const now = reductions.filter(r => r.level === level)
     const saved = [...scratch].filter(([, s]) => s.first === level)
@@ -277,17 +329,28 @@ function lowerRow(group: Group, reductions: readonly Reduction[], options: Lower
       body.push(declare(r))
       statements.push(update(r, frame.emitter.value(r.node.sources[0], r.source)))
     }
-    body.push(...nest(inner, now.map(r => r.acc), statements))
+    body.push(
+      ...nest(
+        inner,
+        now.map(r => r.acc),
+        statements,
+      ),
+    )
     for (const r of now) open.set(r.node, r)
     for (const [node, s] of saved)
       frame.locals.set(node, index =>
-        sameIndex(index, s.index) ? { op: 'load', dtype: computeType(node.dtype), buffer: -1 - s.slot, index: column, valid: null } : null,
+        sameIndex(index, s.index)
+          ? { op: 'load', dtype: computeType(node.dtype), buffer: -1 - s.slot, index: column, valid: null }
+          : null,
       )
     frame.emitter.forget()
   }
-  const stores = full.map(([node, index]) => frame.store(valueRef(node), flatIndex(index, node.shape), frame.emitter.value(node, index)))
+  const stores = full.map(([node, index]) =>
+    frame.store(valueRef(node), flatIndex(index, node.shape), frame.emitter.value(node, index)),
+  )
   if (stores.length) body.push(...nest(inner, [], stores))
-  for (const [node, index] of rows) body.push(frame.store(valueRef(node), flatIndex(index, node.shape), frame.emitter.value(node, index)))
+  for (const [node, index] of rows)
+    body.push(frame.store(valueRef(node), flatIndex(index, node.shape), frame.emitter.value(node, index)))
 
   const numbered = renumberScratch(body, frame.refs.length)
   const kernel: LoopKernel = {
@@ -301,7 +364,8 @@ function lowerRow(group: Group, reductions: readonly Reduction[], options: Lower
   return frame.lowered(mergeParallelAxes(kernel, fresh))
 }
 
-const sameIndex = (a: readonly Index[], b: readonly Index[]): boolean => a.length === b.length && a.every((x, i) => indexKey(x) === indexKey(b[i]))
+const sameIndex = (a: readonly Index[], b: readonly Index[]): boolean =>
+  a.length === b.length && a.every((x, i) => indexKey(x) === indexKey(b[i]))
 
 function dependsOnAxes(index: readonly Index[], axes: readonly Axis[]): boolean {
   const on = (i: Index): boolean =>
@@ -319,7 +383,10 @@ function columnwise(loads: readonly Access[], outer: readonly Axis[], inner: rea
   const along = inner.filter(isLoop).at(-1)
   if (!across) return false
   if (!along) return true
-  const unit = (axis: Axis) => loads.filter(l => l.index.terms.some(t => t.atom?.kind === 'axis' && t.atom.axis.id === axis.id && isDim(t.coef, 1))).length
+  const unit = (axis: Axis) =>
+    loads.filter(l =>
+      l.index.terms.some(t => t.atom?.kind === 'axis' && t.atom.axis.id === axis.id && isDim(t.coef, 1)),
+    ).length
   return unit(across) > unit(along)
 }
 
@@ -331,8 +398,13 @@ interface Scratch {
 }
 
 /** Costly values along the row that more than one loop needs are kept from the first to the last. */
-function scratchOf(group: Group, reductions: readonly Reduction[], full: readonly (readonly [GNode, readonly Index[]])[], options: LowerOptions): Map<GNode, Scratch> {
-  const levels = Math.max(...reductions.map(r => r.level)) + 1
+function scratchOf(
+  group: Group,
+  reductions: readonly Reduction[],
+  full: readonly (readonly [GNode, readonly Index[]])[],
+  options: LowerOptions,
+): Map<GNode, Scratch> {
+  const levels = Math.max(-1, ...reductions.map(r => r.level)) + 1
   const seen = new Map<GNode, Set<number>>()
   const order: GNode[] = []
   const visit = (node: GNode, loop: number): void => {
@@ -354,7 +426,11 @@ function scratchOf(group: Group, reductions: readonly Reduction[], full: readonl
     const loops = seen.get(node)!
     if (loops.size < 2 || weightOf(node.op) < 10 || isReduce(node) || node.op === 'randomBits') continue
     // its place must be the plain one of a whole row: as large as a reduction's source or a full result
-    const model = shapeOf.findIndex(n => n.shape.length === node.shape.length && n.shape.every((d, i) => d.factor === node.shape[i].factor && d.sample === node.shape[i].sample))
+    const model = shapeOf.findIndex(
+      n =>
+        n.shape.length === node.shape.length &&
+        n.shape.every((d, i) => d.factor === node.shape[i].factor && d.sample === node.shape[i].sample),
+    )
     if (model < 0) continue
     const index = model < reductions.length ? reductions[model].source : full[model - reductions.length][1]
     found.set(node, { slot: found.size, first: Math.min(...loops), index })
@@ -366,7 +442,11 @@ function scratchOf(group: Group, reductions: readonly Reduction[], full: readonl
 function renumberScratch(body: readonly Stmt[], buffers: number): Stmt[] {
   const done = new Map<Expr, Expr>()
   const at = (buffer: number) => (buffer < 0 ? buffers - 1 - buffer : buffer)
-  const index = (i: Index): Index => ({ terms: i.terms.map(t => (t.atom?.kind === 'value' ? { ...valueIndex(expr(t.atom.value)).terms[0], coef: t.coef } : t)) })
+  const index = (i: Index): Index => ({
+    terms: i.terms.map(t =>
+      t.atom?.kind === 'value' ? { ...valueIndex(expr(t.atom.value)).terms[0], coef: t.coef } : t,
+    ),
+  })
   const expr = (e: Expr): Expr => {
     const known = done.get(e)
     if (known) return known
@@ -382,7 +462,14 @@ function renumberScratch(body: readonly Stmt[], buffers: number): Stmt[] {
   const stmt = (s: Stmt): Stmt => {
     if (s.kind === 'loop') return { ...s, body: s.body.map(stmt) }
     if (s.kind === 'update') return { ...s, value: expr(s.value) }
-    if (s.kind === 'store') return { ...s, buffer: at(s.buffer), index: index(s.index), value: expr(s.value), valid: s.valid && expr(s.valid) }
+    if (s.kind === 'store')
+      return {
+        ...s,
+        buffer: at(s.buffer),
+        index: index(s.index),
+        value: expr(s.value),
+        valid: s.valid && expr(s.valid),
+      }
     return s
   }
   return body.map(stmt)
@@ -400,7 +487,7 @@ const pieceLength = 4096
 
 /** Long reductions with few results are cut into pieces, which run in parallel; a second kernel joins them. */
 function splitOf(group: Group, reductions: readonly Reduction[]): Split | null {
-  if (reductions.some(r => r.level > 0)) return null
+  if (reductions.length === 0 || reductions.some(r => r.level > 0)) return null
   if ([...group.outputs.values()].some(index => dependsOnAxes(index, group.inner))) return null
   const sizes = group.axes.map(a => a.size)
   if (!sizes.every(isConstant)) return null
@@ -419,8 +506,14 @@ function lowerInTwo(group: Group, reductions: readonly Reduction[], split: Split
   const outer = group.axes.filter(a => !group.inner.includes(a) && isLoop(a))
   const piece = newAxis(dim(split.pieces))
   const offset = newAxis(dim(split.length))
-  const mapping = new Map([[split.axis.id, addIndex(scaleIndex(axisIndex(piece), dim(split.length)), axisIndex(offset))]])
-  const partial = (r: Reduction): Ref => ({ key: `P${r.node.id}`, dtype: partialType(r.node.dtype), shape: [...outer.map(a => a.size), piece.size] })
+  const mapping = new Map([
+    [split.axis.id, addIndex(scaleIndex(axisIndex(piece), dim(split.length)), axisIndex(offset))],
+  ])
+  const partial = (r: Reduction): Ref => ({
+    key: `P${r.node.id}`,
+    dtype: partialType(r.node.dtype),
+    shape: [...outer.map(a => a.size), piece.size],
+  })
   const place = flatIndex([...outer, piece].map(axisIndex), [...outer.map(a => a.size), piece.size])
 
   const first = new Frame(options, ownNodes(group))
@@ -432,7 +525,14 @@ function lowerInTwo(group: Group, reductions: readonly Reduction[], split: Split
   const accs = reductions.map(r => r.acc)
   const ragged = split.axis.size.factor % split.length !== 0
   const rest = group.inner.filter(a => a !== split.axis && isLoop(a))
-  const loops: Stmt = { kind: 'loop', axis: offset, end: ragged ? left : null, reduces: accs, ordered: false, body: nest(rest, accs, updates) }
+  const loops: Stmt = {
+    kind: 'loop',
+    axis: offset,
+    end: ragged ? left : null,
+    reduces: accs,
+    ordered: false,
+    body: nest(rest, accs, updates),
+  }
   const stores = reductions.map(r => first.store(partial(r), place, accumulator(r)))
   const kernel: LoopKernel = {
     kind: 'loop',
@@ -447,21 +547,32 @@ function lowerInTwo(group: Group, reductions: readonly Reduction[], split: Split
   const joins = reductions.map(r => {
     const ref = partial(r)
     second.emitter.loads.push({ ref, index: place })
-    return update(r, { op: 'load', dtype: computeType(ref.dtype), buffer: second.buffer(ref), index: place, valid: null })
+    return update(r, {
+      op: 'load',
+      dtype: computeType(ref.dtype),
+      buffer: second.buffer(ref),
+      index: place,
+      valid: null,
+    })
   })
   for (const r of reductions) second.locals.set(r.node, () => accumulator(r))
-  const results = [...group.outputs].map(([node, index]) => second.store(valueRef(node), flatIndex(index, node.shape), second.emitter.value(node, index)))
+  const results = [...group.outputs].map(([node, index]) =>
+    second.store(valueRef(node), flatIndex(index, node.shape), second.emitter.value(node, index)),
+  )
   const joined: LoopKernel = {
     kind: 'loop',
     ...second.head(`${nameOf(group, options)}: join`),
     parallel: outer,
     vector: false,
     scratch: [],
-    body: [...reductions.map(declare), { kind: 'loop', axis: piece, end: null, reduces: accs, ordered: false, body: joins }, ...results],
+    body: [
+      ...reductions.map(declare),
+      { kind: 'loop', axis: piece, end: null, reduces: accs, ordered: false, body: joins },
+      ...results,
+    ],
   }
   return [first.lowered(mergeParallelAxes(kernel, fresh)), second.lowered(mergeParallelAxes(joined, fresh))]
 }
 
 /** Partial sums of narrow floats stay wide. */
 const partialType = (dtype: DType): DType => (dtype === 'f16' || dtype === 'bf16' ? 'f32' : dtype)
-

@@ -4,6 +4,7 @@
 
 import type { DType } from '../dtype.ts'
 import type { Shape } from '../shape.ts'
+import type { Tensor } from '../tensor.ts'
 import type { Engine } from './engine.ts'
 import type { Storage } from './storage.ts'
 
@@ -18,7 +19,12 @@ export interface Attributes {
   readonly value?: number
   /** mode of a scatter, name of a user's op */
   readonly mode?: string
+  /** the derivative of a 'shortcut', which is no part of the computation and so not of the key */
+  readonly rule?: DerivativeRule
 }
+
+/** Gradients of the inputs of a shortcut from the gradient of its value; null where none flows. */
+export type DerivativeRule = (g: Tensor, inputs: readonly Tensor[], out: Tensor) => readonly (Tensor | null)[]
 
 export const leafOps = ['storage', 'scalar', 'constant'] as const
 export type LeafOp = (typeof leafOps)[number]

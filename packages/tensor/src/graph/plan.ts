@@ -2,14 +2,14 @@
 // Compiled from the graph alone; storages, numbers and sizes come at each run.
 
 import type { Launch, Limits, Program } from '../backends/backend.ts'
-import { computeType, type ComputeType, type DType } from '../dtype.ts'
+import { type ComputeType, computeType, type DType } from '../dtype.ts'
 import { type Dim, productDim } from '../kernel/dim.ts'
 import { indexKey } from '../kernel/index-expr.ts'
 import type { Captured } from './capture.ts'
 import type { Ref } from './emit.ts'
-import { lower, type Lowered } from './lower.ts'
+import { type Lowered, lower } from './lower.ts'
 import { dependsOn, type Group, schedule } from './schedule.ts'
-import { simplify, type GNode } from './simplify.ts'
+import { type GNode, simplify } from './simplify.ts'
 import type { SizeModel } from './symbols.ts'
 
 export type Slot =
@@ -36,7 +36,10 @@ export interface Plan {
 
 export function compile(captured: Captured, model: SizeModel, limits: Limits): Plan {
   const { graph, roots } = simplify(captured, model)
-  const live = reachable(roots.map(r => r.node), graph.nodes)
+  const live = reachable(
+    roots.map(r => r.node),
+    graph.nodes,
+  )
   const { groups, home } = schedule(roots, live, limits.buffersPerKernel)
   const stored = (node: GNode): boolean => home.get(node)?.outputs.has(node) ?? false
 
@@ -49,28 +52,35 @@ export function compile(captured: Captured, model: SizeModel, limits: Limits): P
     if (leaf < 0) return false
     const group = home.get(node)!
     if (!mayWriteInPlace(group, node, leaf, kernels.get(group)!)) return false
-    const readers = groups.filter(g => g !== group && kernels.get(g)!.some(l => l.reads.some(r => r.ref.key === `L${leaf}`)))
+    const readers = groups.filter(
+      g => g !== group && kernels.get(g)!.some(l => l.reads.some(r => r.ref.key === `L${leaf}`)),
+    )
     if (readers.some(r => dependsOn(r, group))) return false
     for (const r of readers) group.needs.add(r)
     const [target] = live.filter(n => n.op === 'storage' && n.leaf === leaf)
     aliases.set(`V${node.id}`, { key: `L${leaf}`, dtype: target.dtype, shape: target.shape })
     return true
   })
-  for (const group of groups) if ([...group.outputs.keys()].some(n => aliases.has(`V${n.id}`)) || readsAlias(kernels.get(group)!, aliases)) kernels.set(group, lowerGroup(group))
+  for (const group of groups)
+    if ([...group.outputs.keys()].some(n => aliases.has(`V${n.id}`)) || readsAlias(kernels.get(group)!, aliases))
+      kernels.set(group, lowerGroup(group))
 
   const lowered = ordered(groups).flatMap(g => kernels.get(g)!)
   const rootOf = new Map(roots.map((r, i) => [`V${r.node.id}`, i] as const))
   return bind(captured, lowered, rootOf, inPlace)
 }
 
-const readsAlias = (kernels: readonly Lowered[], aliases: ReadonlyMap<string, Ref>): boolean => kernels.some(l => l.refs.some(r => aliases.has(r.key)))
+const readsAlias = (kernels: readonly Lowered[], aliases: ReadonlyMap<string, Ref>): boolean =>
+  kernels.some(l => l.refs.some(r => aliases.has(r.key)))
 
 /** Every load of the leaf happens where the result is stored, by the same item: nothing reads what was overwritten. */
 function mayWriteInPlace(group: Group, node: GNode, leaf: number, kernels: readonly Lowered[]): boolean {
   const key = `L${leaf}`
   if (group.anchor === node && node.op === 'scatter') {
     const [base] = node.sources
-    return base.op === 'storage' && base.leaf === leaf && !kernels[kernels.length - 1].reads.some(r => r.ref.key === key)
+    return (
+      base.op === 'storage' && base.leaf === leaf && !kernels[kernels.length - 1].reads.some(r => r.ref.key === key)
+    )
   }
   const writes = kernels.flatMap(l => l.writes.filter(w => w.ref.key === `V${node.id}`))
   if (writes.length !== 1 || kernels.length !== 1) return false
@@ -122,7 +132,12 @@ function ordered(groups: readonly Group[]): Group[] {
   return out
 }
 
-function bind(captured: Captured, lowered: readonly Lowered[], rootOf: ReadonlyMap<string, number>, inPlace: readonly boolean[]): Plan {
+function bind(
+  captured: Captured,
+  lowered: readonly Lowered[],
+  rootOf: ReadonlyMap<string, number>,
+  inPlace: readonly boolean[],
+): Plan {
   const slots: Slot[] = []
   const slotOf = new Map<string, number>()
   const temps: { dtype: DType; size: Dim; first: number; last: number }[] = []
@@ -151,4 +166,3 @@ function bind(captured: Captured, lowered: readonly Lowered[], rootOf: ReadonlyM
   for (const n of captured.nodes) if (n.op === 'scalar') scalars[n.leaf] = computeType(n.dtype)
   return { program: { launches, slots: slots.length, scalars }, slots, temps, inPlace, lowered }
 }
-

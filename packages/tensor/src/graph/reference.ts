@@ -29,7 +29,9 @@ export class ReferenceExecutor implements Executor {
   }
 
   read(storage: Storage): Promise<TypedArray> {
-    return Promise.resolve(encode(storage.dtype, valuesOf(storage)))
+    // what came from the host goes back bit for bit: numbers would lose the end of an i64
+    const values = storage.host ? (storage.host.slice() as TypedArray) : encode(storage.dtype, valuesOf(storage))
+    return Promise.resolve(values)
   }
 
   free(memory: unknown): void {

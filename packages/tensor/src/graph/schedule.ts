@@ -5,7 +5,16 @@
 // A group is a kernel to be: iteration axes, the stored results with their place on these axes, and the reductions inside it.
 
 import { type Dim, isDim, mulDim, one, productDim, sameDim } from '../kernel/dim.ts'
-import { type Axis, axisIndex, divIndex, type Index, indexKey, modIndex, substitute, zeroIndex } from '../kernel/index-expr.ts'
+import {
+  type Axis,
+  axisIndex,
+  divIndex,
+  type Index,
+  indexKey,
+  modIndex,
+  substitute,
+  zeroIndex,
+} from '../kernel/index-expr.ts'
 import type { GNode, SimplifiedRoot } from './simplify.ts'
 import { flatIndex, through, viewOps } from './views.ts'
 
@@ -47,8 +56,25 @@ export const isLeaf = (n: GNode): boolean => leafOps.has(n.op)
 
 /** Rough cost of computing an op again, in additions. */
 const weights: Readonly<Record<string, number>> = {
-  exp: 10, log: 10, log1p: 12, expm1: 12, sin: 14, cos: 14, tan: 20, tanh: 12, erf: 14, pow: 20, atan2: 20,
-  div: 3, sqrt: 3, rsqrt: 5, reciprocal: 3, mod: 6, randomBits: 100, gather: 3, cat: 4,
+  exp: 10,
+  log: 10,
+  log1p: 12,
+  expm1: 12,
+  sin: 14,
+  cos: 14,
+  tan: 20,
+  tanh: 12,
+  erf: 14,
+  pow: 20,
+  atan2: 20,
+  div: 3,
+  sqrt: 3,
+  rsqrt: 5,
+  reciprocal: 3,
+  mod: 6,
+  randomBits: 100,
+  gather: 3,
+  cat: 4,
 }
 export const weightOf = (op: string): number => weights[op] ?? 1
 /** A stored value is computed again by its readers when that costs at most this much. */
@@ -58,7 +84,11 @@ const noNode = (): never => {
   throw new Error('schedule: an index value in a view')
 }
 
-export function schedule(roots: readonly SimplifiedRoot[], nodes: readonly GNode[], buffersPerKernel: number): Schedule {
+export function schedule(
+  roots: readonly SimplifiedRoot[],
+  nodes: readonly GNode[],
+  buffersPerKernel: number,
+): Schedule {
   const groups: Group[] = []
   const home = new Map<GNode, Group>()
   const requests = new Map<GNode, Request[]>()
@@ -68,7 +98,16 @@ export function schedule(roots: readonly SimplifiedRoot[], nodes: readonly GNode
 
   const newAxes = (shape: readonly Dim[]): Axis[] => shape.map(size => ({ id: axes++, size }))
   const open = (groupAxes: Axis[], inner: Axis[]): Group => {
-    const group: Group = { id: groups.length, axes: groupAxes, inner, anchor: null, outputs: new Map(), reduces: new Map(), needs: new Set(), loads: new Set() }
+    const group: Group = {
+      id: groups.length,
+      axes: groupAxes,
+      inner,
+      anchor: null,
+      outputs: new Map(),
+      reduces: new Map(),
+      needs: new Set(),
+      loads: new Set(),
+    }
     groups.push(group)
     return group
   }
@@ -129,7 +168,8 @@ export function schedule(roots: readonly SimplifiedRoot[], nodes: readonly GNode
   }
 
   /** `group` may compute what all these groups read: none of them comes before it. */
-  const mayFeed = (group: Group, list: readonly Request[]): boolean => list.every(r => r.group === group || !dependsOn(group, r.group))
+  const mayFeed = (group: Group, list: readonly Request[]): boolean =>
+    list.every(r => r.group === group || !dependsOn(group, r.group))
 
   const roomFor = (group: Group, node: GNode, outputs: number): boolean => {
     if (group.loads.size + group.outputs.size + node.sources.length + outputs <= buffersPerKernel) return true
@@ -170,10 +210,26 @@ export function schedule(roots: readonly SimplifiedRoot[], nodes: readonly GNode
         return
       }
     }
+    const rows = rowsBelow(node)
     for (const group of users) {
       const place = placeIn(group, list)
-      if (!place || !covers(group, place, node.shape, 'either')) continue
-      if (!mayFeed(group, list) || !roomFor(group, node, 1)) continue
+      if (!place || !mayFeed(group, list) || !roomFor(group, node, 1)) continue
+      const row = rowOf(group, place, node, rows)
+      if (!row && !covers(group, place, node.shape, 'either')) continue
+      // a result over whole rows stays with the reductions it is made of
+      if (
+        !row &&
+        group.inner.length &&
+        rows.length &&
+        !rows.some(r =>
+          sameSizes(
+            r,
+            group.inner.map(a => a.size),
+          ),
+        )
+      )
+        continue
+      if (row) group.inner = row
       group.loads.delete(node)
       settle(node, group, place)
       link(node, group)
@@ -250,7 +306,8 @@ export function schedule(roots: readonly SimplifiedRoot[], nodes: readonly GNode
       group.loads.delete(node)
       group.anchor = node
       home.set(node, group)
-      if (rootNodes.has(node) || list.some(r => r.group !== group || r.stored)) group.outputs.set(node, axesOf.map(axisIndex))
+      if (rootNodes.has(node) || list.some(r => r.group !== group || r.stored))
+        group.outputs.set(node, axesOf.map(axisIndex))
       link(node, group)
       ask(group, a, null, true)
       ask(group, b, null, true)
@@ -300,6 +357,44 @@ export function schedule(roots: readonly SimplifiedRoot[], nodes: readonly GNode
   return { groups: mergeSiblings(groups, home, buffersPerKernel), home }
 }
 
+/** The sizes that the nearest reductions under an elementwise node run over. */
+function rowsBelow(node: GNode): Dim[][] {
+  const found: Dim[][] = []
+  const seen = new Set<GNode>()
+  const stack = [...node.sources]
+  while (stack.length && seen.size < 100) {
+    const at = stack.pop()!
+    if (seen.has(at)) continue
+    seen.add(at)
+    if (isReduce(at)) found.push(at.axes.map(axis => at.sources[0].shape[axis]))
+    else if (!isLeaf(at) && at.op !== 'matmul' && at.op !== 'scatter' && at.op !== 'gather') stack.push(...at.sources)
+  }
+  return found
+}
+
+const sameSizes = (a: readonly Dim[], b: readonly Dim[]): boolean => {
+  const x = a.filter(d => !isDim(d, 1))
+  const y = b.filter(d => !isDim(d, 1))
+  return x.length === y.length && x.every((d, i) => sameDim(d, y[i]))
+}
+
+/** The axes along which a group would run rows if this node, one value a row made by reductions over just these axes, joined it. */
+function rowOf(group: Group, index: readonly Index[], node: GNode, rows: readonly (readonly Dim[])[]): Axis[] | null {
+  if (group.inner.length || group.anchor || rows.length === 0) return null
+  const used = usedAxes(flatIndex(index, node.shape))
+  if (!used || !sameDim(productDim(used.map(a => a.size)), productDim(node.shape))) return null
+  const missing = group.axes.filter(a => !isDim(a.size, 1) && !used.includes(a))
+  return missing.length &&
+    rows.some(r =>
+      sameSizes(
+        r,
+        missing.map(a => a.size),
+      ),
+    )
+    ? missing
+    : null
+}
+
 export function dependsOn(group: Group, on: Group): boolean {
   const seen = new Set<Group>()
   const stack = [group]
@@ -318,7 +413,14 @@ function freeNodes(nodes: readonly GNode[]): Set<GNode> {
   const free = new Set<GNode>()
   for (const n of nodes)
     if (n.op === 'scalar' || n.op === 'constant' || n.op === 'iota') free.add(n)
-    else if (n.op !== 'storage' && n.op !== 'randomBits' && !isReduce(n) && n.op !== 'matmul' && n.op !== 'scatter' && n.op !== 'gather')
+    else if (
+      n.op !== 'storage' &&
+      n.op !== 'randomBits' &&
+      !isReduce(n) &&
+      n.op !== 'matmul' &&
+      n.op !== 'scatter' &&
+      n.op !== 'gather'
+    )
       if (weightOf(n.op) <= cheap && n.sources.every(s => free.has(s))) free.add(n)
   return free
 }
@@ -346,7 +448,13 @@ function covers(group: Group, index: readonly Index[], shape: readonly Dim[], ho
   if (!used || !sameDim(productDim(used.map(a => a.size)), productDim(shape))) return false
   const missing = group.axes.filter(a => !isDim(a.size, 1) && !used.includes(a))
   if (missing.length === 0) return true
-  return how === 'either' && group.inner.length > 0 && group.anchor === null && missing.every(a => group.inner.includes(a)) && !used.some(a => group.inner.includes(a))
+  return (
+    how === 'either' &&
+    group.inner.length > 0 &&
+    group.anchor === null &&
+    missing.every(a => group.inner.includes(a)) &&
+    !used.some(a => group.inner.includes(a))
+  )
 }
 
 /** Evaluating the node there would repeat it for every row: it varies along the fastest axis but not along others. */
@@ -360,7 +468,12 @@ function spreads(group: Group, index: readonly Index[], node: GNode): boolean {
 }
 
 /** The group's axes in terms of new axes that run over `shape`, where the node of that shape lies at `index`. */
-function inverse(group: Group, index: readonly Index[], shape: readonly Dim[], axesOf: readonly Axis[]): Map<number, Index> | null {
+function inverse(
+  group: Group,
+  index: readonly Index[],
+  shape: readonly Dim[],
+  axesOf: readonly Axis[],
+): Map<number, Index> | null {
   const flat = flatIndex(index, shape)
   const target = flatIndex(axesOf.map(axisIndex), shape)
   const mapping = new Map<number, Index>()
@@ -402,7 +515,15 @@ function recompute(
     return chain.get(node) ?? null
   }
   for (const node of nodes) {
-    if (isLeaf(node) || viewOps.has(node.op) || isReduce(node) || node.op === 'matmul' || node.op === 'scatter' || node.op === 'gather') continue
+    if (
+      isLeaf(node) ||
+      viewOps.has(node.op) ||
+      isReduce(node) ||
+      node.op === 'matmul' ||
+      node.op === 'scatter' ||
+      node.op === 'gather'
+    )
+      continue
     const parts = node.sources.map(chainOf)
     if (parts.some(p => p === null)) continue
     const cost = parts.reduce((sum, p) => sum + p!.cost, weightOf(node.op))
@@ -447,7 +568,8 @@ function mergeSiblings(groups: readonly Group[], home: Map<GNode, Group>, buffer
           other.anchor === null &&
           sameSpace(other, group) &&
           [...group.loads].some(n => other.loads.has(n)) &&
-          new Set([...group.loads, ...other.loads]).size + group.outputs.size + other.outputs.size <= buffersPerKernel &&
+          new Set([...group.loads, ...other.loads]).size + group.outputs.size + other.outputs.size <=
+            buffersPerKernel &&
           !dependsOn(other, group) &&
           !dependsOn(group, other),
       )

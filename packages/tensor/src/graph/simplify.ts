@@ -2,7 +2,7 @@
 // of views shortened. Every rule is local and keeps values bit for bit.
 
 import type { DType } from '../dtype.ts'
-import { type Dim, dimKey, isDim, sameDim } from '../kernel/dim.ts'
+import { type Dim, dimKey, isDim, one, sameDim } from '../kernel/dim.ts'
 import { type Axis, axisIndex, type Index } from '../kernel/index-expr.ts'
 import type { Captured } from './capture.ts'
 import type { SizeModel } from './symbols.ts'
@@ -62,6 +62,17 @@ export class Graph {
     return node
   }
 
+  /** (a b)' = b' a': a gradient of a weight comes out in the weight's own layout. */
+  #transposedProduct(product: GNode, shape: readonly Dim[]): GNode {
+    const turn = (x: GNode): GNode => {
+      const last = x.shape.length - 1
+      const axes = x.shape.map((_, d) => (d < last - 1 ? d : d === last ? last - 1 : last))
+      return this.make({ op: 'permute', sources: [x], shape: axes.map(axis => x.shape[axis]), dtype: x.dtype, axes })
+    }
+    const [a, b] = product.sources
+    return this.make({ ...plain, op: 'matmul', sources: [turn(b), turn(a)], shape, dtype: product.dtype })
+  }
+
   #simplify(n: Draft): GNode | null {
     const [a, b] = n.sources
     switch (n.op) {
@@ -77,7 +88,7 @@ export class Graph {
       case 'permute':
         if (n.axes.every((axis, i) => axis === i)) return a
         if (a.op === 'permute') return this.make({ ...n, sources: a.sources, axes: n.axes.map(axis => a.axes[axis]) })
-        return null
+        return a.op === 'matmul' && swapsLast(n.axes) ? this.#transposedProduct(a, n.shape) : null
       case 'expand':
         if (sameShape(a.shape, n.shape)) return a
         return a.op === 'expand' ? this.make({ ...n, sources: a.sources }) : null
@@ -87,7 +98,9 @@ export class Graph {
       case 'amax':
       case 'amin':
       case 'prod':
-        return n.axes.every(axis => isDim(a.shape[axis], 1)) ? this.make({ op: 'reshape', sources: [a], shape: n.shape, dtype: n.dtype }) : null
+        return n.axes.every(axis => isDim(a.shape[axis], 1))
+          ? this.make({ op: 'reshape', sources: [a], shape: n.shape, dtype: n.dtype })
+          : null
       case 'mul':
         if (isConstantOf(b, 1)) return a
         if (isConstantOf(a, 1) && sameShape(b.shape, n.shape)) return b
@@ -103,6 +116,9 @@ export class Graph {
     }
   }
 }
+
+const swapsLast = (axes: readonly number[]): boolean =>
+  axes.every((axis, i) => axis === (i < axes.length - 2 ? i : 2 * axes.length - 3 - i))
 
 /** A constant of this value, also behind views that repeat it. */
 function isConstantOf(node: GNode | undefined, value: number): boolean {
@@ -126,9 +142,13 @@ export function simplify(captured: Captured, model: SizeModel): { graph: Graph; 
     const shape = model.dims.slice(n.sizesAt, n.sizesAt + n.rank)
     const sources = n.sources.map(i => made[i])
     const common = { sources, shape, dtype: n.dtype }
-    if (n.op === 'matmul' && n.dtype !== 'f32') made.push(productAsSum(graph, sources, shape, n.dtype))
-    else if (n.op === 'matmul') made.push(graph.make({ ...common, op: 'matmul', sources: sources.map(s => asOperand(graph, s)) }))
-    else if (n.op === 'gather') made.push(graph.make({ ...common, op: 'gather', sources: [inMemory(graph, sources[0]), sources[1]], axis: a.axis }))
+    if (n.op === 'matmul' && n.dtype !== 'f32') made.push(otherProduct(graph, sources, shape, n.dtype))
+    else if (n.op === 'matmul')
+      made.push(graph.make({ ...common, op: 'matmul', sources: sources.map(s => asOperand(graph, s)) }))
+    else if (n.op === 'gather')
+      made.push(
+        graph.make({ ...common, op: 'gather', sources: [inMemory(graph, sources[0]), sources[1]], axis: a.axis }),
+      )
     else
       made.push(
         graph.make({
@@ -147,7 +167,13 @@ export function simplify(captured: Captured, model: SizeModel): { graph: Graph; 
   const taken = new Set<GNode>()
   const roots = captured.roots.map((r, i) => {
     let node = made[r.node]
-    if (taken.has(node) || viewOps.has(node.op) || node.op === 'storage' || node.op === 'scalar' || node.op === 'constant')
+    if (
+      taken.has(node) ||
+      viewOps.has(node.op) ||
+      node.op === 'storage' ||
+      node.op === 'scalar' ||
+      node.op === 'constant'
+    )
       node = graph.make({ op: 'copy', sources: [node], shape: node.shape, dtype: node.dtype, leaf: i })
     taken.add(node)
     return { node, leaf: r.leaf }
@@ -155,47 +181,74 @@ export function simplify(captured: Captured, model: SizeModel): { graph: Graph; 
   return { graph, roots }
 }
 
-const copyOf = (graph: Graph, x: GNode): GNode => graph.make({ op: 'copy', sources: [x], shape: x.shape, dtype: x.dtype })
+const copyOf = (graph: Graph, x: GNode): GNode =>
+  graph.make({ op: 'copy', sources: [x], shape: x.shape, dtype: x.dtype })
 
 /** x, or a copy of it where it is a number behind views and so has no memory of its own. */
 function inMemory(graph: Graph, x: GNode): GNode {
   let base = x
   while (viewOps.has(base.op)) base = base.sources[0]
-  return base.op === 'scalar' || base.op === 'constant' || base.op === 'iota' ? copyOf(graph, x) : x
+  return isNumber(base) ? copyOf(graph, x) : x
 }
 
-/** A matmul operand as the product's template takes it: linear in its axes, and one of the last two contiguous. Else a copy. */
+const isNumber = (x: GNode): boolean => x.op === 'scalar' || x.op === 'constant' || x.op === 'iota'
+
+/**
+ * A matmul operand as the product's template takes it: linear in its axes, and one of the last two contiguous. Else over a copy, as far below the
+ * views as serves: then the kernel that makes the value may write it so, and both directions of a layer share it.
+ */
 function asOperand(graph: Graph, x: GNode): GNode {
+  const chain = [x]
+  while (viewOps.has(chain[chain.length - 1].op)) chain.push(chain[chain.length - 1].sources[0])
+  const base = chain[chain.length - 1]
+  if (!isNumber(base) && fitsProduct(chain, chain.length - 1)) return x
+  let depth = isNumber(base) ? 0 : chain.length - 2
+  while (depth > 0 && !fitsProduct(chain, depth)) depth--
+  let out = copyOf(graph, chain[depth])
+  for (let i = depth - 1; i >= 0; i--) out = graph.make({ ...chain[i], sources: [out, ...chain[i].sources.slice(1)] })
+  return out
+}
+
+/** Whether chain[0], seen as views of a contiguous chain[depth], is linear with a contiguous axis among its last two. */
+function fitsProduct(chain: readonly GNode[], depth: number): boolean {
+  const [x] = chain
   const axes = x.shape.map((size, id) => ({ id, size }))
   let index: readonly Index[] = axes.map(axisIndex)
-  let base = x
-  while (viewOps.has(base.op)) {
-    const seen = through(base, index)
-    if (seen.bounds.length || seen.moved) return copyOf(graph, x)
+  for (let i = 0; i < depth; i++) {
+    const seen = through(chain[i], index)
+    if (seen.bounds.length || seen.moved) return false
     index = seen.index
-    base = base.sources[0]
   }
-  if (base.op === 'scalar' || base.op === 'constant' || base.op === 'iota') return copyOf(graph, x)
-  const { terms } = flatIndex(index, base.shape)
-  if (terms.some(t => t.atom !== null && t.atom.kind !== 'axis')) return copyOf(graph, x)
-  const unit = (axis: Axis) => {
+  const { terms } = flatIndex(index, chain[depth].shape)
+  if (terms.some(t => t.coef.factor <= 0 || (t.atom !== null && t.atom.kind !== 'axis'))) return false
+  return axes.slice(-2).some((axis: Axis) => {
     const own = terms.filter(t => t.atom?.kind === 'axis' && t.atom.axis.id === axis.id)
     return isDim(axis.size, 1) || (own.length === 1 && isDim(own[0].coef, 1))
-  }
-  const positive = terms.every(t => t.coef.factor > 0)
-  return positive && axes.slice(-2).some(unit) ? x : copyOf(graph, x)
+  })
 }
 
-/** A product of other dtypes than f32, as sum(a[..., m, k, 1] * b[..., 1, k, n]) over k; it is fused, so nothing that large is stored. */
-function productAsSum(graph: Graph, [a, b]: readonly GNode[], shape: readonly Dim[], dtype: DType): GNode {
+/**
+ * A product of other dtypes than f32. f16 and bf16 multiply in f32 and round once; the rest is sum(a[..., m, k, 1] * b[..., 1, k, n]) over k, which
+ * is fused, so nothing that large is stored.
+ */
+function otherProduct(graph: Graph, [a, b]: readonly GNode[], shape: readonly Dim[], dtype: DType): GNode {
+  if (dtype === 'f16' || dtype === 'bf16') {
+    const single = (x: GNode) =>
+      asOperand(graph, graph.make({ op: 'cast', sources: [x], shape: x.shape, dtype: 'f32' }))
+    const product = graph.make({ op: 'matmul', sources: [single(a), single(b)], shape, dtype: 'f32' })
+    return graph.make({ op: 'cast', sources: [product], shape, dtype })
+  }
   const rank = shape.length
   const k = a.shape[rank - 1]
-  const wide = [...shape.slice(0, -2), shape[rank - 2], k, shape[rank - 1]]
-  const unit = { factor: 1, symbols: [], sample: 1 }
-  const left = graph.make({ op: 'reshape', sources: [a], shape: [...a.shape, unit], dtype })
-  const right = graph.make({ op: 'reshape', sources: [b], shape: [...b.shape.slice(0, -2), unit, ...b.shape.slice(-2)], dtype })
+  const wide = [...shape.slice(0, -1), k, shape[rank - 1]]
+  const left = graph.make({ op: 'reshape', sources: [a], shape: [...a.shape, one], dtype })
+  const right = graph.make({
+    op: 'reshape',
+    sources: [b],
+    shape: [...b.shape.slice(0, -2), one, ...b.shape.slice(-2)],
+    dtype,
+  })
   const stretch = (x: GNode) => graph.make({ op: 'expand', sources: [x], shape: wide, dtype })
   const product = graph.make({ op: 'mul', sources: [stretch(left), stretch(right)], shape: wide, dtype })
   return graph.make({ op: 'sum', sources: [product], shape, dtype, axes: [rank - 1] })
 }
-

@@ -39,7 +39,10 @@ export function modelOf(samples: readonly (readonly number[])[]): SizeModel {
 }
 
 /** column = c * base or c * base * base for one integer c, in every sample. */
-function multipleOf(column: readonly number[], bases: readonly { column: readonly number[]; dim: Dim }[]): Dim | undefined {
+function multipleOf(
+  column: readonly number[],
+  bases: readonly { column: readonly number[]; dim: Dim }[],
+): Dim | undefined {
   const ratio = (divisor: readonly number[]): number => {
     const c = column[0] / divisor[0]
     return Number.isInteger(c) && c > 0 && column.every((n, i) => n === c * divisor[i]) ? c : 0

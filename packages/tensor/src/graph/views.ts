@@ -1,7 +1,7 @@
 // Views as index arithmetic: where an element of a view lies in what it is a view of. This is all that movement ops mean
 // to a kernel; `primitives/movement.ts` says the same for the plain evaluator.
 
-import { dim, isDim, mulDim, negDim, one, type Dim, sameDim } from '../kernel/dim.ts'
+import { type Dim, dim, isDim, mulDim, negDim, one, sameDim } from '../kernel/dim.ts'
 import { addIndex, dimIndex, divIndex, type Index, modIndex, scaleIndex, zeroIndex } from '../kernel/index-expr.ts'
 import type { GNode } from './simplify.ts'
 
@@ -39,7 +39,10 @@ export function through(view: GNode, index: readonly Index[]): Seen {
     case 'expand':
       return { index: index.map((at, d) => (isDim(x.shape[d], 1) ? zeroIndex : at)), ...nothing }
     case 'slice':
-      return { index: index.map((at, d) => addIndex(dimIndex(view.sizes[d]), scaleIndex(at, dim(view.steps[d])))), ...nothing }
+      return {
+        index: index.map((at, d) => addIndex(dimIndex(view.sizes[d]), scaleIndex(at, dim(view.steps[d])))),
+        ...nothing,
+      }
     case 'pad': {
       const bounds: Bound[] = []
       const inner = index.map((at, d) => {
@@ -51,7 +54,11 @@ export function through(view: GNode, index: readonly Index[]): Seen {
       return { index: inner, bounds, moved: null }
     }
     case 'narrowAt':
-      return { index, bounds: [], moved: { axis: view.axis, start: view.sources[1], limit: [x.shape[view.axis], view.shape[view.axis]] } }
+      return {
+        index,
+        bounds: [],
+        moved: { axis: view.axis, start: view.sources[1], limit: [x.shape[view.axis], view.shape[view.axis]] },
+      }
     default:
       throw new Error(`${view.op} is not a view`)
   }

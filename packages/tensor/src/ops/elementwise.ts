@@ -7,6 +7,7 @@ import { type BinaryName, takes, type UnaryName } from '../primitives/elementwis
 import { apply, Tensor } from '../tensor.ts'
 import { broadcast, cast, checkDType, operand, pair, toFloat } from './build.ts'
 import { type Constant, k, type Operand } from './operand.ts'
+import { withDerivative } from './shortcut.ts'
 
 type Value = Operand | Constant
 
@@ -205,7 +206,12 @@ function fill(x: Tensor, value: number | Constant): Tensor {
 /** max(x, 0); the gradient at 0 is 0. */
 export const relu = (x: Tensor): Tensor => where(gt(x, k(0)), x, where(isnan(x), x, k(0)))
 /** 1 / (1 + exp(-x)) */
-export const sigmoid = (x: Tensor): Tensor => reciprocal(add(exp(neg(x)), k(1)))
+export const sigmoid = (x: Tensor): Tensor =>
+  withDerivative(
+    [x],
+    () => reciprocal(add(exp(neg(x)), k(1))),
+    (g, _, y) => [mul(g, sub(y, mul(y, y)))],
+  )
 /** x * sigmoid(x), also called swish. */
 export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x))
 /**

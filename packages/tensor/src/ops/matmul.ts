@@ -1,7 +1,7 @@
 // Matrix products in torch's meaning: 1-d operands are vectors, leading axes broadcast as batches.
 
 import { promote } from '../dtype.ts'
-import { ShapeError } from '../errors.ts'
+import { DTypeError, ShapeError } from '../errors.ts'
 import { broadcastShapes } from '../shape.ts'
 import { apply, type Tensor } from '../tensor.ts'
 import { cast } from './build.ts'
@@ -10,6 +10,8 @@ import { cast } from './build.ts'
 export function matmul(a: Tensor, b: Tensor): Tensor {
   if (a.ndim === 0 || b.ndim === 0) throw new ShapeError('matmul', 'a 0-d operand; use mul for a product with a number')
   const dtype = promote(a.dtype, b.dtype)
+  if (dtype === 'bool') throw new DTypeError('matmul', "does not take bool; convert with .to('f32')")
+  checkInner('matmul', a, b, b.shape[Math.max(0, b.ndim - 2)])
   let x = cast(a, dtype)
   let y = cast(b, dtype)
   if (a.ndim === 1) x = x.unsqueeze(0)
@@ -30,8 +32,20 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   return out
 }
 
+/** The last axis of x against the axis of y that it is summed with. */
+function checkInner(op: string, x: Tensor, y: Tensor, size: number): void {
+  const own = x.shape[x.ndim - 1]
+  if (own !== size)
+    throw new ShapeError(
+      op,
+      `inner sizes differ: [${x.shape.join(', ')}] x [${y.shape.join(', ')}] (${own} vs ${size})`,
+    )
+}
+
 /** x @ weight^T + bias: torch.nn.functional.linear. @param weight [out, in]   @param bias [out] */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  if (weight.ndim !== 2) throw new ShapeError('linear', 'the weight must be [out, in]', { shape: [...weight.shape] })
+  checkInner('linear', x, weight, weight.shape[1])
   const out = matmul(x, weight.transpose(-1, -2))
   return bias ? out.add(bias) : out
 }

@@ -9,6 +9,7 @@ import { cast, toFloat } from './build.ts'
 import { add, detach, div, eq, exp, gt, log, mul, sub, where } from './elementwise.ts'
 import { expand } from './movement.ts'
 import { k } from './operand.ts'
+import { withDerivative } from './shortcut.ts'
 
 export type Axes = number | readonly number[]
 export interface KeepDim {
@@ -111,18 +112,30 @@ export function std(x: Tensor, axes?: Axes, options?: KeepDim & { correction?: n
  * @returns the shape and dtype of x; each slice along axis sums to 1. A slice of -Infinity gives NaN, as in PyTorch.
  */
 export function softmax(x: Tensor, axis: number): Tensor {
-  return inSingle(toFloat(x), wide => {
-    const e = exp(shifted('softmax', wide, axis))
-    return div(e, sum(e, axis, { keepDim: true }))
-  })
+  return inSingle(toFloat(x), wide =>
+    withDerivative(
+      [wide],
+      () => {
+        const e = exp(shifted('softmax', wide, axis))
+        return div(e, sum(e, axis, { keepDim: true }))
+      },
+      (g, _, y) => [mul(y, sub(g, sum(mul(g, y), axis, { keepDim: true })))],
+    ),
+  )
 }
 
 /** log(softmax(x)), without the overflow. */
 export function logSoftmax(x: Tensor, axis: number): Tensor {
-  return inSingle(toFloat(x), wide => {
-    const s = shifted('logSoftmax', wide, axis)
-    return sub(s, log(sum(exp(s), axis, { keepDim: true })))
-  })
+  return inSingle(toFloat(x), wide =>
+    withDerivative(
+      [wide],
+      () => {
+        const s = shifted('logSoftmax', wide, axis)
+        return sub(s, log(sum(exp(s), axis, { keepDim: true })))
+      },
+      (g, _, y) => [sub(g, mul(exp(y), sum(g, axis, { keepDim: true })))],
+    ),
+  )
 }
 
 const shifted = (op: string, x: Tensor, axis: number): Tensor => {
