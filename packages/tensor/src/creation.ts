@@ -3,9 +3,10 @@
 import { type DefaultOptions, placed } from './creation-options.ts'
 import { type DType, isFloat, type TypedArray } from './dtype.ts'
 import { CairnError, DTypeError, ShapeError } from './errors.ts'
+import type { Engine } from './graph/engine.ts'
 import { Storage } from './graph/storage.ts'
 import { arrayOf, encode } from './numeric.ts'
-import { constantOf, scalarOf } from './ops/build.ts'
+import { checkDType, constantOf, scalarOf } from './ops/build.ts'
 import { checkShape, type Shape, sizeOf } from './shape.ts'
 import { apply, Tensor } from './tensor.ts'
 
@@ -43,6 +44,8 @@ function flatten(data: Nested, shape: readonly number[]): number[] {
     if (axis === shape.length) {
       if (Array.isArray(level))
         throw new ShapeError('tensor', 'nested arrays have different depths', { shape: [...shape] })
+      if (typeof level !== 'number' && typeof level !== 'boolean')
+        throw new DTypeError('tensor', `needs numbers or booleans, got ${level === null ? 'null' : typeof level}`)
       out.push(Number(level))
       return
     }
@@ -56,10 +59,18 @@ function flatten(data: Nested, shape: readonly number[]): number[] {
   return out
 }
 
-function place(host: TypedArray, shape: Shape, dtype: DType, options: TensorOptions): Tensor {
-  checkShape('tensor', shape)
+/** Values that an integer dtype cannot hold are errors, not truncations. */
+function checkWhole(op: string, values: ArrayLike<number>, dtype: DType): void {
+  if (isFloat(dtype)) return
+  for (let i = 0; i < values.length; i++)
+    if (!Number.isInteger(values[i]))
+      throw new DTypeError(op, `${values[i]} is not an integer and the dtype is ${dtype}; use { dtype: 'f32' }`)
+}
+
+function place(op: string, host: TypedArray, shape: Shape, dtype: DType, options: TensorOptions): Tensor {
+  checkShape(op, shape)
   if (host.length !== sizeOf(shape))
-    throw new ShapeError('tensor', `${host.length} values do not fill [${shape.join(', ')}]`, { needed: sizeOf(shape) })
+    throw new ShapeError(op, `${host.length} values do not fill [${shape.join(', ')}]`, { needed: sizeOf(shape) })
   const storage = new Storage(placed(options), shape, dtype)
   storage.host = host
   storage.settled = storage.head
@@ -73,95 +84,120 @@ function place(host: TypedArray, shape: Shape, dtype: DType, options: TensorOpti
  * A Uint16Array holds f16 or bf16 bits: name the dtype.
  */
 export function tensor(data: Nested, options?: TensorOptions): Tensor
-export function tensor(data: TypedArray, shape?: Shape, options?: TensorOptions): Tensor
+export function tensor(data: TypedArray, options?: TensorOptions): Tensor
+export function tensor(data: TypedArray, shape: Shape, options?: TensorOptions): Tensor
 export function tensor(data: Nested | TypedArray, second?: Shape | TensorOptions, third: TensorOptions = {}): Tensor {
   const options = Array.isArray(second) ? third : ((second as TensorOptions | undefined) ?? third)
   if (isTyped(data)) {
     const shape = Array.isArray(second) ? (second as Shape) : [data.length]
-    const own = options.dtype ?? dtypeOfArray(data)
-    const same = arrayOf(own, 0).constructor === data.constructor
-    return place(
-      same
-        ? (data.slice() as TypedArray)
-        : encode(own, data instanceof BigInt64Array ? Array.from(data, Number) : data),
-      shape,
-      own,
-      options,
-    )
+    const own = checkDType('tensor', options.dtype ?? dtypeOfArray(data))
+    return place('tensor', converted(data, own), shape, own, options)
   }
   const nested = data as Nested
   const shape = shapeOf(nested)
   const values = flatten(nested, shape)
   let first: Nested = nested
   while (Array.isArray(first)) first = first[0] as Nested
-  const dtype = options.dtype ?? (typeof first === 'boolean' ? 'bool' : 'f32')
-  if (!isFloat(dtype) && values.some(v => !Number.isInteger(v)))
-    throw new DTypeError('tensor', `a value is not an integer and the dtype is ${dtype}; use { dtype: 'f32' }`)
-  return place(encode(dtype, values), shape, dtype, options)
+  const dtype = checkDType('tensor', options.dtype ?? (typeof first === 'boolean' ? 'bool' : 'f32'))
+  checkWhole('tensor', values, dtype)
+  return place('tensor', encode(dtype, values), shape, dtype, options)
+}
+
+/** A copy of the array as the host's form of a dtype. */
+function converted(data: TypedArray, dtype: DType): TypedArray {
+  const same = arrayOf(dtype, 0).constructor === data.constructor
+  if (same && dtype !== 'bool') return data.slice() as TypedArray
+  const values = data instanceof BigInt64Array ? Float64Array.from(data, Number) : data
+  checkWhole('tensor', values, dtype)
+  return encode(dtype, values)
 }
 
 /** Like `tensor`, but borrows the array until the first execution that uses it; do not change it before. */
 export function fromBuffer(data: TypedArray, shape: Shape, options: TensorOptions = {}): Tensor {
-  const dtype = options.dtype ?? dtypeOfArray(data)
+  const dtype = checkDType('fromBuffer', options.dtype ?? dtypeOfArray(data))
   if (arrayOf(dtype, 0).constructor !== data.constructor)
     throw new DTypeError('fromBuffer', `${dtype} is not stored in a ${data.constructor.name}; use tensor() to convert`)
-  return place(data, shape, dtype, options)
+  return place('fromBuffer', data, shape, dtype, options)
 }
 
-function filled(value: Tensor, shape: Shape, options: TensorOptions): Tensor {
-  checkShape('full', shape)
-  const out =
-    shape.length === 0
-      ? apply('identity', [value])
-      : apply(
-          'expand',
-          [
-            apply(
-              'reshape',
-              [value],
-              undefined,
-              shape.map(() => 1),
-            ),
-          ],
-          undefined,
-          shape,
-        )
+const finish = (out: Tensor, options: TensorOptions): Tensor => {
   if (options.requiresGrad) out.requiresGrad = true
   return out
 }
 
+function filled(
+  op: string,
+  leaf: (dtype: DType, device: Engine) => Tensor,
+  shape: Shape,
+  options: TensorOptions,
+): Tensor {
+  checkShape(op, shape)
+  const value = leaf(checkDType(op, options.dtype ?? 'f32'), placed(options))
+  if (shape.length === 0) return finish(apply('identity', [value]), options)
+  const ranked = apply(
+    'reshape',
+    [value],
+    undefined,
+    shape.map(() => 1),
+  )
+  return finish(apply('expand', [ranked], undefined, shape), options)
+}
+
 export const zeros = (shape: Shape, options: TensorOptions = {}): Tensor =>
-  filled(constantOf(0, options.dtype ?? 'f32', placed(options)), shape, options)
+  filled('zeros', (dtype, device) => constantOf(0, dtype, device), shape, options)
 export const ones = (shape: Shape, options: TensorOptions = {}): Tensor =>
-  filled(constantOf(1, options.dtype ?? 'f32', placed(options)), shape, options)
+  filled('ones', (dtype, device) => constantOf(1, dtype, device), shape, options)
 /** Every element `value`, which is data: another value compiles nothing. */
 export const full = (shape: Shape, value: number, options: TensorOptions = {}): Tensor =>
-  filled(scalarOf(value, options.dtype ?? 'f32', placed(options)), shape, options)
+  filled(
+    'full',
+    (dtype, device) => {
+      checkWhole('full', [value], dtype)
+      if (dtype === 'bool' && value !== 0 && value !== 1)
+        throw new DTypeError('full', `${value} is neither 0 nor 1 and the dtype is bool`)
+      return scalarOf(value, dtype, device)
+    },
+    shape,
+    options,
+  )
+
+/** Positions 0 .. n-1 along an axis of `shape`, i32. */
+const positions = (shape: Shape, axis: number, options: TensorOptions): Tensor =>
+  apply('iota', [], { axis }, shape, placed(options))
 
 /** `arange(end)` or `arange(start, end, step)`: [start, end) in steps; i32 when all are integers, else f32. */
 export function arange(start: number, end?: number, step = 1, options: TensorOptions = {}): Tensor {
   const [from, to] = end === undefined ? [0, start] : [start, end]
+  for (const value of [from, to, step])
+    if (!Number.isFinite(value)) throw new CairnError('arange', `start, end and step must be finite, not ${value}`)
   if (step === 0) throw new CairnError('arange', 'the step is 0')
   const n = Math.max(0, Math.ceil((to - from) / step))
   const whole = [from, to, step].every(Number.isInteger)
-  const places = apply('iota', [], { axis: 0 }, [n], placed(options))
-  const dtype = options.dtype ?? (whole ? 'i32' : 'f32')
-  const base = places.to(dtype)
+  const dtype = checkDType('arange', options.dtype ?? (whole ? 'i32' : 'f32'))
+  checkWhole('arange', [from, step], dtype)
+  const base = positions([n], 0, options).to(dtype)
   const scaled = step === 1 ? base : base.mul(step)
-  return from === 0 ? scaled : scaled.add(from)
+  return finish(from === 0 ? scaled : scaled.add(from), options)
 }
 
 /** `steps` values evenly from start to end, both included. */
 export function linspace(start: number, end: number, steps: number, options: TensorOptions = {}): Tensor {
-  const places = apply('iota', [], { axis: 0 }, [steps], placed(options)).to(options.dtype ?? 'f32')
-  return steps === 1 ? places.add(start) : places.mul((end - start) / (steps - 1)).add(start)
+  checkShape('linspace', [steps])
+  const dtype = checkDType('linspace', options.dtype ?? 'f32')
+  if (!isFloat(dtype)) throw new DTypeError('linspace', `needs floating point, not ${dtype}`)
+  const places = positions([steps], 0, options).to(dtype)
+  return finish(steps === 1 ? places.add(start) : places.mul((end - start) / (steps - 1)).add(start), options)
 }
 
 /** The identity matrix, or its rectangular form. */
 export function eye(rows: number, columns: number = rows, options: TensorOptions = {}): Tensor {
   const shape = [rows, columns]
-  const device = placed(options)
-  return apply('iota', [], { axis: 0 }, shape, device)
-    .eq(apply('iota', [], { axis: 1 }, shape, device))
-    .to(options.dtype ?? 'f32')
+  checkShape('eye', shape)
+  const dtype = checkDType('eye', options.dtype ?? 'f32')
+  return finish(
+    positions(shape, 0, options)
+      .eq(positions(shape, 1, options))
+      .to(dtype),
+    options,
+  )
 }
