@@ -406,7 +406,7 @@ export function planGemm(
   const long = vector ? 1 : byRows ? chunkRows / rowUnit : chunkColumns / panelWidth
   const flopsPerItem = (2 * batch * m * n * k) / Math.max(items, 1)
   const worthwhile = Math.ceil(chunkFlops / Math.max(flopsPerItem, 1))
-  // up to four chunks' worth a thread, equal shares beat a tail of short ones
-  const even = share <= long * 4 ? share : long
+  // alone, or with up to four chunks a thread, equal shares beat a tail of short ones
+  const even = threads === 1 || share <= long * 4 ? share : long
   return { byRows, items, grain: Math.max(1, Math.min(items, Math.max(even, worthwhile))) }
 }
