@@ -2,11 +2,13 @@
 
 import { bytesOf, type DType, type TypedArray } from '../../dtype.ts'
 import { DeviceLostError, DTypeError } from '../../errors.ts'
+import type { Kernel } from '../../kernel/ir.ts'
 import type { Backend, Binding, DeviceBuffer, Executable, Limits, Program } from '../backend.ts'
 import { type Block, Buffers, refused } from './buffers.ts'
 import { openDevice } from './device.ts'
 import { fromDevice, toDevice } from './host.ts'
 import { Pipelines } from './pipelines.ts'
+import type { Shader } from './print.ts'
 import { DeviceQueue } from './queue.ts'
 import { alignment, type LoadedProgram, lost, Runner } from './runner.ts'
 import { storedTypes } from './writer.ts'
@@ -26,6 +28,8 @@ export interface WebGPUBackend extends Backend {
   /** pipelines compiled and cached */
   readonly pipelines: number
   readonly device: GPUDevice
+  /** Uses `shader` for a kernel: to test or measure a template that would not be chosen. */
+  preset(kernel: Kernel, shader: Shader): void
 }
 
 /** @throws DeviceError where there is no WebGPU or no adapter, saying what to install */
@@ -68,6 +72,7 @@ class Implementation implements WebGPUBackend {
     this.runner = new Runner(device, this.queue, this.buffers, this.compiled, {
       threads: Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
       workgroupBytes: limits.maxComputeWorkgroupStorageSize,
+      busy: software ? 2 : 96,
       buffersPerKernel: this.limits.buffersPerKernel,
       workgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     })
@@ -188,6 +193,10 @@ class Implementation implements WebGPUBackend {
       fail: () => {},
     })
     if (between) this.buffers.give(between)
+  }
+
+  preset(kernel: Kernel, shader: Shader): void {
+    this.runner.preset(kernel, shader)
   }
 
   load(program: Program): Executable {

@@ -13,8 +13,11 @@ export interface OpenDevice {
 
 const wantedFeatures = ['shader-f16', 'subgroups', 'timestamp-query'] as const
 
-/** Dawn's own switch, without which NVIDIA's Linux driver hides f16. */
-const dawnOptions = ['enable-dawn-features=vulkan_enable_f16_on_nvidia']
+/**
+ * Dawn's own switches. Without the first NVIDIA's Linux driver hides f16. The second leaves workgroup memory as it is, which
+ * kernels here always write first: SwiftShader zeroes it element by element, in code that takes a second to compile.
+ */
+const dawnOptions = ['enable-dawn-features=vulkan_enable_f16_on_nvidia,disable_workgroup_init']
 
 /** @throws DeviceError when there is no adapter, saying what to install */
 export async function openDevice(): Promise<OpenDevice> {

@@ -1,7 +1,9 @@
 // Functions that WGSL lacks or only promises loosely (sin to 2^-11, atan2 to 4096 ULP, tanh that overflows, pow of
 // negative bases, max that drops NaN), written out in WGSL. Range reductions follow Cody & Waite (1980) and Payne & Hanek
 // (1983); the polynomials are minimax fits of ours, their relative error noted beside them. NaN is tested on bits,
-// because compilers may assume there is none, and constants that are not finite come from runtime bits for the same reason.
+// because compilers may assume there is none; not-finite constants come from runtime bits. The expansions of
+// kernel/math.ts do not serve here: shader compilers fold float sums with constants, (1 + x) - 1 into x, and with that
+// every trick that adds and subtracts a large number.
 
 interface WgslFunction {
   readonly needs: readonly string[]
@@ -53,15 +55,21 @@ export const functions = {
 
   // log(2^e m) with m in [sqrt(1/2), sqrt(2)), f = m - 1: f - f^2/2 + f^3 P(f), 2^-30. The two parts of the result, the
   // second the smaller, sum to about 30 bits: pow needs them.
-  log_parts: {
+  log_series: {
     needs: [],
+    code: `fn log_series(f: f32) -> f32 {
+  return fma(fma(fma(fma(fma(fma(fma(fma(0.06749129295349121f, f, -0.11672434955835342f), f, 0.11884766072034836f), f, -0.12406004220247269f), f, 0.14220207929611206f), f, -0.16667993366718292f), f, 0.20002076029777527f), f, -0.25000008940706916f), f, 0.3333331346511841f);
+}`,
+  },
+  log_parts: {
+    needs: ['log_series'],
     code: `fn log_parts(x: f32) -> vec2f {
   let tiny = x < 1.1754943508222875e-38f;
   let bits = bitcast<u32>(select(x, x * 16777216f, tiny));
   let up = bits - 0x3f3504f3u;
   let e = f32(bitcast<i32>(up) >> 23u) - select(0f, 24f, tiny);
   let f = bitcast<f32>((up & 0x007fffffu) + 0x3f3504f3u) - 1f;
-  let p = fma(fma(fma(fma(fma(fma(fma(fma(0.06749129295349121f, f, -0.11672434955835342f), f, 0.11884766072034836f), f, -0.12406004220247269f), f, 0.14220207929611206f), f, -0.16667993366718292f), f, 0.20002076029777527f), f, -0.25000008940706916f), f, 0.3333331346511841f);
+  let p = log_series(f);
   // f^2/2 exactly, through halves of f
   let fh = bitcast<f32>(bitcast<u32>(f) & 0xfffff000u);
   let fl = f - fh;
@@ -74,7 +82,9 @@ export const functions = {
   let big = select(a, eh, abs(eh) > abs(a));
   let small = select(eh, a, abs(eh) > abs(a));
   let bl = (big - b) + small;
-  return vec2f(b, bl + (al - sl + fma(f * f, f * p, e * 1.428606765330187e-6f)));
+  let t = bl + (al - sl + fma(f * f, f * p, e * 1.428606765330187e-6f));
+  let high = b + t;
+  return vec2f(high, t - (high - b));
 }`,
   },
 
@@ -90,16 +100,15 @@ export const functions = {
 }`,
   },
 
-  // log of the rounded 1 + x, plus what rounding lost
+  // near 0 the series of log in x itself, which loses nothing; elsewhere rounding 1 + x costs little
   log1p_of: {
-    needs: ['log_of'],
+    needs: ['log_of', 'log_series'],
     code: `fn log1p_of(x: f32) -> f32 {
-  let u = 1f + x;
-  let bits = bitcast<u32>(u);
-  if (u == 1f) { return x; }
-  if ((bits & 0x7f800000u) == 0x7f800000u || u <= 0f) { return log_of(u); }
-  let lost = select(x - (u - 1f), 1f - (u - x), x > 1f);
-  return log_of(u) + lost / u;
+  if (x > -0.29f && x < 0.41f) {
+    let t = x * x;
+    return select(x + fma(t * x, log_series(x), -0.5f * t), x, x == 0f);
+  }
+  return log_of(1f + x);
 }`,
   },
 

@@ -1,10 +1,16 @@
-// Chooses the template of a kernel.
+// Chooses the template of a kernel and prints it.
 
 import type { Kernel } from '../../kernel/ir.ts'
+import { asLoops, chooseTile, printMatmul } from './matmul.ts'
 import { printLoops, type Shader } from './print.ts'
 import { chooseStrategy, type ThreadLimits } from './strategy.ts'
 
+/** `alias[i]` is the binding of buffer i (writer.ts). */
 export function printKernel(kernel: Kernel, limits: ThreadLimits, alias: readonly number[]): Shader {
-  if (kernel.kind === 'loop') return printLoops(kernel, chooseStrategy(kernel, limits), alias)
-  throw new Error('todo')
+  if (kernel.kind === 'matmul') {
+    const tile = chooseTile(kernel, limits)
+    if (tile) return printMatmul(kernel, tile, alias)
+  }
+  const loops = kernel.kind === 'matmul' ? asLoops(kernel) : kernel
+  return printLoops(loops, chooseStrategy(loops, limits), alias)
 }

@@ -81,9 +81,9 @@ export const binaryText: Record<BinaryOp, Binary> = {
   atan2: (a, b, _, use) => `${use('atan2_of')}(${a}, ${b})`,
   lt: (a, b, dtype) => (dtype === 'bool' ? `!${a} & ${b}` : `${a} < ${b}`),
   le: (a, b, dtype) => (dtype === 'bool' ? `!${a} | ${b}` : `${a} <= ${b}`),
-  // a comparison with itself asks for NaN, which a compiler may assume away
+  // a comparison with itself asks for NaN, which a compiler may assume away; Dawn translates != of floats as "ordered and unequal"
   eq: (a, b, dtype, use) => (a === b && dtype === 'f32' ? `!${use('is_nan')}(${a})` : `${a} == ${b}`),
-  ne: (a, b, dtype, use) => (a === b && dtype === 'f32' ? `${use('is_nan')}(${a})` : `${a} != ${b}`),
+  ne: (a, b, dtype, use) => (dtype !== 'f32' ? `${a} != ${b}` : a === b ? `${use('is_nan')}(${a})` : `!(${a} == ${b})`),
   and: infix('&'),
   or: infix('|'),
   xor: (a, b, dtype) => (dtype === 'bool' ? `${a} != ${b}` : `${a} ^ ${b}`),

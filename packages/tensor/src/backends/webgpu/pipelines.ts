@@ -1,11 +1,10 @@
-// Compiled shaders, shared by their text. Compilation starts when a program is loaded, for all its kernels at once, and is
+// Compiled shaders, shared by their text (what fills their parameters is each kernel's own). Compilation starts when a program is loaded, for all its kernels at once, and is
 // waited for only by the first run.
 
 import { DeviceError } from '../../errors.ts'
 import type { Shader } from './print.ts'
 
 export interface Compiled {
-  readonly shader: Shader
   readonly layout: GPUBindGroupLayout
   pipeline: GPUComputePipeline | null
   /** why there is no pipeline */
@@ -41,19 +40,20 @@ export class Pipelines {
       return before
     }
     const layout = this.layout(shader.bindings, shader.fields.length > 0)
-    const compiled: Compiled = { shader, layout, pipeline: null, error: null, pending: null }
-    compiled.pending = this.compile(compiled, name)
+    const compiled: Compiled = { layout, pipeline: null, error: null, pending: null }
+    compiled.pending = this.compile(compiled, shader.code, name)
     this.known.set(shader.code, compiled)
     if (this.known.size > capacity) this.known.delete(this.known.keys().next().value!)
     return compiled
   }
 
-  private async compile(compiled: Compiled, name: string): Promise<void> {
+  private async compile(compiled: Compiled, code: string, name: string): Promise<void> {
     this.device.pushErrorScope('validation')
-    const module = this.device.createShaderModule({ code: compiled.shader.code })
+    const module = this.device.createShaderModule({ code })
     const scope = this.device.popErrorScope()
     try {
       compiled.pipeline = await this.device.createComputePipelineAsync({
+        label: name,
         layout: this.device.createPipelineLayout({ bindGroupLayouts: [compiled.layout] }),
         compute: { module, entryPoint: 'main' },
       })

@@ -37,7 +37,7 @@ export function printLoops(kernel: LoopKernel, strategy: Strategy, alias: readon
   nameAxes(writer, kernel.parallel, 'item')
   printer.body(kernel.body)
   return {
-    code: writer.shader(threads, printer.memory(), kernel.name),
+    code: writer.shader(threads, printer.memory()),
     bindings: new Set(alias).size,
     fields: writer.uniforms.fields,
     workgroups: size => Math.ceil(kernel.parallel.reduce((n, axis) => n * size(axis.size), 1) / each),

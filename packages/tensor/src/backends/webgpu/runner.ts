@@ -25,6 +25,12 @@ export const alignment = 256
 /** Bind groups kept for one launch: memory alternates between few places. */
 const groupsKept = 4
 
+/** A kernel's shader: its parameters are its own, the pipeline may serve others. */
+interface Variant {
+  readonly shader: Shader
+  readonly compiled: Compiled
+}
+
 /** A slot's memory, resolved when a run is called. */
 interface Place {
   readonly block: Block
@@ -36,7 +42,7 @@ interface Group {
   /** block number, offset and bytes of each buffer */
   readonly key: Float64Array
   readonly group: GPUBindGroup
-  readonly compiled: Compiled
+  readonly variant: Variant
 }
 
 interface LaunchState {
@@ -60,7 +66,7 @@ export class Runner {
   private readonly buffers: Buffers
   private readonly pipelines: Pipelines
   private readonly limits: RunnerLimits
-  private readonly printed = new WeakMap<Kernel, Map<string, Shader>>()
+  private readonly printed = new WeakMap<Kernel, Map<string, Variant>>()
   /** bound where a kernel's buffer has no bytes */
   private nothing: Block | null = null
 
@@ -73,7 +79,7 @@ export class Runner {
   }
 
   load(program: Program): LoadedProgram {
-    return new LoadedProgram(program, this.buffers, kernel => this.compiled(kernel, identity(kernel.buffers.length)))
+    return new LoadedProgram(program, this.buffers, kernel => this.variant(kernel, identity(kernel.buffers.length)))
   }
 
   run(
@@ -87,9 +93,10 @@ export class Runner {
       const extent = loaded.extentFor(symbols)
       const places = bindings.map(b => ({ block: this.buffers.blockOf(b), offset: b.offset, bytes: b.bytes }))
       const words = loaded.wordsFor(scalars, symbols)
-      const compiled = loaded.launches.map(({ launch }, i) =>
-        extent.workgroups[i] === 0 ? null : this.variant(launch, places, symbols),
+      const variants = loaded.launches.map(({ launch }, i) =>
+        extent.workgroups[i] === 0 ? null : this.bound(launch, places, symbols),
       )
+      const compiled = variants.map(v => v?.compiled ?? null)
       const parameters = loaded.parameters
       const blocks = [...places.map(p => p.block), ...(parameters ? [parameters] : [])]
       this.queue.enqueue({
@@ -97,7 +104,7 @@ export class Runner {
         start: () => {
           for (const c of compiled) if (c?.error) throw c.error
           for (const b of blocks) if (b.failed) throw refused(b)
-          this.encode(loaded, parameters, places, compiled, extent, words)
+          this.encode(loaded, parameters, places, variants, extent, words)
           this.queue.onSubmit(
             () =>
               void this.queue.done().then(
@@ -118,7 +125,7 @@ export class Runner {
     loaded: LoadedProgram,
     parameters: Block | null,
     places: readonly Place[],
-    compiled: readonly (Compiled | null)[],
+    variants: readonly (Variant | null)[],
     extent: Extent,
     words: Uint32Array,
   ): void {
@@ -131,14 +138,15 @@ export class Runner {
     let pipeline: GPUComputePipeline | null = null
     let pass: GPUComputePassEncoder | null = null
     loaded.launches.forEach((state, i) => {
-      const c = compiled[i]
-      if (!c) return
+      const variant = variants[i]
+      if (!variant) return
+      const own = variant.compiled.pipeline!
       if (!pass) {
         pass = this.queue.compute()
         pipeline = null
       }
-      if (c.pipeline !== pipeline) pass.setPipeline((pipeline = c.pipeline!))
-      pass.setBindGroup(0, this.group(state, c, places, parameters))
+      if (own !== pipeline) pass.setPipeline((pipeline = own))
+      pass.setBindGroup(0, this.group(state, variant, places, parameters))
       const count = extent.workgroups[i]
       const most = this.limits.workgroupsPerDimension
       const rows = count > most ? Math.ceil(Math.sqrt(count)) : 1
@@ -152,26 +160,27 @@ export class Runner {
 
   private group(
     state: LaunchState,
-    compiled: Compiled,
+    variant: Variant,
     places: readonly Place[],
     parameters: Block | null,
   ): GPUBindGroup {
     const { groups, launch } = state
     for (let i = 0; i < groups.length; i++) {
-      if (groups[i].compiled !== compiled || !sameKey(groups[i].key, launch, places)) continue
+      if (groups[i].variant !== variant || !sameKey(groups[i].key, launch, places)) continue
       const [found] = groups.splice(i, 1)
       groups.push(found)
       return found.group
     }
-    const made = this.makeGroup(state, compiled, places, parameters)
+    const made = this.makeGroup(state, variant, places, parameters)
     groups.push(made)
     if (groups.length > groupsKept) groups.shift()
     return made.group
   }
 
-  private makeGroup(state: LaunchState, compiled: Compiled, places: readonly Place[], parameters: Block | null): Group {
+  private makeGroup(state: LaunchState, variant: Variant, places: readonly Place[], parameters: Block | null): Group {
     const { launch, at } = state
-    const { shader, layout } = compiled
+    const { shader } = variant
+    const { layout } = variant.compiled
     const used = launch.buffers.map(slot => places[slot])
     const alias = aliases(launch.kernel, used)
     const entries: GPUBindGroupEntry[] = []
@@ -191,7 +200,7 @@ export class Runner {
     }
     const key = new Float64Array(used.length * 3)
     used.forEach(({ block, offset, bytes }, i) => void key.set([block.id, offset, bytes], i * 3))
-    return { key, compiled, group: this.device.createBindGroup({ layout, entries }) }
+    return { key, variant, group: this.device.createBindGroup({ layout, entries }) }
   }
 
   /** Bindings of no bytes do not exist in WebGPU; these are never read. */
@@ -201,7 +210,7 @@ export class Runner {
   }
 
   /** The kernel compiled for these places: where two of its buffers are one, they share a binding. */
-  private variant(launch: Launch, places: readonly Place[], symbols: ArrayLike<number>): Compiled {
+  private bound(launch: Launch, places: readonly Place[], symbols: ArrayLike<number>): Variant {
     const { kernel } = launch
     const used = launch.buffers.map(slot => places[slot])
     used.forEach((place, i) => {
@@ -217,24 +226,31 @@ export class Runner {
           offset: place.offset,
         })
     })
-    return this.compiled(kernel, aliases(kernel, used))
+    return this.variant(kernel, aliases(kernel, used))
   }
 
-  private compiled(kernel: Kernel, alias: readonly number[]): Compiled {
+  /** Uses `shader` for a kernel: to test or measure a template that would not be chosen. */
+  preset(kernel: Kernel, shader: Shader): void {
+    const variant = { shader, compiled: this.pipelines.get(shader, kernel.name) }
+    this.printed.set(kernel, new Map([[identity(kernel.buffers.length).join(), variant]]))
+  }
+
+  private variant(kernel: Kernel, alias: readonly number[]): Variant {
     let variants = this.printed.get(kernel)
     if (!variants) this.printed.set(kernel, (variants = new Map()))
     const key = alias.join()
-    let shader = variants.get(key)
-    if (!shader) {
+    let variant = variants.get(key)
+    if (!variant) {
       if (kernel.buffers.length > this.limits.buffersPerKernel)
         throw new DeviceError('webgpu', 'a kernel binds more buffers than this GPU allows', {
           kernel: kernel.name,
           buffers: kernel.buffers.length,
           limit: this.limits.buffersPerKernel,
         })
-      variants.set(key, (shader = printKernel(kernel, this.limits, alias)))
+      const shader = printKernel(kernel, this.limits, alias)
+      variants.set(key, (variant = { shader, compiled: this.pipelines.get(shader, kernel.name) }))
     }
-    return this.pipelines.get(shader, kernel.name)
+    return variant
   }
 }
 
@@ -243,7 +259,7 @@ export class LoadedProgram implements Executable {
   readonly program: Program
   readonly launches: readonly LaunchState[]
   parameters: Block | null = null
-  private readonly compiled: readonly Compiled[]
+  private readonly variants: readonly Variant[]
   private readonly buffers: Buffers
   /** the parameters that the block holds, once the queue is where it is now */
   onDevice: Uint32Array | null = null
@@ -252,14 +268,14 @@ export class LoadedProgram implements Executable {
   private extent: Extent | null = null
   private disposed = false
 
-  constructor(program: Program, buffers: Buffers, compile: (kernel: Kernel) => Compiled) {
+  constructor(program: Program, buffers: Buffers, compile: (kernel: Kernel) => Variant) {
     this.program = program
     this.buffers = buffers
-    this.compiled = program.launches.map(({ kernel }) => compile(kernel))
+    this.variants = program.launches.map(({ kernel }) => compile(kernel))
     let at = 0
     this.launches = program.launches.map((launch, i) => {
       const state: LaunchState = { launch, work: workOf(launch.kernel), at, groups: [] }
-      const { fields } = this.compiled[i].shader
+      const { fields } = this.variants[i].shader
       // what a bind group shows of it is a multiple of 16 bytes
       at += Math.ceil((fields.length * 4) / alignment) * alignment
       return state
@@ -274,7 +290,7 @@ export class LoadedProgram implements Executable {
     const size = (d: Dim): number => evaluateDim(d, symbols)
     this.extent = {
       symbols: Float64Array.from(symbols),
-      workgroups: this.compiled.map(({ shader }) => shader.workgroups(size)),
+      workgroups: this.variants.map(({ shader }) => shader.workgroups(size)),
       work: this.launches.map(({ work }) => evaluateWork(work, size)),
     }
     return this.extent
@@ -283,7 +299,7 @@ export class LoadedProgram implements Executable {
   /** The parameter block of a run: the same array as for the run before when nothing has changed. */
   wordsFor(scalars: ArrayLike<number>, symbols: ArrayLike<number>): Uint32Array {
     this.launches.forEach(({ launch, at }, i) => {
-      const { fields } = this.compiled[i].shader
+      const { fields } = this.variants[i].shader
       if (fields.length > 0) fillUniforms(fields, this.words, at / 4, slot => scalars[launch.scalars[slot]], symbols)
     })
     if (!this.latest || !sameNumbers(this.latest, this.words)) this.latest = this.words.slice()

@@ -16,6 +16,8 @@ export interface ThreadLimits {
   readonly threads: number
   /** bytes of workgroup memory */
   readonly workgroupBytes: number
+  /** workgroups that keep the device busy */
+  readonly busy: number
 }
 
 type Loop = Extract<Stmt, { kind: 'loop' }>

@@ -19,16 +19,24 @@ const typeOf = (field: Field): string =>
 export class Uniforms {
   readonly fields: Field[] = []
   private readonly names = new Map<string, string>()
+  private readonly literal: boolean
+
+  /** With `literal` false constant sizes are fields too, one a mention, so that one shader serves kernels of all shapes. */
+  constructor(literal = true) {
+    this.literal = literal
+  }
 
   /** A size as an i32 expression. */
   dim(d: Dim): string {
-    if (!isConstant(d)) return this.name(`d${dimKey(d)}`, { kind: 'dim', dim: d })
+    if (!isConstant(d)) return this.name(this.literal ? `d${dimKey(d)}` : null, { kind: 'dim', dim: d })
+    if (!this.literal && Math.abs(d.factor) > 1) return this.name(null, { kind: 'dim', dim: d })
     return d.factor < -0x7fffffff ? 'i32(-2147483648)' : `${d.factor}i`
   }
 
   /** A size, never negative, as a u32 expression. */
   unsigned(d: Dim): string {
-    return isConstant(d) ? `${d.factor}u` : `u32(${this.dim(d)})`
+    const text = this.dim(d)
+    return text.startsWith('p.') ? `u32(${text})` : `${d.factor}u`
   }
 
   scalar(slot: number, dtype: ComputeType): string {
@@ -41,13 +49,12 @@ export class Uniforms {
     return this.name(`b${bits}`, { kind: 'bits', bits })
   }
 
-  private name(key: string, field: Field): string {
-    let name = this.names.get(key)
-    if (!name) {
-      name = `p.${field.kind}${this.fields.length}`
-      this.fields.push(field)
-      this.names.set(key, name)
-    }
+  private name(key: string | null, field: Field): string {
+    const before = key !== null && this.names.get(key)
+    if (before) return before
+    const name = `p.${field.kind}${this.fields.length}`
+    this.fields.push(field)
+    if (key !== null) this.names.set(key, name)
     return name
   }
 

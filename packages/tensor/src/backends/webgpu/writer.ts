@@ -34,7 +34,7 @@ interface Scope {
 const unaries: ReadonlySet<string> = new Set(unaryOps)
 
 export class Writer {
-  readonly uniforms = new Uniforms()
+  readonly uniforms: Uniforms
   /** what accumulators are called here, by id; lanes print into private copies */
   readonly accumulators = new Map<number, { name: string; dtype: ComputeType }>()
   private readonly axes = new Map<number, string>()
@@ -46,7 +46,8 @@ export class Writer {
   private names = 0
 
   /** `alias[i]` is the binding of buffer i: buffers of one memory share one. */
-  constructor(buffers: readonly BufferParam[], alias: readonly number[]) {
+  constructor(buffers: readonly BufferParam[], alias: readonly number[], uniforms = new Uniforms()) {
+    this.uniforms = uniforms
     this.buffers = buffers
     this.alias = alias
     for (const { dtype } of buffers)
@@ -80,12 +81,11 @@ export class Writer {
   }
 
   /** The whole shader. `extra` holds declarations of the kernel's own, such as workgroup memory. */
-  shader(threads: number, extra: string, name: string): string {
+  shader(threads: number, extra: string): string {
     const bindings = [...new Set(this.alias)]
       .sort((a, b) => a - b)
       .map(at => `@group(0) @binding(${at}) var<storage, read_write> b${at}: array<${this.bindingType(at)}>;\n`)
-    return `// ${name.replace(/[^\x20-\x7e]/g, '?')}
-${this.uniforms.text(bindings.length)}${bindings.join('')}${extra}${functionText(this.functions)}
+    return `${this.uniforms.text(bindings.length)}${bindings.join('')}${extra}${functionText(this.functions)}
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) thread: u32) {
 ${this.lines.join('\n')}

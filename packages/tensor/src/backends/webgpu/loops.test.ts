@@ -1,0 +1,216 @@
+// Loop kernels against the interpreter: random ones in every form, and by hand what random ones seldom meet.
+
+import { describe, expect, test } from 'vitest'
+import {
+  acc,
+  axis,
+  binary,
+  buffer,
+  declare,
+  f32,
+  load,
+  loop,
+  rowMajor,
+  store,
+  unary,
+  update,
+} from '../../kernel/build.ts'
+import { dim } from '../../kernel/dim.ts'
+import { axisIndex, zeroIndex } from '../../kernel/index-expr.ts'
+import type { Expr, LoopKernel } from '../../kernel/ir.ts'
+import { differences, onDevice, openBackend } from './differential.ts'
+import { printLoops } from './print.ts'
+import { forms, randomKernel } from './random-kernels.ts'
+import { chooseStrategy } from './strategy.ts'
+
+const backend = await openBackend()
+const why = backend ? '' : ' (skipped: no WebGPU adapter)'
+const limits = { threads: 256, workgroupBytes: 16384, busy: 96 }
+
+const kernelOf = (
+  parts: Partial<LoopKernel> & Pick<LoopKernel, 'name' | 'buffers' | 'parallel' | 'body'>,
+): LoopKernel => ({
+  kind: 'loop',
+  scalars: [],
+  vector: false,
+  scratch: [],
+  ...parts,
+})
+
+describe.skipIf(!backend)(`WGSL loops${why}`, () => {
+  test.each(forms)('random kernels: %s', async form => {
+    for (let seed = 1; seed <= 24; seed++) {
+      const { kernel, buffers, scalars, symbols } = randomKernel(form, seed, [0, 1, 5, 64, 200])
+      if (kernel.buffers.length > backend!.limits.buffersPerKernel) continue
+      expect(
+        await differences(backend!, kernel, buffers, { scalars, symbols }, { absolute: 2e-4, relative: 1e-4 }),
+      ).toEqual([])
+    }
+  })
+
+  test.each(forms)('the same by lanes of every number: %s', async form => {
+    for (let seed = 31; seed <= 36; seed++) {
+      const { kernel, buffers, scalars, symbols } = randomKernel(form, seed, [1, 5, 100])
+      if (kernel.buffers.length > backend!.limits.buffersPerKernel) continue
+      const shared = kernel.body.some(s => s.kind === 'loop') && kernel.body.every(s => s.kind !== 'loop' || !s.ordered)
+      for (const lanes of shared ? [2, 16, 64] : [1])
+        for (const vector of [true, false]) {
+          const chosen = { ...kernel, vector, name: `${kernel.name}, ${lanes} lanes${vector ? ' a column' : ''}` }
+          backend!.preset(
+            chosen,
+            printLoops(
+              chosen,
+              { threads: 64, lanes },
+              kernel.buffers.map((_, i) => i),
+            ),
+          )
+          expect(
+            await differences(backend!, chosen, buffers, { scalars, symbols }, { absolute: 2e-4, relative: 1e-4 }),
+          ).toEqual([])
+        }
+    }
+  })
+
+  test('rows, columns and full reductions get the lanes they should', () => {
+    const sum = (rows: number, length: number, vector: boolean): LoopKernel => {
+      const [r, c] = [axis(0, rows), axis(1, length)]
+      return kernelOf({
+        name: 'sum',
+        buffers: [buffer('f32', rows * length), buffer('f32', rows, 'write')],
+        parallel: [r],
+        vector,
+        body: [
+          declare(0, 0),
+          loop(c, [update(0, 'add', load('f32', 0, rowMajor(r, c)))], { reduces: [0] }),
+          store(1, axisIndex(r), acc(0)),
+        ],
+      })
+    }
+    expect(chooseStrategy(sum(1, 100_000, false), limits)).toEqual({ threads: 256, lanes: 256 })
+    expect(chooseStrategy(sum(4096, 768, false), limits)).toEqual({ threads: 256, lanes: 256 })
+    expect(chooseStrategy(sum(4096, 64, false), limits)).toEqual({ threads: 128, lanes: 32 })
+    expect(chooseStrategy(sum(4096, 8, false), limits).lanes).toBe(1)
+    expect(chooseStrategy(sum(768, 4096, true), limits).lanes).toBe(8)
+    expect(chooseStrategy(sum(100_000, 4096, true), limits).lanes).toBe(1)
+  })
+
+  test('a long reduction is the same in every run', async () => {
+    const r = axis(0, 100_001)
+    const kernel = kernelOf({
+      name: 'sum of all',
+      buffers: [buffer('f32', r.size), buffer('f32', 1, 'write')],
+      parallel: [],
+      body: [
+        declare(0, 0),
+        loop(r, [update(0, 'add', load('f32', 0, axisIndex(r)))], { reduces: [0] }),
+        store(1, zeroIndex, acc(0)),
+      ],
+    })
+    const x = Float32Array.from({ length: 100_001 }, (_, i) => Math.sin(i))
+    const [, first] = await onDevice(backend!, kernel, [x, new Float32Array(1)])
+    const [, second] = await onDevice(backend!, kernel, [x, new Float32Array(1)])
+    expect(first[0]).toBeCloseTo(
+      x.reduce((a, b) => a + b, 0),
+      2,
+    )
+    expect(second).toEqual(first)
+  })
+
+  test('more workgroups than one dimension of a grid holds', async () => {
+    const items = 65_536 * 256 + 300
+    const a = axis(0, items)
+    const kernel = kernelOf({
+      name: 'count',
+      buffers: [buffer('u32', items, 'write')],
+      parallel: [a],
+      vector: true,
+      body: [
+        store(0, axisIndex(a), {
+          op: 'cast',
+          dtype: 'u32',
+          args: [{ op: 'index', dtype: 'i32', index: axisIndex(a) }],
+        }),
+      ],
+    })
+    const [y] = await onDevice(backend!, kernel, [new Uint32Array(items)])
+    let wrong = 0
+    for (let i = 0; i < items; i++) if (y[i] !== i) wrong++
+    expect(wrong).toBe(0)
+  })
+
+  test('max and min keep NaN and infinities, whichever way a reduction runs', async () => {
+    for (const length of [3, 100])
+      for (const [bad, at] of [
+        [Number.NaN, 0],
+        [Number.NaN, length - 1],
+        [Number.NEGATIVE_INFINITY, 1],
+        [Number.POSITIVE_INFINITY, 2],
+      ]) {
+        const [rows, c] = [axis(0, 2), axis(1, length)]
+        const x: Expr = load('f32', 0, rowMajor(rows, c))
+        const kernel = kernelOf({
+          name: `extremes of ${length} with ${bad} at ${at}`,
+          buffers: [buffer('f32', 2 * length), buffer('f32', 2, 'write'), buffer('f32', 2, 'write')],
+          parallel: [rows],
+          body: [
+            declare(0, Number.NEGATIVE_INFINITY),
+            declare(1, Number.POSITIVE_INFINITY),
+            loop(c, [update(0, 'max', x), update(1, 'min', x)], { reduces: [0, 1] }),
+            store(1, axisIndex(rows), acc(0)),
+            store(2, axisIndex(rows), acc(1)),
+          ],
+        })
+        const data = Float32Array.from({ length: 2 * length }, (_, i) => (i === length + at ? bad : Math.cos(i)))
+        const out = new Float32Array(2)
+        expect(await differences(backend!, kernel, [data, out, out])).toEqual([])
+      }
+  })
+
+  test('a softmax row of -Infinity gives NaN', async () => {
+    const [rows, c] = [axis(0, 2), axis(1, 40)]
+    const x = load('f32', 0, rowMajor(rows, c))
+    const e = unary('exp', binary('sub', x, acc(0)))
+    const kernel = kernelOf({
+      name: 'softmax',
+      buffers: [buffer('f32', 80), buffer('f32', 80, 'write')],
+      parallel: [rows],
+      body: [
+        declare(0, Number.NEGATIVE_INFINITY),
+        loop(c, [update(0, 'max', x)], { reduces: [0] }),
+        declare(1, 0),
+        loop(c, [update(1, 'add', e)], { reduces: [1] }),
+        loop(c, [store(1, rowMajor(rows, c), binary('div', e, acc(1)))]),
+      ],
+    })
+    const data = Float32Array.from({ length: 80 }, (_, i) => (i < 40 ? Number.NEGATIVE_INFINITY : i / 7))
+    expect(await differences(backend!, kernel, [data, new Float32Array(80)])).toEqual([])
+    const [, y] = await onDevice(backend!, kernel, [data, new Float32Array(80)])
+    expect(y[0]).toBeNaN()
+  })
+
+  test('what is too much for the device is an error that names the kernel', () => {
+    const a = axis(0, 4)
+    const many = kernelOf({
+      name: 'sum of many',
+      buffers: Array.from({ length: 40 }, () => buffer('f32', 4)),
+      parallel: [a],
+      body: [store(0, axisIndex(a), f32(1))],
+    })
+    const launch = (kernel: LoopKernel) => ({
+      launches: [{ kernel, buffers: kernel.buffers.map((_, i) => i), scalars: [] }],
+      slots: kernel.buffers.length,
+      scalars: [],
+    })
+    expect(() => backend!.load(launch(many))).toThrow(/more buffers than this GPU allows.*sum of many/)
+    const rows = kernelOf({
+      name: 'rows',
+      buffers: [],
+      parallel: [a],
+      scratch: [{ dtype: 'f32', size: dim(4) }],
+      body: [],
+    })
+    expect(() => backend!.load(launch(rows))).toThrow(/no scratch rows.*rows/)
+    const double = kernelOf({ name: 'double', buffers: [buffer('f64', 4, 'write')], parallel: [a], body: [] })
+    expect(() => backend!.load(launch(double))).toThrow(/do not store.*f64/)
+  })
+})
