@@ -2,12 +2,13 @@
 // bits (a checkpointed dropout keeps its mask), and bits are equal on every device.
 
 import { type DefaultOptions, placed } from './creation-options.ts'
-import type { DType } from './dtype.ts'
+import { type DType, isFloat } from './dtype.ts'
+import { CairnError, DTypeError } from './errors.ts'
 import type { Engine } from './graph/engine.ts'
-import { constantOf, scalarOf } from './ops/build.ts'
+import { checkDType, constantOf, scalarOf } from './ops/build.ts'
 import { k } from './ops/operand.ts'
 import { threefry } from './primitives/source.ts'
-import type { Shape } from './shape.ts'
+import { checkShape, type Shape } from './shape.ts'
 import { apply, type Tensor } from './tensor.ts'
 
 export interface RandomOptions extends DefaultOptions {
@@ -59,6 +60,7 @@ export class Generator {
 let global = new Generator(0x5eed)
 /** Restarts the global generator from a seed. */
 export function manualSeed(seed: number): void {
+  if (!Number.isFinite(seed)) throw new CairnError('manualSeed', `the seed must be a finite number, not ${seed}`)
   global = new Generator(seed)
 }
 /** The generator that ops without one draw from; its `state` belongs in checkpoints. */
@@ -66,15 +68,25 @@ export const defaultGenerator = (): Generator => global
 
 /** 32 random bits an element, u32. */
 export function randomBits(shape: Shape, options: RandomOptions = {}): Tensor {
+  checkShape('randomBits', shape)
   const device: Engine = placed(options)
   const words = (options.generator ?? global).next().map(word => scalarOf(word >>> 0, 'u32', device))
   return apply('randomBits', words, undefined, shape, device)
 }
 
 const finish = (x: Tensor, options: RandomOptions): Tensor => {
-  const out = options.dtype && options.dtype !== 'f32' ? x.to(options.dtype) : x
+  const out = options.dtype ? x.to(options.dtype) : x
   if (options.requiresGrad) out.requiresGrad = true
   return out
+}
+
+function checkFloat(op: string, dtype: DType | undefined): void {
+  if (dtype && !isFloat(checkDType(op, dtype)))
+    throw new DTypeError(op, `needs floating point, not ${dtype}; use randint for integers`)
+}
+
+function checkProbability(op: string, p: number): void {
+  if (!(p >= 0 && p <= 1)) throw new CairnError(op, `a probability lies between 0 and 1, not at ${p}`)
 }
 
 /** 24 random bits as a multiple of 2^-24 in [0, 1). */
@@ -86,8 +98,9 @@ const unit = (shape: Shape, options: RandomOptions): Tensor => {
     .mul(k(2 ** -24))
 }
 
-/** Uniform in [low, high). */
+/** Uniform in [low, high); where low + u * (high - low) rounds up to it, high itself. */
 export function rand(shape: Shape, options: RandomOptions & { low?: number; high?: number } = {}): Tensor {
+  checkFloat('rand', options.dtype)
   const u = unit(shape, options)
   const { low = 0, high = 1 } = options
   return finish(low === 0 && high === 1 ? u : u.mul(high - low).add(low), options)
@@ -97,6 +110,7 @@ export const uniform = (shape: Shape, low: number, high: number, options: Random
 
 /** Standard normal, by the Box-Muller transform of two uniforms. */
 export function randn(shape: Shape, options: RandomOptions = {}): Tensor {
+  checkFloat('randn', options.dtype)
   const radius = unit(shape, options).neg().log1p().mul(k(-2)).sqrt()
   const angle = unit(shape, options).mul(k(2 * Math.PI))
   return finish(radius.mul(angle.cos()), options)
@@ -110,19 +124,40 @@ export const normal = (shape: Shape, mean: number, std: number, options: RandomO
   )
 
 /** true with probability p. */
-export const bernoulli = (shape: Shape, p: number, options: RandomOptions = {}): Tensor => unit(shape, options).lt(p)
+export function bernoulli(shape: Shape, p: number, options: RandomOptions = {}): Tensor {
+  checkProbability('bernoulli', p)
+  return finish(unit(shape, options).lt(p), options)
+}
 
-/** Integers in [low, high), i32. */
+/** Integers in [low, high), i32; each as likely as the others to within 2^-32 of all. */
 export function randint(low: number, high: number, shape: Shape, options: RandomOptions = {}): Tensor {
-  return unit(shape, options)
-    .mul(high - low)
-    .floor()
-    .to('i32')
-    .add(low)
+  if (!Number.isInteger(low) || !Number.isInteger(high) || low >= high || low < -(2 ** 31) || high > 2 ** 31)
+    throw new CairnError('randint', `needs integers low < high of 32 bits, got ${low} and ${high}`)
+  return finish(
+    scaledBits(randomBits(shape, options), high - low)
+      .bitcast('i32')
+      .add(low),
+    options,
+  )
+}
+
+/** The upper half of the 64-bit product bits * n, in 16-bit digits: an integer in [0, n) without any rounding. */
+function scaledBits(bits: Tensor, n: number): Tensor {
+  const upper = bits.shiftRight(k(16))
+  const lower = bits.and(k(0xffff))
+  const [nUpper, nLower] = [Math.floor(n / 65536), n % 65536]
+  const carry = lower.mul(nLower).shiftRight(k(16))
+  const left = upper.mul(nLower).add(carry)
+  const right = lower.mul(nUpper).add(left.and(k(0xffff)))
+  return upper
+    .mul(nUpper)
+    .add(left.shiftRight(k(16)))
+    .add(right.shiftRight(k(16)))
 }
 
 /** 0 .. n-1 in random order, on the host (Fisher-Yates). */
 export function permutation(n: number, generator: Generator = global): Int32Array {
+  checkShape('permutation', [n])
   const out = Int32Array.from({ length: n }, (_, i) => i)
   for (let i = n - 1; i > 0; i--) {
     const j = generator.integer(i + 1)
@@ -135,6 +170,9 @@ export function permutation(n: number, generator: Generator = global): Int32Arra
 
 /** Zeroes elements with probability p and scales the rest by 1 / (1 - p). */
 export function dropout(x: Tensor, p: number, options: { generator?: Generator } = {}): Tensor {
+  checkProbability('dropout', p)
+  if (!isFloat(x.dtype))
+    throw new DTypeError('dropout', `needs floating point, not ${x.dtype}; convert with .to('f32')`)
   if (p === 0) return x
   const device = x.engine
   const words = (options.generator ?? global).next().map(word => scalarOf(word >>> 0, 'u32', device))
