@@ -1,0 +1,510 @@
+// The WebAssembly backend: buffers in one shared memory, kernels on a pool of threads, everything in one ordered queue.
+//
+// The pool's queue is the order. A run becomes a tape and parameter blocks in memory; what the host writes or reads while
+// runs are under way goes through staging blocks and a copy kernel. Only what the pool cannot do yet (a kernel still compiling,
+// no room for staging) closes a gate behind which later effects wait.
+
+import { features, KernelPool, KernelTrapError, tapeStepBytes, writeTape } from '@cairn/wasm'
+import { bytesOf, type ComputeType, type DType, dtypes, type TypedArray } from '../../dtype.ts'
+import { CairnError, DeviceLostError, ShapeError } from '../../errors.ts'
+import { dimKey, evaluateDim } from '../../kernel/dim.ts'
+import type { Backend, Binding, DeviceBuffer, Executable, Limits, Program } from '../backend.ts'
+import { copyUnit, printCopyKernel } from './copy-kernel.ts'
+import { KernelCache, type LoadedKernel } from './kernels.ts'
+import { type Block, blockAlignment, Heap, pageBytes } from './memory.ts'
+
+export interface WasmBackendOptions {
+  /** Threads that run kernels; 1 runs them on the calling thread. 'auto': one for each processor. */
+  readonly threads?: number | 'auto'
+  /** Most bytes that the backend may hold; by default what a 32-bit memory can. */
+  readonly maxBytes?: number
+  /** Where the worker's program is served from, for pages that forbid `worker-src blob:`. */
+  readonly workerUrl?: string | URL
+}
+
+export interface WasmBackend extends Backend {
+  readonly threads: number
+  /** Compiled kernels, in use or kept for later programs. */
+  readonly kernels: number
+  readonly memory: WebAssembly.Memory
+}
+
+/** 4 GiB less a page: sizes and addresses stay below 2^32. */
+const mostPages = 65535
+/** The first page is nobody's, so that small negative distances from a buffer stay addresses. */
+const reservedBytes = pageBytes
+
+/** Starts the threads. @throws DeviceLostError where WebAssembly with SIMD is not available */
+export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<WasmBackend> {
+  const has = features()
+  if (!has.compile || !has.simd)
+    throw new DeviceLostError('wasm', "WebAssembly with SIMD is not available here; use the device 'reference'")
+  const single = options.threads === 1 || !has.sharedMemory
+  const control = reservedBytes
+  const begin = control + KernelPool.controlBytes
+  const memory = makeMemory(Math.ceil(begin / pageBytes) + 15, !single)
+  const pool = await KernelPool.start({
+    memory,
+    control,
+    threads: single ? 1 : (options.threads ?? 'auto'),
+    workerUrl: options.workerUrl,
+  })
+  const copy = pool.addKernel(await WebAssembly.compile(printCopyKernel(!single)), 'copy')
+  const heap = new Heap(memory, begin, options.maxBytes ?? Number.POSITIVE_INFINITY, mostPages)
+  return new Implementation(pool, heap, copy, !single)
+}
+
+/** Reserves as much address space as the engine gives. */
+function makeMemory(initial: number, shared: boolean): WebAssembly.Memory {
+  if (!shared) return new WebAssembly.Memory({ initial })
+  for (let maximum = mostPages; ; maximum >>= 1) {
+    try {
+      return new WebAssembly.Memory({ initial, maximum, shared: true })
+    } catch (error) {
+      if (maximum <= 4096) throw error
+    }
+  }
+}
+
+class WasmBuffer implements DeviceBuffer {
+  readonly bytes: number
+  readonly block: Block
+  constructor(bytes: number, block: Block) {
+    this.bytes = bytes
+    this.block = block
+  }
+}
+
+class WasmExecutable implements Executable {
+  readonly program: Program
+  readonly kernels: readonly LoadedKernel[]
+  readonly ready: Promise<unknown> | null
+  /** byte offset of each launch's parameters in a block; the tape comes first */
+  readonly offsets: readonly number[]
+  readonly blockBytes: number
+  /** blocks that no run uses now */
+  readonly spare: Block[] = []
+  settled = false
+  disposed = false
+  private readonly owner: Implementation
+
+  constructor(owner: Implementation, program: Program, kernels: readonly LoadedKernel[]) {
+    this.owner = owner
+    this.program = program
+    this.kernels = kernels
+    let at = align(kernels.length * tapeStepBytes, 16)
+    this.offsets = kernels.map(k => {
+      const offset = at
+      at += align(k.words * 4, 16)
+      return offset
+    })
+    this.blockBytes = at
+    this.ready = Promise.all(kernels.map(k => k.code.ready))
+    this.ready.then(
+      () => {
+        this.settled = true
+      },
+      () => {},
+    )
+  }
+
+  [Symbol.dispose](): void {
+    this.owner.unload(this)
+  }
+}
+
+const align = (bytes: number, to: number): number => Math.ceil(bytes / to) * to
+
+class Implementation implements WasmBackend {
+  readonly name = 'wasm'
+  readonly limits: Limits = {
+    alignment: blockAlignment,
+    buffersPerKernel: 64,
+    bufferBytes: mostPages * pageBytes,
+    scratch: true,
+    dtypes: new Set(Object.keys(dtypes) as DType[]),
+  }
+  private readonly pool: KernelPool
+  private readonly heap: Heap
+  private readonly cache: KernelCache
+  private readonly copyKernel: number
+  private scratch: Block | null = null
+  /** of each thread */
+  private scratchBytes = 0
+  /** effects that wait behind a gate, in order; null: the gate is open */
+  private waiting: (() => void)[] | null = null
+  private last: Promise<unknown> = Promise.resolve()
+  private closed = false
+
+  constructor(pool: KernelPool, heap: Heap, copyKernel: number, shared: boolean) {
+    this.pool = pool
+    this.heap = heap
+    this.copyKernel = copyKernel
+    this.cache = new KernelCache(pool, shared)
+  }
+
+  get threads(): number {
+    return this.pool.threads
+  }
+
+  get kernels(): number {
+    return this.cache.size
+  }
+
+  get memory(): WebAssembly.Memory {
+    return this.heap.memory
+  }
+
+  get bytesInUse(): number {
+    return this.heap.used
+  }
+
+  storedBytes(dtype: DType, elements: number): number {
+    return bytesOf(dtype) * elements
+  }
+
+  // ---- buffers
+
+  allocate(bytes: number): DeviceBuffer {
+    this.check('allocate')
+    return new WasmBuffer(bytes, this.heap.allocate(bytes, 'allocate'))
+  }
+
+  /** The memory may be reused at once by what is queued later: the queue is ordered, and host access goes through it. */
+  free(buffer: DeviceBuffer): void {
+    this.heap.release((buffer as WasmBuffer).block)
+  }
+
+  private address({ buffer, offset, bytes }: Binding, op: string): number {
+    const { block } = buffer as WasmBuffer
+    if (!this.heap.has(block)) throw new ShapeError(op, 'the buffer was freed')
+    if (offset < 0 || offset + bytes > block.bytes)
+      throw new ShapeError(op, 'the binding reaches beyond its buffer', { offset, bytes, buffer: buffer.bytes })
+    return block.address + offset
+  }
+
+  // ---- the queue
+
+  /** Whether the host may touch memory now: nothing is under way or waiting. */
+  private get quiet(): boolean {
+    return this.waiting === null && this.pool.pending === 0
+  }
+
+  /** Does `effect` now, or in its turn behind the gate. */
+  private enqueue(effect: () => void): void {
+    if (this.waiting) this.waiting.push(effect)
+    else effect()
+  }
+
+  /** Holds later effects back until `event` has happened; `then` is done first. */
+  private gate(event: Promise<unknown>, then: () => void): void {
+    const held: (() => void)[] = []
+    this.waiting = held
+    const open = (): void => {
+      this.waiting = null
+      then()
+      // an effect may close the gate again: the rest waits behind that
+      while (held.length && this.waiting === null) held.shift()!()
+      const behind = this.waiting as (() => void)[] | null
+      if (held.length && behind) behind.push(...held)
+    }
+    event.then(open, open)
+  }
+
+  /** Submits steps whose tape lies at `tape`; every effect but the host's own goes through here. */
+  private submit(tape: number, steps: number): Promise<void> {
+    const run = this.pool.run(tape, steps)
+    this.last = run.catch(() => {})
+    return run
+  }
+
+  private async settle(): Promise<void> {
+    // what waits behind a gate is not in `last` yet
+    for (;;) {
+      if (this.waiting) await new Promise<void>(resolve => this.enqueue(resolve))
+      const { last } = this
+      await last
+      if (last === this.last && !this.waiting) return
+    }
+  }
+
+  private get bytes(): Uint8Array<ArrayBufferLike> {
+    return new Uint8Array(this.memory.buffer)
+  }
+
+  // ---- host access
+
+  write(target: Binding, dtype: DType, data: TypedArray): void {
+    this.check('write')
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    if (bytes.length > target.bytes)
+      throw new ShapeError('write', 'the data is larger than its place', {
+        dtype,
+        data: bytes.length,
+        place: target.bytes,
+      })
+    const address = this.address(target, 'write')
+    if (this.quiet) {
+      this.bytes.set(bytes, address)
+      return
+    }
+    const staging = this.stage(bytes.length)
+    if (staging) {
+      this.bytes.set(bytes, staging.address)
+      this.enqueue(() => this.moveBytes(staging.address, address, bytes.length, () => this.heap.release(staging)))
+      return
+    }
+    const kept = bytes.slice()
+    this.enqueue(() => this.gate(this.last, () => this.bytes.set(kept, address)))
+  }
+
+  read(source: Binding, dtype: DType, elements: number): Promise<TypedArray> {
+    this.check('read')
+    const length = this.storedBytes(dtype, elements)
+    const address = this.address({ ...source, bytes: length }, 'read')
+    const take = (at: number): TypedArray => {
+      const copy = new Uint8Array(length)
+      copy.set(this.bytes.subarray(at, at + length))
+      return view(dtype, copy.buffer, elements)
+    }
+    if (this.quiet) return Promise.resolve(take(address))
+    const staging = this.stage(length)
+    const { promise, resolve, reject } = Promise.withResolvers<TypedArray>()
+    this.enqueue(() => {
+      if (staging)
+        this.moveBytes(address, staging.address, length, error => {
+          if (error) reject(error)
+          else resolve(take(staging.address))
+          this.heap.release(staging)
+        })
+      else this.gate(this.last, () => resolve(take(address)))
+    })
+    return promise
+  }
+
+  copy(source: Binding, target: Binding): void {
+    this.check('copy')
+    const length = Math.min(source.bytes, target.bytes)
+    const from = this.address(source, 'copy')
+    const to = this.address(target, 'copy')
+    if (this.quiet) this.bytes.copyWithin(to, from, from + length)
+    else this.enqueue(() => this.moveBytes(from, to, length, () => {}))
+  }
+
+  /** A block for bytes in transit, or null when there is no room. */
+  private stage(bytes: number): Block | null {
+    try {
+      return this.heap.allocate(bytes, 'staging')
+    } catch {
+      return null
+    }
+  }
+
+  /** Queues a copy of bytes. */
+  private moveBytes(from: number, to: number, length: number, done: (error?: unknown) => void): void {
+    const block = this.stage(tapeStepBytes + 16)
+    if (!block) {
+      this.gate(this.last, () => {
+        this.bytes.copyWithin(to, from, from + length)
+        done()
+      })
+      return
+    }
+    const params = block.address + tapeStepBytes
+    new Uint32Array(this.memory.buffer, params, 3).set([from, to, length])
+    const items = Math.ceil(length / copyUnit)
+    const overlap = from < to + length && to < from + length
+    const grain = overlap ? items : 4
+    writeTape(this.memory, block.address, [{ kernel: this.copyKernel, params, items, grain }])
+    const end = (error?: unknown): void => {
+      this.heap.release(block)
+      done(error)
+    }
+    this.submit(block.address, 1).then(
+      () => end(),
+      error => end(this.lost('copy', error)),
+    )
+  }
+
+  // ---- programs
+
+  load(program: Program): Executable {
+    this.check('load')
+    const held: LoadedKernel[] = []
+    try {
+      for (const { kernel } of program.launches) held.push(this.cache.hold(kernel))
+    } catch (error) {
+      for (const kernel of held) this.cache.release(kernel)
+      throw error
+    }
+    return new WasmExecutable(this, program, held)
+  }
+
+  unload(executable: WasmExecutable): void {
+    if (executable.disposed) return
+    executable.disposed = true
+    for (const block of executable.spare.splice(0)) this.heap.release(block)
+    // runs under way still use the kernels
+    this.settle().then(() => {
+      for (const kernel of executable.kernels) this.cache.release(kernel)
+    })
+  }
+
+  run(
+    executable: Executable,
+    bindings: readonly Binding[],
+    scalars: ArrayLike<number>,
+    symbols: ArrayLike<number>,
+  ): Promise<void> {
+    try {
+      this.check('run')
+      const program = executable as WasmExecutable
+      if (program.disposed) throw new DeviceLostError('run', 'the program was disposed')
+      const addresses = bindings.map(b => this.address(b, 'run'))
+      const plans = program.kernels.map(k => k.plan(symbols))
+      this.reserveScratch(plans.reduce((most, p) => Math.max(most, p.scratch), 0))
+      const block =
+        program.spare.pop() ?? this.heap.allocate(program.blockBytes, program.kernels[0]?.kernel.name ?? 'run')
+      const values = Array.from(scalars)
+      const sizes = Array.from(symbols)
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      const finish = (error?: unknown): void => {
+        if (program.disposed) this.heap.release(block)
+        else program.spare.push(block)
+        if (error === undefined) resolve()
+        else reject(error)
+      }
+      const go = (): void => {
+        this.fill(program, block, addresses, values, sizes, plans)
+        this.submit(block.address, program.kernels.length).then(
+          () => finish(),
+          error => finish(this.lost(this.nameOf(program, error), error)),
+        )
+      }
+      this.enqueue(() => {
+        if (program.settled) go()
+        else {
+          // behind the gate the kernels are there, or have failed to compile
+          this.gate(program.ready!, () => {
+            if (program.settled) go()
+            else program.ready!.catch(error => finish(this.lost(program.kernels[0].kernel.name, error)))
+          })
+        }
+      })
+      return promise
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** Writes the tape and the parameters of each launch. */
+  private fill(
+    { program, kernels, offsets }: WasmExecutable,
+    block: Block,
+    addresses: readonly number[],
+    scalars: readonly number[],
+    symbols: readonly number[],
+    plans: readonly { items: number; grain: number; partition: number }[],
+  ): void {
+    const { memory } = this
+    const view = new DataView(memory.buffer, block.address, block.bytes)
+    const steps = kernels.map(({ layout, code, partitionWord, kernel }, i) => {
+      const launch = program.launches[i]
+      const at = offsets[i]
+      launch.buffers.forEach((slot, b) => {
+        view.setUint32(at + 4 * b, addresses[slot], true)
+      })
+      for (const d of layout.dims) view.setInt32(at + 4 * layout.dimWord.get(dimKey(d))!, evaluateDim(d, symbols), true)
+      launch.scalars.forEach((slot, s) => {
+        writeScalar(view, at + 4 * layout.scalarWord[s], kernel.scalars[s], scalars[slot])
+      })
+      if (partitionWord >= 0) view.setInt32(at + 4 * partitionWord, plans[i].partition, true)
+      return { kernel: code.index, params: block.address + at, items: plans[i].items, grain: plans[i].grain }
+    })
+    writeTape(memory, block.address, steps)
+  }
+
+  /** Scratch for all threads; what was used before stays until the runs queued before have ended. */
+  private reserveScratch(bytes: number): void {
+    const each = align(bytes, 128)
+    if (each <= this.scratchBytes) return
+    const block = this.heap.allocate(each * this.threads, 'scratch')
+    const old = this.scratch
+    this.scratch = block
+    this.scratchBytes = each
+    this.enqueue(() => {
+      this.pool.setScratch(block.address, each)
+      if (old) this.last.then(() => this.heap.release(old))
+    })
+  }
+
+  private nameOf(program: WasmExecutable, error: unknown): string {
+    return error instanceof KernelTrapError ? program.kernels[error.step].kernel.name : 'run'
+  }
+
+  private lost(op: string, error: unknown): CairnError {
+    if (error instanceof CairnError) return error
+    const reason = error instanceof KernelTrapError ? 'the kernel failed' : 'the device was lost'
+    return new DeviceLostError(op, `${reason}: ${error instanceof Error ? error.message : error}`)
+  }
+
+  private check(op: string): void {
+    if (this.closed) throw new DeviceLostError(op, 'the backend was disposed')
+  }
+
+  async dispose(): Promise<void> {
+    if (this.closed) return
+    this.closed = true
+    await this.settle()
+    await this.pool.dispose()
+  }
+}
+
+function writeScalar(view: DataView, byte: number, dtype: ComputeType, value: number): void {
+  switch (dtype) {
+    case 'f32':
+      view.setFloat32(byte, value, true)
+      break
+    case 'f64':
+      view.setFloat64(byte, value, true)
+      break
+    case 'i32':
+    case 'u32':
+      view.setInt32(byte, value, true)
+      break
+    case 'bool':
+      view.setInt32(byte, Number(value !== 0), true)
+      break
+    case 'i64':
+      view.setBigInt64(byte, BigInt(Math.trunc(value)), true)
+      break
+    default:
+      dtype satisfies never
+  }
+}
+
+/** The typed array of a dtype over bytes. */
+function view(dtype: DType, buffer: ArrayBuffer, elements: number): TypedArray {
+  switch (dtype) {
+    case 'f32':
+      return new Float32Array(buffer, 0, elements)
+    case 'f64':
+      return new Float64Array(buffer, 0, elements)
+    case 'f16':
+    case 'bf16':
+      return new Uint16Array(buffer, 0, elements)
+    case 'i32':
+      return new Int32Array(buffer, 0, elements)
+    case 'u32':
+      return new Uint32Array(buffer, 0, elements)
+    case 'i8':
+      return new Int8Array(buffer, 0, elements)
+    case 'u8':
+    case 'bool':
+      return new Uint8Array(buffer, 0, elements)
+    case 'i64':
+      return new BigInt64Array(buffer, 0, elements)
+    default:
+      return dtype satisfies never
+  }
+}
