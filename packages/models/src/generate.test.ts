@@ -1,0 +1,115 @@
+import { setDefaultDevice, tensor } from '@cairn/tensor'
+import { beforeAll, expect, test } from 'vitest'
+import { argmax, type CausalLM, GPT2, generate, generateIds, Llama, sample, type TextTokenizer } from './index.ts'
+
+beforeAll(async () => {
+  await setDefaultDevice('reference')
+})
+
+const config = { vocabSize: 13, contextLength: 16, width: 8, layers: 1, heads: 2 }
+const gpt2 = () => new GPT2(config)
+const llama = () => new Llama({ ...config, innerWidth: 8, kvHeads: 1 })
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = []
+  for await (const item of items) list.push(item)
+  return list
+}
+
+/** Greedy writing without a cache. */
+async function plain(model: CausalLM, prompt: number[], count: number): Promise<number[]> {
+  const text = [...prompt]
+  for (let i = 0; i < count; i++) {
+    const logits = model.forward(tensor([text], { dtype: 'i32' })).narrow(1, text.length - 1, 1)
+    text.push(argmax(await logits.numbers()))
+  }
+  return text.slice(prompt.length)
+}
+
+test.each([
+  ['GPT-2', gpt2],
+  ['Llama', llama],
+])('%s writes from its cache what it writes without', async (_, make) => {
+  const model = make()
+  const wanted = await plain(model.eval(), [3, 1, 4], 10)
+  model.train()
+  expect(await collect(generateIds(model, [3, 1, 4], { maxNewTokens: 10, temperature: 0 }))).toEqual(wanted)
+  expect(model.training).toBe(true)
+})
+
+test('past the context, the window moves', async () => {
+  const model = gpt2().eval()
+  const ids = await collect(generateIds(model, [1, 2, 3], { maxNewTokens: 40, temperature: 0 }))
+  expect(ids.length).toBe(40)
+  // 13 ids fill the context of 16, then the last 8 of all are read again.
+  const text = [1, 2, 3, ...ids]
+  for (const n of [17, 18, 24]) expect(text[n]).toBe((await plain(model, text.slice(n === 24 ? 9 : 9, n), 1))[0])
+})
+
+test('a seed repeats a text; ids of the end stop it and are not given', async () => {
+  const model = gpt2()
+  const write = (seed: number) => collect(generateIds(model, [1], { maxNewTokens: 12, seed, temperature: 2 }))
+  const [a, b, c] = [await write(1), await write(1), await write(2)]
+  expect(b).toEqual(a)
+  expect(c).not.toEqual(a)
+  const stop = a[5]
+  const cut = await collect(generateIds(model, [1], { maxNewTokens: 12, seed: 1, temperature: 2, eosTokenIds: [stop] }))
+  expect(cut).toEqual(a.slice(0, a.indexOf(stop)))
+})
+
+test('misuse', async () => {
+  const write = (ids: number[], options = {}) => collect(generateIds(gpt2(), ids, options))
+  await expect(write([])).rejects.toThrow('the prompt is empty')
+  await expect(write([13])).rejects.toThrow("13 is not an id of this model's vocabulary of 13")
+  await expect(write([1], { temperature: -1 })).rejects.toThrow('temperature')
+  await expect(write([1], { topK: 0 })).rejects.toThrow('topK')
+  await expect(write([1], { topP: 0 })).rejects.toThrow('topP')
+  await expect(write([1], { signal: AbortSignal.abort() })).rejects.toThrow('aborted')
+})
+
+/** Letters a to m, one an id. */
+const letters: TextTokenizer = {
+  encode: (text: string) => ({ ids: [...text].map(c => c.charCodeAt(0) - 97) }),
+  decodeStream: () => ({ push: (id: number) => String.fromCharCode(97 + id), end: () => '' }),
+} as never
+
+test('text comes in pieces and ends before a stop text, wherever pieces break', async () => {
+  const model = gpt2()
+  const options = { maxNewTokens: 12, seed: 5, temperature: 3 }
+  const pieces = await collect(generate(model, letters, 'ab', options))
+  const whole = pieces.join('')
+  expect(pieces.length).toBe(12)
+  for (const [from, to] of [
+    [4, 5],
+    [3, 6],
+    [0, 2],
+  ]) {
+    const stop = whole.slice(from, to)
+    const cut = (await collect(generate(model, letters, 'ab', { ...options, stop }))).join('')
+    expect(cut).toBe(whole.slice(0, whole.indexOf(stop)))
+  }
+  const never = await collect(generate(model, letters, 'ab', { ...options, stop: ['zzz', `${whole.at(-1)}z`] }))
+  expect(never.join('')).toBe(whole)
+})
+
+test('sampling follows the probabilities that temperature, topK and topP leave', () => {
+  const probabilities = [0.5, 0.05, 0.3, 0.15]
+  const logits = probabilities.map(Math.log)
+  const shares = (options: Parameters<typeof sample>[1]) => {
+    const counts = [0, 0, 0, 0]
+    const n = 4000
+    for (let i = 0; i < n; i++) counts[sample(logits, options, () => (i + 0.5) / n)]++
+    return counts.map(c => c / n)
+  }
+  const normal = (weights: number[]) => weights.map(w => w / weights.reduce((a, b) => a + b, 0))
+  const near = (actual: number[], wanted: number[]) => wanted.forEach((w, i) => expect(actual[i]).toBeCloseTo(w, 3))
+  near(shares({}), probabilities)
+  near(shares({ temperature: 0.5 }), normal(probabilities.map(p => p * p)))
+  near(shares({ temperature: 0 }), [1, 0, 0, 0])
+  near(shares({ topK: 2 }), normal([0.5, 0, 0.3, 0]))
+  near(shares({ topP: 0.79 }), normal([0.5, 0, 0.3, 0]))
+  near(shares({ topP: 0.81 }), normal([0.5, 0, 0.3, 0.15]))
+  near(shares({ topP: 0.01 }), [1, 0, 0, 0])
+  near(shares({ topK: 3, topP: 0.6 }), normal([0.5, 0, 0.3, 0]))
+  expect(() => sample([Number.NaN, 1], {}, () => 0)).toThrow('not finite')
+})
