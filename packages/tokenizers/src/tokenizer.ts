@@ -7,9 +7,13 @@ import { DecodeStream, joinTokens } from './decode-stream.ts'
 import { ByteLevelDecoder } from './decoders/byte-level.ts'
 import type { Decoder } from './decoders/decoder.ts'
 import { readDecoder } from './decoders/table.ts'
-import { Encoding, type EncodingParts } from './encoding.ts'
+import { Encoding, type EncodingParts, type Offsets } from './encoding.ts'
 import { TokenizerError, TokenizerFormatError } from './errors.ts'
+import { readGGUF } from './formats/gguf.ts'
 import { readLlama2c } from './formats/llama2c.ts'
+import { readSentencePiece } from './formats/sentence-piece.ts'
+import { readTiktoken, type TiktokenOptions } from './formats/tiktoken.ts'
+import { type BertOptions, type ByteLevelBpeOptions, readVocabAndMerges, readVocabTxt } from './formats/vocab.ts'
 import { asArray, asObject, type Json, type JsonObject } from './json.ts'
 import { BPE } from './models/bpe.ts'
 import type { Model } from './models/model.ts'
@@ -22,7 +26,7 @@ import { readPostProcessor } from './postprocessors/table.ts'
 import { ByteLevel } from './pretokenizers/byte-level.ts'
 import type { PreTokenizer } from './pretokenizers/pre-tokenizer.ts'
 import { readPreTokenizer } from './pretokenizers/table.ts'
-import { AlignedText } from './text/aligned-text.ts'
+import { AlignedText, isLowSurrogateAt } from './text/aligned-text.ts'
 import { PreTokenizedText } from './text/pre-tokenized.ts'
 import { BpeTrainer, type BpeTrainerOptions } from './trainers/bpe.ts'
 import type { Trainer } from './trainers/trainer.ts'
@@ -115,6 +119,31 @@ export class Tokenizer {
     return Tokenizer.fromJSON(json)
   }
 
+  /** Reads a tiktoken rank file; `pattern` names a preset (`o200k_base`) or is a regular expression. */
+  static fromTiktoken(file: Uint8Array | string, options: TiktokenOptions): Tokenizer {
+    return new Tokenizer(readTiktoken(file, options))
+  }
+
+  /** Reads a sentencepiece .model file. */
+  static fromSentencePiece(bytes: Uint8Array): Tokenizer {
+    return new Tokenizer(readSentencePiece(bytes))
+  }
+
+  /** Reads the tokenizer in the metadata of a GGUF file; the tensors need not be there. */
+  static fromGGUF(bytes: Uint8Array): Tokenizer {
+    return new Tokenizer(readGGUF(bytes))
+  }
+
+  /** Reads the vocab.txt of BERT: a token per line. */
+  static fromVocabTxt(text: string, options: BertOptions = {}): Tokenizer {
+    return new Tokenizer(readVocabTxt(text, options))
+  }
+
+  /** Reads the vocab.json (or encoder.json) and merges.txt (or vocab.bpe) of GPT-2. */
+  static fromVocabAndMerges(vocab: unknown, merges: string, options: ByteLevelBpeOptions = {}): Tokenizer {
+    return new Tokenizer(readVocabAndMerges(vocab, merges, options))
+  }
+
   /** Reads the tokenizer.bin of llama2.c. */
   static fromLlama2c(bytes: Uint8Array): Tokenizer {
     return new Tokenizer(readLlama2c(bytes))
@@ -200,6 +229,11 @@ export class Tokenizer {
     return this.padding ? pad(encodings, this.padding) : encodings
   }
 
+  /** Only the ids of a text, without building anything else: what `encode(text).ids` is, before padding. */
+  encodeIds(text: string, options: EncodeOptions = {}): Uint32Array {
+    return Uint32Array.from(this.finish(text, options).ids)
+  }
+
   /** Text of ids. Ids that no token has are left out. */
   decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
     let text = ''
@@ -262,7 +296,8 @@ export class Tokenizer {
     const parts = this.postProcessor
       ? this.postProcessor.process(inputs, addSpecialTokens)
       : inputs.map((encoding, i) => encoding.labelled(i, i))
-    return parts.reduce((all, part) => all.concat(part))
+    const encoding = parts.reduce((all, part) => all.concat(part))
+    return this.postProcessor ? snapped(encoding, [text, pair ?? '']) : encoding
   }
 
   private encodeOne(text: string, sequence: number, allowed: AllowedSpecial): Encoding {
@@ -300,4 +335,21 @@ export class Tokenizer {
       end: () => run.end(),
     }
   }
+}
+
+/**
+ * Trimming counts characters, and some characters have two units: an offset that came to lie inside a surrogate pair
+ * goes to the far side of it.
+ */
+function snapped(encoding: Encoding, texts: readonly string[]): Encoding {
+  if (!texts.some(text => /[\ud800-\udbff]/.test(text))) return encoding
+  const offsets = encoding.offsets.map(([start, end], i): Offsets => {
+    const text = texts[encoding.sequenceIds[i] ?? 0]
+    const from = isLowSurrogateAt(text, start) ? start + 1 : start
+    return [from, Math.max(from, isLowSurrogateAt(text, end) ? end - 1 : end)]
+  })
+  return new Encoding(
+    { ...encoding, offsets },
+    encoding.overflowing.map(window => snapped(window, texts)),
+  )
 }

@@ -11,8 +11,8 @@ import { WordCache } from './word-cache.ts'
 export type BPEOptions = {
   /** Tokens and their ids. */
   vocab?: Iterable<readonly [string, number]>
-  /** Pairs of tokens in order of rank. */
-  merges?: Iterable<readonly [string, string]>
+  /** Pairs of tokens in order of priority, or their table. Pairs with the same third member have the same priority. */
+  merges?: Iterable<readonly [left: string, right: string, priority?: number]> | PairTable
   /** Probability of leaving out a merge, drawn anew for each; 0 to 1. */
   dropout?: number | null
   /** Stands for characters outside the vocabulary; without it they are dropped. */
@@ -62,7 +62,7 @@ export class BPE implements Model {
     if (this.dropout !== null && !(this.dropout >= 0 && this.dropout <= 1)) {
       wrong('model.dropout', 'a probability from 0 to 1', this.dropout)
     }
-    this.pairs = this.pairTable(options.merges ?? [])
+    this.pairs = options.merges instanceof PairTable ? options.merges : this.pairTable(options.merges ?? [])
     this.merger = new Merger(this.pairs)
     this.unkId = this.unkToken === null ? -1 : (this.vocabulary.ids.get(this.unkToken) ?? -1)
     this.byteIds = this.byteFallback ? this.fallbackIds() : undefined
@@ -195,25 +195,20 @@ export class BPE implements Model {
     return Int32Array.from({ length: 256 }, (_, byte) => this.vocabulary.ids.get(byteToken(byte)) ?? -1)
   }
 
-  private pairTable(merges: Iterable<readonly [string, string]>): PairTable {
+  private pairTable(merges: Iterable<readonly [string, string, number?]>): PairTable {
     const { ids } = this.vocabulary
     const strip = this.continuingSubwordPrefix?.length ?? 0
-    const left: number[] = []
-    const right: number[] = []
-    const merged: number[] = []
+    const rows = [...merges]
+    const table = new PairTable(rows.length)
     const idOf = (token: string) => {
       const id = ids.get(token)
-      if (id === undefined) wrong(`model.merges[${left.length}]`, 'tokens of the vocabulary', token)
+      if (id === undefined) wrong(`model.merges[${table.size}]`, 'tokens of the vocabulary', token)
       return id
     }
-    for (const [a, b] of merges) {
-      const leftId = idOf(a)
-      const rightId = idOf(b)
-      merged.push(idOf(a + b.slice(strip)))
-      left.push(leftId)
-      right.push(rightId)
+    for (const [left, right, priority] of rows) {
+      table.add(idOf(left), idOf(right), idOf(left + right.slice(strip)), priority)
     }
-    return new PairTable(Int32Array.from(left), Int32Array.from(right), Int32Array.from(merged))
+    return table
   }
 }
 

@@ -1,12 +1,7 @@
 // Merging a sequence of symbols by rank, the heart of BPE (Sennrich et al. 2016): repeatedly join the neighbours of
 // lowest rank, the leftmost first. Short sequences are scanned; long ones use a heap over a linked list, so that the
 // worst case is n log n. Both give the same symbols, which the tests check past the point where one takes over.
-
-/** How a merge is found: the rank of a pair (lower merges first), or -1; and the symbol that a rank makes. */
-export interface MergeRules {
-  rank(left: number, right: number): number
-  readonly merged: Int32Array
-}
+import type { PairTable } from './pair-table.ts'
 
 /** Below this length the scan is faster than the heap. Measured on English and Japanese words: equal near 40. */
 const HEAP_FROM = 40
@@ -22,14 +17,15 @@ export class Merger {
   ends = new Int32Array(64)
   length = 0
 
-  private ranks = new Int32Array(64)
+  /** The table row of each symbol and the next one. */
+  private rows = new Int32Array(64)
   private next = new Int32Array(0)
   private previous = new Int32Array(0)
   private readonly heap = new NumberHeap()
-  private readonly rules: MergeRules
+  private readonly table: PairTable
 
-  constructor(rules: MergeRules) {
-    this.rules = rules
+  constructor(table: PairTable) {
+    this.table = table
   }
 
   reset(): void {
@@ -52,7 +48,7 @@ export class Merger {
 
   private grow(): void {
     const size = this.ids.length * 2
-    for (const name of ['ids', 'starts', 'ends', 'ranks'] as const) {
+    for (const name of ['ids', 'starts', 'ends', 'rows'] as const) {
       const larger = new Int32Array(size)
       larger.set(this[name])
       this[name] = larger
@@ -60,37 +56,38 @@ export class Merger {
   }
 
   private runScan(): void {
-    const { ids, starts, ends, ranks, rules } = this
+    const { ids, starts, ends, rows, table } = this
+    const { priority, merged } = table
     let n = this.length
-    for (let i = 0; i + 1 < n; i++) ranks[i] = rules.rank(ids[i], ids[i + 1])
+    for (let i = 0; i + 1 < n; i++) rows[i] = table.find(ids[i], ids[i + 1])
     while (true) {
       let best = -1
       let at = 0
       for (let i = 0; i + 1 < n; i++) {
-        const rank = ranks[i]
-        if (rank >= 0 && (best < 0 || rank < best)) {
-          best = rank
-          at = i
-        }
+        const row = rows[i]
+        if (row < 0 || (best >= 0 && priority[row] >= best)) continue
+        best = priority[row]
+        at = i
       }
       if (best < 0) break
-      ids[at] = rules.merged[best]
+      ids[at] = merged[rows[at]]
       ends[at] = ends[at + 1]
       n--
       for (let i = at + 1; i < n; i++) {
         ids[i] = ids[i + 1]
         starts[i] = starts[i + 1]
         ends[i] = ends[i + 1]
-        ranks[i] = ranks[i + 1]
+        rows[i] = rows[i + 1]
       }
-      if (at > 0) ranks[at - 1] = rules.rank(ids[at - 1], ids[at])
-      if (at + 1 < n) ranks[at] = rules.rank(ids[at], ids[at + 1])
+      if (at > 0) rows[at - 1] = table.find(ids[at - 1], ids[at])
+      if (at + 1 < n) rows[at] = table.find(ids[at], ids[at + 1])
     }
     this.length = n
   }
 
   private runHeap(skip?: () => boolean): void {
-    const { ids, starts, ends, rules, heap } = this
+    const { ids, starts, ends, table, heap } = this
+    const { priority, merged } = table
     const n = this.length
     if (this.next.length < n) {
       this.next = new Int32Array(this.ids.length)
@@ -99,8 +96,8 @@ export class Merger {
     const { next, previous } = this
     heap.clear()
     const offer = (at: number) => {
-      const rank = rules.rank(ids[at], ids[next[at]])
-      if (rank >= 0) heap.push(rank * POSITION_BASE + at)
+      const row = table.find(ids[at], ids[next[at]])
+      if (row >= 0) heap.push(priority[row] * POSITION_BASE + at)
     }
     for (let i = 0; i < n; i++) {
       next[i] = i + 1
@@ -118,11 +115,12 @@ export class Merger {
       for (const old of skipped) heap.push(old)
       skipped.length = 0
       const at = key % POSITION_BASE
-      const rank = (key - at) / POSITION_BASE
       const right = next[at]
       // The pair that this entry was made for may be gone: swallowed (-2), at the end, or changed.
-      if (right < 0 || rules.rank(ids[at], ids[right]) !== rank) continue
-      ids[at] = rules.merged[rank]
+      if (right < 0) continue
+      const row = table.find(ids[at], ids[right])
+      if (row < 0 || priority[row] !== (key - at) / POSITION_BASE) continue
+      ids[at] = merged[row]
       ends[at] = ends[right]
       const after = next[right]
       next[right] = -2

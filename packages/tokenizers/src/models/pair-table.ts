@@ -1,43 +1,53 @@
-// The merges of a BPE model: (left id, right id) to rank and merged id. An open-addressing hash on typed arrays, because
-// the table of a real vocabulary has hundreds of thousands of rows and is asked once per pair of neighbours.
-// Row r is the merge of rank r, so the arrays double as the merge list.
+// The merges of a BPE model: a pair of neighbouring symbols to a row with its priority and the symbol it makes. An
+// open-addressing hash on typed arrays, because a real vocabulary has hundreds of thousands of rows and the table is asked
+// once per pair of neighbours. Rows are in order of priority, so the arrays double as the merge list.
 
 export class PairTable {
-  readonly size: number
-  readonly left: Int32Array
-  readonly right: Int32Array
-  readonly merged: Int32Array
-  private readonly slots: Int32Array
-  private readonly mask: number
+  left: Int32Array
+  right: Int32Array
+  /** The symbol that each row makes. */
+  merged: Int32Array
+  /** Lower goes first. Rows may share a priority; then the leftmost pair goes first. */
+  priority: Int32Array
+  size = 0
+  private slots: Int32Array
+  private mask: number
 
-  /** Rows in order of rank; a pair that comes twice keeps its last rank, as in the Rust library. */
-  constructor(left: Int32Array, right: Int32Array, merged: Int32Array) {
-    this.size = left.length
-    this.left = left
-    this.right = right
-    this.merged = merged
-    let capacity = 8
-    while (capacity < this.size * 2) capacity *= 2
-    this.mask = capacity - 1
-    this.slots = new Int32Array(capacity).fill(-1)
-    for (let row = 0; row < this.size; row++) {
-      let slot = hash(left[row], right[row]) & this.mask
-      while (true) {
-        const other = this.slots[slot]
-        if (other < 0 || (left[other] === left[row] && right[other] === right[row])) break
-        slot = (slot + 1) & this.mask
-      }
-      this.slots[slot] = row
-    }
+  constructor(capacity: number) {
+    this.left = new Int32Array(capacity)
+    this.right = new Int32Array(capacity)
+    this.merged = new Int32Array(capacity)
+    this.priority = new Int32Array(capacity)
+    let slots = 8
+    while (slots < capacity * 2) slots *= 2
+    this.mask = slots - 1
+    this.slots = new Int32Array(slots).fill(-1)
   }
 
-  /** The rank of a pair, or -1. */
-  rank(left: number, right: number): number {
+  /** Adds a row; a pair that comes twice keeps its last row, as in the Rust library. */
+  add(left: number, right: number, merged: number, priority: number = this.size): void {
+    const row = this.size++
+    this.left[row] = left
+    this.right[row] = right
+    this.merged[row] = merged
+    this.priority[row] = priority
     let slot = hash(left, right) & this.mask
     while (true) {
-      const row = this.slots[slot]
-      if (row < 0 || (this.left[row] === left && this.right[row] === right)) return row
+      const other = this.slots[slot]
+      if (other < 0 || (this.left[other] === left && this.right[other] === right)) break
       slot = (slot + 1) & this.mask
+    }
+    this.slots[slot] = row
+  }
+
+  /** The row of a pair, or -1. */
+  find(left: number, right: number): number {
+    const { slots, mask } = this
+    let slot = hash(left, right) & mask
+    while (true) {
+      const row = slots[slot]
+      if (row < 0 || (this.left[row] === left && this.right[row] === right)) return row
+      slot = (slot + 1) & mask
     }
   }
 }

@@ -18,7 +18,7 @@ export type UnigramOptions = {
   byteFallback?: boolean
   /** Neighbouring unknown characters become one unknown token. Default true. */
   fuseUnk?: boolean
-  /** Sum scores in single precision, as sentencepiece does; ties then fall as they do there. */
+  /** Keep sums of scores in single precision, as sentencepiece does; near-ties then fall as they do there. */
   singlePrecision?: boolean
   /** Pieces that must be taken where they occur (sentencepiece's user-defined symbols). */
   forced?: Iterable<string>
@@ -75,7 +75,7 @@ export class Unigram implements Model {
     this.forced = new Set([...forced].map(piece => this.ids.get(piece)!))
     for (const id of this.forced) {
       const bytes = utf8Bytes(this.pieces[id]).length
-      this.scores[id] = Math.fround(Math.fround(bytes * Math.fround(max)) - Math.fround(0.1))
+      this.scores[id] = Math.fround(bytes * Math.fround(max)) - 0.1
     }
   }
 
@@ -153,13 +153,14 @@ export class Unigram implements Model {
     const n = text.length
     const scores = new Float64Array(n + 1)
     const starts = new Int32Array(n + 1).fill(-1)
-    const round = this.singlePrecision ? Math.fround : (x: number) => x
+    // Sentencepiece adds in double precision, and rounds what it keeps to single.
+    const keep = this.singlePrecision ? Math.fround : (x: number) => x
     let here = 0
     let start = 0
     const visit = (end: number, _id: number, score: number) => {
-      const candidate = round(round(score) + here)
+      const candidate = score + here
       if (starts[end] >= 0 && candidate <= scores[end]) return
-      scores[end] = candidate
+      scores[end] = keep(candidate)
       starts[end] = start
     }
     while (start < n) {

@@ -2,6 +2,7 @@
 
 import { caseVariants } from '../unicode/case.ts'
 import { categoryNames, categoryTable, isWhitespace } from '../unicode/categories.ts'
+import { otherAlphabetic, otherLowercase, otherUppercase } from '../unicode/properties.data.ts'
 import { scriptNames, scriptTable } from '../unicode/scripts.ts'
 
 const LAST = 0x10ffff
@@ -117,23 +118,33 @@ export function category(prefix: string): CharSet {
   })
 }
 
+/** A set packed as ranges: start from the end of the one before, length; base 36. */
+function unpack(ranges: string): CharSet {
+  const out: [number, number][] = []
+  let end = 0
+  for (const row of ranges.split(';')) {
+    const [gap, length] = row.split(',').map(n => Number.parseInt(n, 36))
+    out.push([end + gap, end + gap + length - 1])
+    end += gap + length
+  }
+  return CharSet.of(...out)
+}
+
+const union = (...sets: CharSet[]) => sets.reduce((all, set) => all.union(set))
+const categories = (...names: string[]) => union(...names.map(category))
+
 /** The classes that have a letter: white space, decimal digits, word characters, hexadecimal digits. */
 export const space = (): CharSet => cached('space', () => CharSet.where(isWhitespace))
 export const digit = (): CharSet => category('Nd')
-export const word = (): CharSet =>
-  cached('word', () =>
-    ['L', 'M', 'Nd', 'Nl', 'Pc']
-      .map(category)
-      .reduce((all, set) => all.union(set))
-      .union(otherAlphabetic()),
-  )
+export const word = (): CharSet => cached('word', () => union(categories('M', 'Nd', 'Pc'), alphabetic()))
+/** A `\w` outside brackets, as Oniguruma has it. */
+export const bareWord = (): CharSet =>
+  cached('bare word', () => word().union(CharSet.of([0xb2, 0xb3], [0xb9, 0xb9], [0xbc, 0xbe])))
+/** `\w` as Rust's regex has it. */
+export const rustWord = (): CharSet => cached('rust word', () => word().union(CharSet.of([0x200c, 0x200d])))
 export const hexDigit = (): CharSet => CharSet.of([48, 57], [65, 70], [97, 102])
 export const anyChar = (): CharSet => CharSet.of([0, LAST])
-
-/** Other_Alphabetic outside letters and marks: circled and squared letters. */
-function otherAlphabetic(): CharSet {
-  return CharSet.of([0x24b6, 0x24e9], [0x1f130, 0x1f149], [0x1f150, 0x1f169], [0x1f170, 0x1f189])
-}
+const alphabetic = (): CharSet => cached('alphabetic', () => categories('L', 'Nl').union(unpack(otherAlphabetic)))
 
 const longCategories: Record<string, string> = {
   letter: 'L', uppercaseletter: 'Lu', lowercaseletter: 'Ll', titlecaseletter: 'Lt', modifierletter: 'Lm',
@@ -149,23 +160,19 @@ const longCategories: Record<string, string> = {
 const properties: Record<string, () => CharSet> = {
   any: anyChar,
   ascii: () => CharSet.of([0, 127]),
-  alpha: () =>
-    ['L', 'Nl', 'M']
-      .map(category)
-      .reduce((all, set) => all.union(set))
-      .union(otherAlphabetic()),
+  alpha: alphabetic,
+  alphabetic,
   digit,
-  alnum: () => properties.alpha().union(digit()),
-  upper: () => category('Lu'),
-  lower: () => category('Ll'),
+  alnum: () => alphabetic().union(digit()),
+  upper: () => category('Lu').union(unpack(otherUppercase)),
+  lower: () => category('Ll').union(unpack(otherLowercase)),
   space,
   whitespace: space,
   blank: () => category('Zs').union(CharSet.char(9)),
-  cntrl: () => category('C'),
-  punct: () =>
-    category('P').union(CharSet.of([36, 36], [43, 43], [60, 62], [94, 94], [96, 96], [124, 124], [126, 126])),
-  graph: () => space().union(category('C')).negate(),
-  print: () => category('C').negate(),
+  cntrl: () => category('Cc'),
+  punct: () => categories('P', 'S'),
+  graph: () => union(space(), categories('Cc', 'Cn', 'Cs')).negate(),
+  print: () => categories('Cc', 'Cn', 'Cs', 'Zl', 'Zp').negate(),
   word,
   xdigit: hexDigit,
 }

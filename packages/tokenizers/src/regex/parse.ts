@@ -2,7 +2,7 @@
 // intersected classes, inline flags, possessive quantifiers, atomic groups, lookaround. `^` and `$` are those of lines.
 // Rust's syntax, in which tiktoken's patterns are written, is the same but for `^` and `$`, which are those of the text.
 import { TokenizerFormatError } from '../errors.ts'
-import { anyChar, CharSet, digit, hexDigit, property, space, word } from './char-set.ts'
+import { anyChar, bareWord, CharSet, digit, hexDigit, property, rustWord, space, word } from './char-set.ts'
 
 export type RegexSyntax = 'oniguruma' | 'rust'
 
@@ -229,11 +229,14 @@ class Parser {
       return { kind: 'atomic', item: { kind: 'choice', options: [crlf, newline] } }
     }
     if (Object.hasOwn(anchors, char)) return { kind: 'anchor', at: anchors[char] }
-    const set = this.escapedSet(char)
+    // Oniguruma's bare \w takes in the superscripts and fractions of Latin-1; inside [ ] it does not.
+    const isBareWord = this.syntax === 'oniguruma' && (char === 'w' || char === 'W')
+    const set = isBareWord ? (char === 'w' ? bareWord() : bareWord().negate()) : this.escapedSet(char)
     return { kind: 'set', set: this.cased(set ?? CharSet.char(this.escapedChar(char))) }
   }
 
   private escapedSet(char: string): CharSet | undefined {
+    if (this.syntax === 'rust' && (char === 'w' || char === 'W')) return char === 'w' ? rustWord() : rustWord().negate()
     if (Object.hasOwn(classes, char)) return classes[char]()
     if (char !== 'p' && char !== 'P') return undefined
     const braces = /^\{(\^?)([^{}]*)\}/.exec(this.source.slice(this.at, this.at + 80))

@@ -2,8 +2,7 @@
 // When a text costs more steps than a generous multiple of its length, matching stops with an error instead of hanging.
 // Character classes come from the package's own Unicode tables, so what matches does not depend on the engine.
 import { TokenizerError } from '../errors.ts'
-import { isWordChar } from '../unicode/word.ts'
-import { CharSet } from './char-set.ts'
+import { bareWord, CharSet } from './char-set.ts'
 import { type Anchor, type Node, parseRegex, type RegexSyntax } from './parse.ts'
 
 /** Steps allowed on one text: this many, and so many more per UTF-16 unit. Real patterns need fewer than 20 per unit. */
@@ -231,7 +230,9 @@ export class Regex {
 function isWordEdge(text: string, at: number): boolean {
   const before =
     at === 0 ? undefined : text.codePointAt(at >= 2 && text.codePointAt(at - 2)! > 0xffff ? at - 2 : at - 1)
-  return isWordChar(before) !== isWordChar(text.codePointAt(at))
+  const after = text.codePointAt(at)
+  const word = bareWord()
+  return (before !== undefined && word.has(before)) !== (after !== undefined && word.has(after))
 }
 
 const anchorTests: Record<Anchor, (text: string, at: number) => boolean> = {
