@@ -30,6 +30,8 @@ export interface WebGPUBackend extends Backend {
   readonly device: GPUDevice
   /** Uses `shader` for a kernel: to test or measure a template that would not be chosen. */
   preset(kernel: Kernel, shader: Shader): void
+  /** Sets the estimate by which programs are cut into submits: operations a millisecond. */
+  assumeSpeed(operations: number): void
 }
 
 /** @throws DeviceError where there is no WebGPU or no adapter, saying what to install */
@@ -197,6 +199,10 @@ class Implementation implements WebGPUBackend {
 
   preset(kernel: Kernel, shader: Shader): void {
     this.runner.preset(kernel, shader)
+  }
+
+  assumeSpeed(operations: number): void {
+    this.queue.rate = operations
   }
 
   load(program: Program): Executable {

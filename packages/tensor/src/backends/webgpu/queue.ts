@@ -25,9 +25,10 @@ export class DeviceQueue {
   private pass: GPUComputePassEncoder | null = null
   private atSubmit: (() => void)[] = []
   private readonly pending = new Set<(error: unknown) => void>()
-  /** estimated operations in the open command buffer, and how many a millisecond takes */
+  /** operations that take a millisecond, estimated */
+  rate: number
+  /** estimated operations in the open command buffer */
   private work = 0
-  private rate: number
   private lastDone = 0
   private flushing = false
 

@@ -48,16 +48,21 @@ export const forms = ['map', 'row', 'nest', 'column', 'scatter', 'in place', 'ca
 export type Form = (typeof forms)[number]
 
 const sizes = [1, 3, 5, 17, 64]
+/** Iterations of a kernel, about: the interpreter is slow. */
+const most = 6000
 const loadable: readonly DType[] = ['f32', 'f32', 'f32', 'i32', 'u32', 'bool', 'f16', 'bf16', 'u8', 'i8']
 
 export function randomKernel(form: Form, seed: number, lengths: readonly number[]): RandomKernel {
   const make = new Maker(seed)
   const length = make.pick(lengths)
-  const parallel =
-    form === 'scatter'
-      ? [make.axis(make.pick(sizes))]
-      : make.times(1 + make.below(3), () => make.axis(make.pick(sizes)))
-  if (make.below(8) === 0) parallel[0] = make.axis(form === 'map' ? make.pick([0, 1000]) : 0)
+  const count = form === 'scatter' ? 1 : 1 + make.below(3)
+  let room = most / Math.max(1, form === 'map' ? 1 : length)
+  const parallel = make.times(count, () => {
+    const size = make.pick(sizes.filter(n => n <= Math.max(1, room)))
+    room /= size
+    return make.axis(size)
+  })
+  if (make.below(8) === 0) parallel[0] = make.axis(form === 'map' && count === 1 ? 1000 : 0)
   const body = bodies[form](make, parallel, length)
   const kernel: LoopKernel = {
     kind: 'loop',
@@ -242,7 +247,7 @@ class Maker {
   }
 
   value(axes: readonly Axis[]): Expr {
-    return [() => this.float(axes, 4), () => this.integer(axes, 3), () => this.truth(axes)][this.below(3)]()
+    return [() => this.float(axes, 3), () => this.integer(axes, 2), () => this.truth(axes)][this.below(3)]()
   }
 
   /** f32 of moderate size. */
