@@ -185,7 +185,7 @@ export class Queue {
     const assigns = piece.entries.filter(e => e.kind === 'assign')
     const made = new Map<Node, Assign>(assigns.map(e => [e.leaf, e]))
     const needed = new Set<Assign>(assigns.filter(e => !e.optional))
-    const resolve = (node: Node): Node => {
+    const resolve = (node: Node, reader = node): Node => {
       let at = node
       for (;;) {
         if (at.error) throw at.error
@@ -195,7 +195,7 @@ export class Queue {
           at = entry.value
         } else if (at.alias) at = at.alias
         else if (at.op === 'storage') {
-          checkCurrent(at, node)
+          checkCurrent(at, reader)
           return at
         } else return at
       }
@@ -223,7 +223,7 @@ export class Queue {
       const roots: Root[] = [...last.values()].map(e => ({ value: e.value, target: e.storage }))
       for (const [node, target] of targets) roots.push({ value: node, target })
       for (const e of last.values()) settled.push([e.storage, e.leaf])
-      finished = roots.length ? executor.execute(roots, resolve, markComputed) : Promise.resolve()
+      finished = roots.length ? executor.execute(roots, node => resolve(node), markComputed) : Promise.resolve()
     } catch (error) {
       for (const e of assigns) {
         e.leaf.error = error
@@ -275,15 +275,15 @@ export class Queue {
     return found
   }
 
-  /** Finds every optional write that the needed ones read, before the executor starts. */
-  #touch(values: readonly Node[], kept: readonly Node[], resolve: (node: Node) => Node): void {
+  /** Finds every optional write that the needed ones read, and what is stale with the op that reads it, before the executor starts. */
+  #touch(values: readonly Node[], kept: readonly Node[], resolve: (node: Node, reader?: Node) => Node): void {
     const seen = new Set<Node>()
-    const stack = [...values, ...kept].map(resolve)
+    const stack = [...values, ...kept].map(node => resolve(node))
     while (stack.length) {
       const node = stack.pop()!
       if (seen.has(node)) continue
       seen.add(node)
-      for (const s of node.sources) stack.push(resolve(s))
+      for (const s of node.sources) stack.push(resolve(s, node))
     }
   }
 

@@ -1,0 +1,30 @@
+// How much an execution computes: wraps the executor of a device and counts what it is given.
+
+import { type DeviceName, engineOf } from '../device.ts'
+
+export interface Work {
+  /** executions: plans of the queue */
+  plans: number
+  /** values computed on the way: nodes evaluated, intermediate ones included */
+  values: number
+}
+
+/** Counts the work of `run` on a device. Everything that `run` queues must be awaited in it. */
+export async function countWork(device: DeviceName, run: () => Promise<unknown>): Promise<Work> {
+  const executor = await engineOf(device).ready()
+  const work: Work = { plans: 0, values: 0 }
+  const { execute } = executor
+  executor.execute = (roots, resolve, visited) => {
+    work.plans++
+    return execute.call(executor, roots, resolve, node => {
+      work.values++
+      visited(node)
+    })
+  }
+  try {
+    await run()
+  } finally {
+    executor.execute = execute
+  }
+  return work
+}
