@@ -56,7 +56,7 @@ export class Graph {
     ].join('|')
     const known = this.#known.get(key)
     if (known) return known
-    const node: GNode = { id: this.nodes.length, ...full }
+    const node: GNode = { ...full, id: this.nodes.length }
     this.nodes.push(node)
     this.#known.set(key, node)
     return node
