@@ -193,7 +193,8 @@ function sinOfTurns(x: Expr, offset: number): Expr {
   return bitcast('f32', binary('xor', bitcast('u32', where(odd, cos, sin)), sign))
 }
 
-/** 1.2 ULP for |x| <= 1e5 (2.3 next to the zeros of large multiples of pi); the absolute error is about |x| 2^-48 beyond, and meaningless from 4e6 on. */
+/** 1.2 ULP for |x| <= 1e5 (2.3 next to the zeros of large multiples of pi); meaningless from 4e6 on, where printers must
+ * do something else. */
 const sin = (x: Expr): Expr => where(less(abs(x), f32(2 ** -13)), x, sinOfTurns(x, 0))
 /** As sin. */
 const cos = (x: Expr): Expr => sinOfTurns(x, 1)

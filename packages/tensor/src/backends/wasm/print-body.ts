@@ -13,7 +13,7 @@ import type { ParamLayout } from '../../kernel/params.ts'
 import type { Code, Node, Scope, Use } from './print-code.ts'
 import type { Helper, Helpers, MathImport } from './print-helpers.ts'
 import { mathImports } from './print-helpers.ts'
-import { type Writes, writesOf } from './print-prepare.ts'
+import { isPeriodic, periodicLimit, type Writes, withinLimit, writesOf } from './print-prepare.ts'
 import {
   scalarBinary,
   scalarCasts,
@@ -30,6 +30,8 @@ export interface BodyOptions {
   /** relaxed SIMD: fused multiply-adds and lane selects of one instruction */
   readonly relaxed: boolean
 }
+
+type UnaryExpr = Extract<Expr, { op: UnaryOp }>
 
 /** An accumulator: one local, or a vector local for each unrolled group of lanes. */
 interface Accumulator {
@@ -250,6 +252,7 @@ export class BodyPrinter {
       case 'roundTo':
         throw new TypeError('print: roundTo is expanded before printing')
       default:
+        if (isPeriodic(e)) return this.scalarPeriodic(e as UnaryExpr)
         if (e.args.length === 1) return this.scalarUnary(e.op as UnaryOp, e.args[0].dtype, this.scalar(e.args[0]))
         return this.scalarBinary(
           e.op as BinaryOp,
@@ -484,6 +487,58 @@ export class BodyPrinter {
     )
   }
 
+  private scalarPeriodic(e: UnaryExpr): Node {
+    const [x, near] = [this.scalar(e.args[0]), this.scalar(withinLimit(e))]
+    const func = this.helpers.imports.get(e.op as MathImport)!
+    return this.code.node(
+      'f32',
+      [x, near],
+      (f, use) => {
+        use(x)
+        f.f32_abs().f32_const(periodicLimit).f32_gt()
+        f.if(
+          'f32',
+          () => {
+            use(x)
+            f.f64_promote_f32().call(func).f32_demote_f64()
+          },
+          () => use(near),
+        )
+      },
+      { repeated: true, key: `far ${e.op} ${x.id}` },
+    )
+  }
+
+  private vectorPeriodic(e: UnaryExpr, u: number): Node {
+    const [x, near] = [this.vector(e.args[0], u), this.vector(withinLimit(e), u)]
+    const func = this.helpers.imports.get(e.op as MathImport)!
+    return this.code.node(
+      'v128',
+      [x, near],
+      (f, use) => {
+        const all = f.local('v128')
+        use(near)
+        f.set(all)
+        use(x)
+        f.f32x4_abs().f32x4_const(periodicLimit, periodicLimit, periodicLimit, periodicLimit).f32x4_gt().v128_any_true()
+        f.if(() => {
+          for (let lane = 0; lane < 4; lane++) {
+            use(x)
+            f.f32x4_extract_lane(lane).f32_abs().f32_const(periodicLimit).f32_gt()
+            f.if(() => {
+              f.get(all)
+              use(x)
+              f.f32x4_extract_lane(lane).f64_promote_f32().call(func).f32_demote_f64()
+              f.f32x4_replace_lane(lane).set(all)
+            })
+          }
+        })
+        f.get(all)
+      },
+      { repeated: true, key: `far4 ${e.op} ${x.id}` },
+    )
+  }
+
   /** a * b + c; one lane of the vector instruction where that is fused, so that tails agree with vectors. */
   private multiplyAdd(dtype: ComputeType, a: Node, b: Node, c: Node): Node {
     const { code } = this
@@ -586,6 +641,7 @@ export class BodyPrinter {
       case 'roundTo':
         throw new TypeError('print: roundTo is expanded before printing')
       default: {
+        if (isPeriodic(e)) return this.vectorPeriodic(e as UnaryExpr, u)
         const dtype = e.args[0].dtype
         const [a, b] = e.args as readonly Expr[]
         if (!b) return this.vectorUnary(e.op as UnaryOp, dtype, this.vector(a, u))
@@ -795,7 +851,7 @@ export class BodyPrinter {
     return this.code.readMutable(acc.locals[u], at, id)
   }
 
-  private declare(id: number, dtype: ComputeType, init: number): void {
+  private declareAcc(id: number, dtype: ComputeType, init: number): void {
     const { code, lanes } = this
     const count = lanes?.unroll ?? 1
     const locals = this.f.localArray(lanes ? 'v128' : scalarTypes[dtype], count)
@@ -841,7 +897,7 @@ export class BodyPrinter {
           this.loop(s)
           break
         case 'declare':
-          this.declare(s.acc, s.dtype, s.init)
+          this.declareAcc(s.acc, s.dtype, s.init)
           break
         case 'update':
           this.update(s)
@@ -1173,7 +1229,7 @@ function chooseUnroll(body: readonly Stmt[], varies: Variance, reduces: boolean)
   const visit = (e: Expr): void => {
     if (seen.has(e) || !varies.of(e)) return
     seen.add(e)
-    operations++
+    operations += isPeriodic(e) ? 40 : 1
     if ('args' in e) e.args.forEach(visit)
   }
   const statement = (s: Stmt): void => {

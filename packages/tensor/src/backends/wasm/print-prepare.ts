@@ -12,14 +12,31 @@ type Memory = Pick<BufferParam, 'dtype'>
 
 const isHalf = (dtype: string): dtype is 'f16' | 'bf16' => dtype === 'f16' || dtype === 'bf16'
 
-/** A body without transcendental f32 functions, in which f16 and bf16 memory holds u32 values (their bits). */
+/**
+ * sin, cos and tan of f32: their expansions hold up to `periodicLimit`, beyond which lanes go through Math, one by one. So they
+ * stay in the body, and the printer expands them.
+ */
+export const isPeriodic = (e: Expr): boolean =>
+  e.dtype === 'f32' && (e.op === 'sin' || e.op === 'cos' || e.op === 'tan')
+export const periodicLimit = 1e5
+
+const expansions = new WeakMap<Expr, Expr>()
+
+/** What a periodic function is within the limit; the same object for the same expression. */
+export function withinLimit(e: Expr): Expr {
+  let found = expansions.get(e)
+  if (!found) expansions.set(e, (found = expand(e)))
+  return found
+}
+
+/** A body without transcendental f32 functions (but the periodic ones), in which f16 and bf16 memory holds u32 values (their bits). */
 export function prepareBody(body: readonly Stmt[], memories: readonly Memory[]): readonly Stmt[] {
   const rule = (e: Expr): Expr => {
     if (e.op === 'load') {
       const { dtype } = memories[e.buffer]
       return isHalf(dtype) && e.dtype === 'f32' ? masked({ ...e, dtype: 'u32' }, dtype) : e
     }
-    return expand(e)
+    return isPeriodic(e) ? e : expand(e)
   }
   const masked = (e: Expr, dtype: 'f16' | 'bf16'): Expr => halfValue[dtype](e)
   const rewrite = rewriter(rule)
@@ -98,7 +115,7 @@ export function callsOf(body: readonly Stmt[]): { readonly imports: Set<MathImpo
     else if (op === 'pow' && dtype === 'i64') helpers.add('pow i64')
     else if (op === 'pow' && (dtype === 'i32' || dtype === 'u32')) helpers.add('pow i32')
     else if (op === 'erf' && dtype === 'f64') helpers.add('erf f64')
-    else if (dtype === 'f64' && op in mathImports) imports.add(op as MathImport)
+    else if ((dtype === 'f64' && op in mathImports) || isPeriodic(e)) imports.add(op as MathImport)
   })
   return { imports, helpers }
 }
