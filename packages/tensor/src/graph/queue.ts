@@ -97,7 +97,13 @@ export class Queue {
     const pieces = this.#closed
     this.#closed = []
     if (reads.length && pieces.length === 0) pieces.push(newPiece())
-    const finished = pieces.map((piece, i) => this.#submit(piece, i === pieces.length - 1 ? reads : []))
+    const places = reads.map(node => lastPlace(node, pieces))
+    const finished = pieces.map((piece, i) =>
+      this.#submit(
+        piece,
+        reads.filter((_, at) => places[at] === i),
+      ),
+    )
     return Promise.all(finished).then(() => {})
   }
 
@@ -291,10 +297,36 @@ export class Queue {
     const leaf = node.alias ?? node
     const storage = leaf.storage
     if (leaf.error) throw leaf.error
+    if (storage?.disposed) throw new StaleError('data', `${storage.label} was disposed`)
     if (!storage || storage.settled !== leaf) throw stale(leaf, node)
     if (storage.poison) throw storage.poison
     return storage
   }
+}
+
+/**
+ * The last piece in which a node can be computed: the first that overwrites a version it reads. Later is better: what the last piece
+ * computes anyway is shared with the read, and the pieces of one loop stay alike.
+ */
+function lastPlace(node: Node, pieces: readonly Piece[]): number {
+  let place = pieces.length - 1
+  if (place <= 0) return place
+  const overwritten = new Map<Node, number>()
+  pieces.forEach((piece, i) => {
+    for (const e of piece.entries) if (e.kind === 'assign') overwritten.set(e.base, overwritten.get(e.base) ?? i)
+  })
+  const seen = new Set<Node>()
+  const stack = [node]
+  while (stack.length) {
+    const at = stack.pop()!
+    if (seen.has(at)) continue
+    seen.add(at)
+    // a version that a piece makes is there from that piece on
+    const leaf = at.alias ?? at
+    place = Math.min(place, overwritten.get(leaf) ?? place)
+    if (leaf.op !== 'storage') stack.push(...at.sources)
+  }
+  return place
 }
 
 const markComputed = (node: Node): void => {

@@ -17,11 +17,15 @@ interface Values {
 
 export class ReferenceExecutor implements Executor {
   bytesInUse = 0
+  readonly #taken = new WeakSet<Storage>()
 
   execute(roots: readonly Root[], resolve: (node: Node) => Node, visited: (node: Node) => void): Promise<void> {
     const done = new Map<Node, Value>()
     const results = roots.map(root => evaluate(resolve(root.value), resolve, done))
-    for (const node of done.keys()) visited(node)
+    for (const node of done.keys()) {
+      if (node.storage?.host) this.#take(node.storage)
+      visited(node)
+    }
     roots.forEach(({ target }, i) => {
       this.#give(target, results[i].data)
     })
@@ -43,6 +47,13 @@ export class ReferenceExecutor implements Executor {
 
   dispose(): Promise<void> {
     return Promise.resolve()
+  }
+
+  /** A buffer that was borrowed is the caller's again once it has been used. */
+  #take(storage: Storage): void {
+    if (this.#taken.has(storage)) return
+    this.#taken.add(storage)
+    storage.host = storage.host!.slice() as TypedArray
   }
 
   #give(target: Storage, data: Float64Array): void {

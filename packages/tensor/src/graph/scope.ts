@@ -16,7 +16,7 @@ export function within<T>(name: string, change: Partial<State>, run: () => T): T
   Object.assign(state, change)
   try {
     const result = run()
-    if (result instanceof Promise)
+    if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function')
       throw new CairnError(
         name,
         'the callback returned a Promise; a scope ends before it would settle, so await outside of the scope',
