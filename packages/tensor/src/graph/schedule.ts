@@ -216,6 +216,7 @@ export function schedule(
       if (!place || !mayFeed(group, list) || !roomFor(group, node, 1)) continue
       const row = rowOf(group, place, node, rows)
       if (!row && !covers(group, place, node.shape, 'either')) continue
+      if (!row && runsAcross(group, place, node)) continue
       // a result over whole rows stays with the reductions it is made of
       if (
         !row &&
@@ -455,6 +456,16 @@ function covers(group: Group, index: readonly Index[], shape: readonly Dim[], ho
     missing.every(a => group.inner.includes(a)) &&
     !used.some(a => group.inner.includes(a))
   )
+}
+
+/** The group sums down columns, and the node's rows lie across them: stored there, its memory would be walked the wrong way. */
+function runsAcross(group: Group, index: readonly Index[], node: GNode): boolean {
+  if (group.inner.length === 0) return false
+  const flat = flatIndex(index, node.shape)
+  const fastest = flat.terms.find(t => t.atom?.kind === 'axis' && isDim(t.coef, 1))?.atom
+  if (fastest?.kind !== 'axis') return false
+  const covered = flat.terms.some(t => t.atom?.kind === 'axis' && group.inner.some(a => t.atom?.kind === 'axis' && a.id === t.atom.axis.id))
+  return covered && !group.inner.some(a => a.id === fastest.axis.id)
 }
 
 /** Evaluating the node there would repeat it for every row: it varies along the fastest axis but not along others. */
