@@ -74,7 +74,7 @@ class Implementation implements WebGPUBackend {
     this.runner = new Runner(device, this.queue, this.buffers, this.compiled, {
       threads: Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
       workgroupBytes: limits.maxComputeWorkgroupStorageSize,
-      busy: software ? 2 : 96,
+      software,
       buffersPerKernel: this.limits.buffersPerKernel,
       workgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     })
@@ -185,7 +185,11 @@ class Implementation implements WebGPUBackend {
     this.queue.enqueue({
       waits: () => blocks.find(b => b.pending)?.pending ?? null,
       start: () => {
-        if (blocks.some(b => b.failed)) return
+        if (blocks.some(b => b.failed)) {
+          // what was not copied must not be read
+          to.failed = true
+          return
+        }
         const encoder = this.queue.transfer()
         if (between) {
           encoder.copyBufferToBuffer(from.gpu, source.offset, between.gpu, 0, bytes)
@@ -228,5 +232,6 @@ class Implementation implements WebGPUBackend {
     }
     this.queue.fail(new DeviceLostError('webgpu', 'the device was disposed'))
     this.device.destroy()
+    this.buffers.inUse = this.buffers.held = 0
   }
 }

@@ -11,7 +11,7 @@ import { asLoops, chooseTile, printMatmul, tiles } from './matmul.ts'
 
 const backend = await openBackend()
 const why = backend ? '' : ' (skipped: no WebGPU adapter)'
-const limits = { threads: 256, workgroupBytes: 16384, busy: 96 }
+const limits = { threads: 256, workgroupBytes: 16384, software: false }
 
 interface Case {
   readonly batch?: readonly number[]
@@ -148,6 +148,7 @@ describe.skipIf(!backend)(`WGSL matmul${why}`, () => {
       [128, 65, 7],
     ]) {
       const kernel = matmul({ batch: [2], m, n, k, transposeA: true })
+      backend!.preset(kernel, printMatmul(kernel, tiles[1], [0, 1, 2]))
       expect(await differences(backend!, kernel, operands(kernel), {}, exact)).toEqual([])
     }
     expect(backend!.pipelines).toBe(before + 1)

@@ -5,7 +5,8 @@
 import { computeType } from '../../dtype.ts'
 import { productDim } from '../../kernel/dim.ts'
 import { type Axis, type Index, strideOf } from '../../kernel/index-expr.ts'
-import type { Expr, LoopKernel, MatmulKernel } from '../../kernel/ir.ts'
+import type { LoopKernel, MatmulKernel } from '../../kernel/ir.ts'
+import { matmulAsLoops } from '../../kernel/matmul-loops.ts'
 import { castText } from './operations.ts'
 import { nameAxes, type Shader, workgroupNumber } from './print.ts'
 import type { ThreadLimits } from './strategy.ts'
@@ -32,6 +33,8 @@ export const tiles: readonly Tile[] = [
 const threadsOf = (t: Tile): number => (t.rows / t.blockRows) * (t.columns / t.blockColumns)
 const bytesOf = (t: Tile): number => (t.rows + t.columns) * t.depth * 4
 
+/** Tiles that keep a large GPU busy. */
+const manyTiles = 96
 /** Rows or columns up to which a product is printed as a reduction. */
 const few = 4
 
@@ -47,7 +50,7 @@ export function chooseTile(kernel: MatmulKernel, limits: ThreadLimits): Tile | n
     const count = batch * Math.ceil(m / tile.rows) * Math.ceil(n / tile.columns)
     // a multiply-add loads 1/columns + 1/rows of a number; idle processors cost as much as padding
     const reuse = (tile.blockRows * tile.blockColumns) / (tile.blockRows + tile.blockColumns)
-    const cost = (Math.max(count, limits.busy) * tile.rows * tile.columns) / Math.sqrt(reuse)
+    const cost = (Math.max(count, limits.software ? 2 : manyTiles) * tile.rows * tile.columns) / Math.sqrt(reuse)
     if (cost < least) [best, least] = [tile, cost]
   }
   return best
@@ -180,35 +183,10 @@ function contiguous(index: Index, axis: Axis): boolean {
   return strides.length === 1 && strides[0].symbols.length === 0 && strides[0].factor === 1
 }
 
-/** The same product as a reduction over k; columns are neighbours where b's are. */
+/** The same product as a reduction over k; neighbouring items are rows where there are fewer columns. */
 export function asLoops(kernel: MatmulKernel): LoopKernel {
-  const { m, n, k, a, b } = kernel
-  const operand = ({ buffer, index }: MatmulKernel['a']): Expr => {
-    const dtype = computeType(kernel.buffers[buffer].dtype)
-    const load: Expr = { op: 'load', dtype, buffer, index, valid: null }
-    return dtype === 'f32' ? load : { op: 'cast', dtype: 'f32', args: [load] }
-  }
-  const product: Expr = { op: 'mul', dtype: 'f32', args: [operand(a), operand(b)] }
-  const byRows = n.size.sample <= few && n.size.sample < m.size.sample
-  return {
-    kind: 'loop',
-    name: kernel.name,
-    buffers: kernel.buffers,
-    scalars: kernel.scalars,
-    parallel: byRows ? [...kernel.batch, n, m] : [...kernel.batch, m, n],
-    vector: byRows ? contiguous(a.index, m) : contiguous(b.index, n),
-    scratch: [],
-    body: [
-      { kind: 'declare', acc: 0, dtype: 'f32', init: 0 },
-      {
-        kind: 'loop',
-        axis: k,
-        end: null,
-        reduces: [0],
-        ordered: false,
-        body: [{ kind: 'update', acc: 0, op: 'add', value: product }],
-      },
-      ...kernel.body,
-    ],
-  }
+  const { a, batch, m, n } = kernel
+  const loops = matmulAsLoops(kernel)
+  if (n.size.sample > few || n.size.sample >= m.size.sample) return loops
+  return { ...loops, parallel: [...batch, n, m], vector: contiguous(a.index, m) }
 }

@@ -93,8 +93,10 @@ export class Runner {
       const extent = loaded.extentFor(symbols)
       const places = bindings.map(b => ({ block: this.buffers.blockOf(b), offset: b.offset, bytes: b.bytes }))
       const words = loaded.wordsFor(scalars, symbols)
-      const variants = loaded.launches.map(({ launch }, i) =>
-        extent.workgroups[i] === 0 ? null : this.bound(launch, places, symbols),
+      const variants = loaded.variantsFor(extent, places, () =>
+        loaded.launches.map(({ launch }, i) =>
+          extent.workgroups[i] === 0 ? null : this.bound(launch, places, symbols),
+        ),
       )
       const compiled = variants.map(v => v?.compiled ?? null)
       const parameters = loaded.parameters
@@ -266,6 +268,7 @@ export class LoadedProgram implements Executable {
   private readonly words: Uint32Array
   private latest: Uint32Array | null = null
   private extent: Extent | null = null
+  private bound: { extent: Extent; places: readonly Place[]; variants: readonly (Variant | null)[] } | null = null
   private disposed = false
 
   constructor(program: Program, buffers: Buffers, compile: (kernel: Kernel) => Variant) {
@@ -296,6 +299,14 @@ export class LoadedProgram implements Executable {
     return this.extent
   }
 
+  /** The variant of each launch; `find` is asked only for memory or sizes other than in the run before. */
+  variantsFor(extent: Extent, places: readonly Place[], find: () => (Variant | null)[]): readonly (Variant | null)[] {
+    const { bound } = this
+    if (bound?.extent === extent && samePlaces(bound.places, places)) return bound.variants
+    this.bound = { extent, places, variants: find() }
+    return this.bound.variants
+  }
+
   /** The parameter block of a run: the same array as for the run before when nothing has changed. */
   wordsFor(scalars: ArrayLike<number>, symbols: ArrayLike<number>): Uint32Array {
     this.launches.forEach(({ launch, at }, i) => {
@@ -311,6 +322,7 @@ export class LoadedProgram implements Executable {
     this.disposed = true
     if (this.parameters) this.buffers.give(this.parameters)
     this.parameters = null
+    this.bound = null
     for (const { groups } of this.launches) groups.length = 0
   }
 }
@@ -343,6 +355,10 @@ function sameKey(key: Float64Array, launch: Launch, places: readonly Place[]): b
   }
   return true
 }
+
+const samePlaces = (a: readonly Place[], b: readonly Place[]): boolean =>
+  a.length === b.length &&
+  a.every((p, i) => p.block === b[i].block && p.offset === b[i].offset && p.bytes === b[i].bytes)
 
 function sameNumbers(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
   if (a.length !== b.length) return false
