@@ -16,6 +16,7 @@ import { readTiktoken, type TiktokenOptions } from './formats/tiktoken.ts'
 import { type BertOptions, type ByteLevelBpeOptions, readVocabAndMerges, readVocabTxt } from './formats/vocab.ts'
 import { asArray, asObject, type Json, type JsonObject } from './json.ts'
 import { BPE } from './models/bpe.ts'
+import { BytePairEncoder, IdList } from './models/byte-pair-encoder.ts'
 import type { Model } from './models/model.ts'
 import { readModel } from './models/table.ts'
 import type { Normalizer } from './normalizers/normalizer.ts'
@@ -24,6 +25,7 @@ import { type Padding, pad, paddingDefaults, readPadding, writePadding } from '.
 import type { PostProcessor } from './postprocessors/post-processor.ts'
 import { readPostProcessor } from './postprocessors/table.ts'
 import { ByteLevel } from './pretokenizers/byte-level.ts'
+import { byteLevelScanner } from './pretokenizers/byte-level-scanner.ts'
 import type { PreTokenizer } from './pretokenizers/pre-tokenizer.ts'
 import { readPreTokenizer } from './pretokenizers/table.ts'
 import { AlignedText, isLowSurrogateAt } from './text/aligned-text.ts'
@@ -75,6 +77,7 @@ export class Tokenizer {
   /** Pads every encoding; null leaves them as they are. */
   padding: Padding | null
   private readonly added = new AddedVocabulary()
+  private fast: BytePairEncoder | null | undefined
 
   constructor(parts: TokenizerParts) {
     this.model = parts.model
@@ -229,9 +232,35 @@ export class Tokenizer {
     return this.padding ? pad(encodings, this.padding) : encodings
   }
 
-  /** Only the ids of a text, without building anything else: what `encode(text).ids` is, before padding. */
+  /**
+   * Only the ids of a text: those of `encode(text)`, before padding, several times faster for byte-level BPE, where
+   * nothing else is built on the way.
+   */
   encodeIds(text: string, options: EncodeOptions = {}): Uint32Array {
-    return Uint32Array.from(this.finish(text, options).ids)
+    const fast = this.fastPath()
+    if (!fast || options.pair !== undefined || this.truncation) return Uint32Array.from(this.finish(text, options).ids)
+    const frame = this.frame(options)
+    if (!frame) return Uint32Array.from(this.finish(text, options).ids)
+    const out = new IdList((text.length >> 1) + 16)
+    for (const id of frame.before) out.push(id)
+    for (const part of this.added.parts(text.toWellFormed(), options.allowedSpecial ?? 'none')) {
+      if (typeof part === 'number') out.push(part)
+      else fast.encode(part, out)
+    }
+    for (const id of frame.after) out.push(id)
+    return out.finish()
+  }
+
+  /** The number of ids of a text. */
+  count(text: string, options: EncodeOptions = {}): number {
+    const fast = this.fastPath()
+    const frame = fast && options.pair === undefined && !this.truncation ? this.frame(options) : undefined
+    if (!fast || !frame) return this.finish(text, options).length
+    let count = frame.before.length + frame.after.length
+    for (const part of this.added.parts(text.toWellFormed(), options.allowedSpecial ?? 'none')) {
+      count += typeof part === 'number' ? 1 : fast.count(part)
+    }
+    return count
   }
 
   /** Text of ids. Ids that no token has are left out. */
@@ -276,6 +305,25 @@ export class Tokenizer {
   /** Writes tokenizer.json, all of it or nothing. */
   async save(path: string): Promise<void> {
     await writeFile(path, `${JSON.stringify(this, null, 2)}\n`)
+  }
+
+  /** The fast encoder, if the parts are such that it gives the same ids. */
+  private fastPath(): BytePairEncoder | undefined {
+    if (this.fast === undefined) {
+      const scan = this.normalizer ? undefined : byteLevelScanner(this.preTokenizer)
+      this.fast = (scan && this.model instanceof BPE && BytePairEncoder.of(this.model, scan)) || null
+    }
+    return this.fast ?? undefined
+  }
+
+  /** The ids that the post-processor puts around a single text; undefined if it does more than that. */
+  private frame({ addSpecialTokens = true }: EncodeOptions): { before: number[]; after: number[] } | undefined {
+    if (!this.postProcessor || !addSpecialTokens) return { before: [], after: [] }
+    // A text of one token that cannot be a special one shows where the others go.
+    const probe = new Encoding({ ...Encoding.special([-1], [''], 0), specialTokensMask: [0] })
+    const ids = this.postProcessor.process([probe], true).flatMap(part => part.ids)
+    const at = ids.indexOf(-1)
+    return at < 0 ? undefined : { before: ids.slice(0, at), after: ids.slice(at + 1) }
   }
 
   private parts(): TokenizerParts {

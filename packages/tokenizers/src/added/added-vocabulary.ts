@@ -78,6 +78,26 @@ export class AddedVocabulary {
     return new PreTokenizedText(pieces)
   }
 
+  /** The text cut at added tokens, for a tokenizer without a normalizer: texts, and ids of tokens. */
+  *parts(text: string, allowed: AllowedSpecial): Iterable<string | number> {
+    if (this.isPlain(allowed)) {
+      yield text
+      return
+    }
+    for (const piece of this.extract(text, null, allowed).pieces) {
+      if (!piece.tokens) yield piece.text.text
+      else for (const token of piece.tokens) yield token.id
+    }
+  }
+
+  /** Can no added token be found in any text? */
+  private isPlain(allowed: AllowedSpecial): boolean {
+    if (this.byId.size === 0) return true
+    if (allowed !== 'none') return false
+    for (const token of this.byId.values()) if (!token.special) return false
+    return true
+  }
+
   /** Forgets what depends on the normalizer. */
   refresh(): void {
     this.finders = undefined

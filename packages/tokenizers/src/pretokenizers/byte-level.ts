@@ -5,7 +5,7 @@ import type { PreTokenizedText } from '../text/pre-tokenized.ts'
 import { byteChars } from '../unicode/byte-chars.ts'
 import { utf8Bytes } from '../unicode/utf8.ts'
 import type { PreTokenizer } from './pre-tokenizer.ts'
-import { scanGpt2 } from './scan-gpt2.ts'
+import { scanGpt2 } from './scan.ts'
 
 export type ByteLevelOptions = {
   /** Put a space before a text that does not start with one. */
