@@ -74,10 +74,14 @@ function expCore(x: Expr): Expr {
   return mul(y, bitcast('f32', binary('shl', sub(bits, i32(magicBits - 127)), i32(23))))
 }
 
-/** 0.99 ULP, subnormal results included. */
+/**
+ * 0.99 ULP, subnormal results included. Where the result is 0 (a masked score, say) nothing is computed from x: a product that underflows costs a
+ * hundred times a normal one on x86, and made a masked softmax four times slower.
+ */
 function exp(x: Expr): Expr {
-  const { y, bits } = expParts(clamp(x, -104, 89))
-  return scaleByPower(y, bits)
+  const vanishes = less(x, f32(-104))
+  const { y, bits } = expParts(clamp(where(vanishes, f32(0), x), -104, 89))
+  return where(vanishes, f32(0), scaleByPower(y, bits))
 }
 
 /** expm1(r) = r + r^2 p(r) on [-ln2/2, ln2/2], relative error 2^-31.8 */
