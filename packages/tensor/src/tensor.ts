@@ -133,11 +133,7 @@ export class Tensor {
       this.zeroGrad()
       return
     }
-    if (!sameShape(value.shape, this.shape))
-      throw new ShapeError(
-        'grad',
-        `the gradient has another shape: [${value.shape.join(', ')}] for [${this.shape.join(', ')}]`,
-      )
+    checkGradient('grad', value, this)
     gradientOf(this.own()).set(value)
   }
   /** Forgets the gradient (pending ones too); its memory waits for the next `backward`. */
@@ -239,6 +235,21 @@ export class Gradient {
 export function gradientOf(storage: Storage): Gradient {
   storage.gradient ??= new Gradient(storage)
   return storage.gradient
+}
+
+/** @throws for a gradient that is not of the shape, dtype and device of its tensor */
+export function checkGradient(op: string, gradient: Tensor, of: Tensor): void {
+  checkSameDevice(op, [of, gradient])
+  if (!sameShape(gradient.shape, of.shape))
+    throw new ShapeError(
+      op,
+      `the gradient has another shape: [${gradient.shape.join(', ')}] for [${of.shape.join(', ')}]`,
+    )
+  if (gradient.dtype !== of.dtype)
+    throw new DTypeError(
+      op,
+      `the gradient is ${gradient.dtype}, the tensor ${of.dtype}; convert with .to('${of.dtype}')`,
+    )
 }
 
 export function checkSameDevice(op: string, tensors: readonly Tensor[]): Engine {

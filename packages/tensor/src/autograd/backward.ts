@@ -1,13 +1,12 @@
 // Reverse-mode differentiation as a function from graph to graph: one walk over the history in reverse order of creation,
 // each primitive's vjp from the table, gradients of shared values summed.
 
-import { GradientError, ShapeError } from '../errors.ts'
+import { GradientError } from '../errors.ts'
 import type { Node } from '../graph/node.ts'
 import { within } from '../graph/scope.ts'
 import { constantOf } from '../ops/build.ts'
 import { primitiveOf } from '../primitives/table.ts'
-import { sameShape } from '../shape.ts'
-import { apply, gradientOf, Tensor } from '../tensor.ts'
+import { apply, checkGradient, gradientOf, Tensor } from '../tensor.ts'
 
 /** Gradients of `roots` (weighted by `seeds`) for every node in `wanted`, or for every leaf when `wanted` is null. */
 export function gradients(
@@ -76,11 +75,7 @@ export interface BackwardOptions {
 
 function seedOf(op: string, root: Tensor, gradient?: Tensor): Tensor {
   if (gradient) {
-    if (!sameShape(gradient.shape, root.shape))
-      throw new ShapeError(
-        op,
-        `the gradient has another shape: [${gradient.shape.join(', ')}] for [${root.shape.join(', ')}]`,
-      )
+    checkGradient(op, gradient, root)
     return gradient
   }
   if (root.size !== 1)
@@ -145,6 +140,25 @@ function leaves(args: readonly Tensor[]): Tensor[] {
   })
 }
 
+/**
+ * Results whose only history leads to the leaves that `grad` made are constants to the caller: without this, `w = w.sub(grad(f)(w))`
+ * would drag all its steps along.
+ */
+function forget(results: readonly Tensor[], made: readonly Tensor[]): void {
+  const own = new Set(made.map(t => t.node))
+  const seen = new Set<Node>()
+  const stack = results.map(t => t.node)
+  while (stack.length) {
+    const node = stack.pop()!
+    if (seen.has(node) || !node.requiresGrad) continue
+    seen.add(node)
+    const history = node.sources.filter(s => s.requiresGrad)
+    if (history.length === 0 && !own.has(node)) return
+    stack.push(...history)
+  }
+  for (const t of results) if (!t.storage) t.node.requiresGrad = false
+}
+
 type Inputs = readonly [Tensor, ...Tensor[]]
 
 /**
@@ -170,7 +184,9 @@ export function valueAndGrad<A extends Inputs>(f: (...args: A) => Tensor): (...a
     const out = f(...([leaf, ...rest] as unknown as A))
     if (out.size !== 1)
       throw new GradientError('grad', 'needs a function that returns one element', { shape: [...out.shape] })
-    return [out, gradientsOf(out, [leaf], { createGraph: true })[0]]
+    const [g] = gradientsOf(out, [leaf], { createGraph: true })
+    forget([out, g], [leaf])
+    return [out, g]
   }
 }
 
@@ -178,5 +194,10 @@ export function valueAndGrad<A extends Inputs>(f: (...args: A) => Tensor): (...a
 export function vjp<A extends Inputs>(f: (...args: A) => Tensor, ...args: A): [Tensor, (g: Tensor) => Tensor[]] {
   const inner = leaves(args)
   const out = f(...(inner as unknown as A))
-  return [out, g => gradientsOf(out, inner, { gradient: g, createGraph: true })]
+  const pull = (g: Tensor): Tensor[] => {
+    const results = gradientsOf(out, inner, { gradient: g, createGraph: true })
+    forget(results, inner)
+    return results
+  }
+  return [out, pull]
 }

@@ -206,22 +206,20 @@ export class Queue {
         } else return at
       }
     }
-    const kept = new Map<Node, { release: boolean }>()
+    const kept = new Set<Node>()
     for (const e of piece.entries)
-      if (e.kind === 'keep' && !e.node.alias && (e.handle === null || e.handle.deref() !== undefined))
-        kept.set(e.node, { release: e.release || (kept.get(e.node)?.release ?? false) })
-    for (const node of reads)
-      if (!kept.has(node) && !isSettled(node) && !made.has(node)) kept.set(node, { release: false })
-    for (const node of this.#boundary(piece, reads, resolve)) if (!kept.has(node)) kept.set(node, { release: false })
+      if (e.kind === 'keep' && !e.node.alias && (e.handle === null || e.handle.deref() !== undefined)) kept.add(e.node)
+    for (const node of reads) if (!isSettled(node) && !made.has(node)) kept.add(node)
+    for (const node of this.#boundary(piece, reads, resolve)) kept.add(node)
 
     const targets = new Map<Node, Storage>()
-    for (const node of kept.keys()) targets.set(node, new Storage(this.#engine, node.shape, node.dtype))
+    for (const node of kept) targets.set(node, new Storage(this.#engine, node.shape, node.dtype))
     const settled: [Storage, Node][] = []
     let finished: Promise<void>
     try {
       this.#touch(
         [...needed].map(e => e.value),
-        [...kept.keys()],
+        [...kept],
         resolve,
       )
       const last = new Map<Storage, Assign>()
@@ -245,13 +243,15 @@ export class Queue {
     for (const [node, target] of targets) {
       target.settled = target.head
       node.alias = target.head
-      const { release } = kept.get(node)!
-      if (release || !node.requiresGrad) {
-        node.sources = []
-        node.released = release
-        node.requiresGrad = false
-      }
+      if (!node.requiresGrad) node.sources = []
     }
+    // also those that were read before and so have their value already
+    for (const e of piece.entries)
+      if (e.kind === 'keep' && e.release) {
+        e.node.sources = []
+        e.node.released = true
+        e.node.requiresGrad = false
+      }
     return finished.catch(error => {
       for (const storage of written) storage.poison ??= error
       throw error
