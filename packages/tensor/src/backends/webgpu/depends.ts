@@ -22,13 +22,36 @@ const known = new WeakMap<Expr, Dependencies>()
 export function dependencies(e: Expr): Dependencies {
   const before = known.get(e)
   if (before) return before
+  for (const x of inOrder(e, child => known.has(child))) known.set(x, ownDependencies(x))
+  return known.get(e)!
+}
+
+function ownDependencies(e: Expr): Dependencies {
   const found = empty()
   if (e.op === 'acc') found.accumulators.add(e.id)
   if (e.op === 'load') found.buffers.add(e.buffer)
   if (e.op === 'load' || e.op === 'index') merge(found, indexDependencies(e.index))
   for (const child of children(e)) merge(found, dependencies(child))
-  known.set(e, found)
   return found
+}
+
+/** `e` and what it is computed from, each once and after its own children; `done` ones and what is below them left out. */
+export function inOrder(e: Expr, done: (e: Expr) => boolean): Expr[] {
+  // no recursion: chains of thousands of operations are legal
+  const order = new Set<Expr>()
+  const opened = new Set<Expr>()
+  const stack = [e]
+  while (stack.length > 0) {
+    const top = stack.at(-1)!
+    if (opened.has(top)) {
+      stack.pop()
+      order.add(top)
+      continue
+    }
+    opened.add(top)
+    for (const child of children(top)) if (!opened.has(child) && !done(child)) stack.push(child)
+  }
+  return [...order]
 }
 
 export function indexDependencies(index: Index): Dependencies {

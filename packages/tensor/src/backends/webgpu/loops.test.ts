@@ -118,6 +118,20 @@ describe.skipIf(!backend)(`WGSL loops${why}`, () => {
     expect(second).toEqual(first)
   })
 
+  test('a chain of thousands of operations in one kernel', async () => {
+    const [a, r] = [axis(0, 5), axis(1, 3)]
+    let x: Expr = load('f32', 0, axisIndex(a))
+    for (let i = 0; i < 4000; i++) x = binary(i % 2 ? 'sub' : 'add', x, f32(i))
+    const kernel = kernelOf({
+      name: 'long chain',
+      buffers: [buffer('f32', 5), buffer('f32', 5, 'write')],
+      parallel: [a],
+      body: [declare(0, 0), loop(r, [update(0, 'add', x)], { reduces: [0] }), store(1, axisIndex(a), acc(0))],
+    })
+    const [, y] = await onDevice(backend!, kernel, [new Float32Array(5), new Float32Array(5)])
+    expect([...y]).toEqual(Array(5).fill(-6000))
+  })
+
   test('more workgroups than one dimension of a grid holds', async () => {
     const items = 65_536 * 256 + 300
     const a = axis(0, items)

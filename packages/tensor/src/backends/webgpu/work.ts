@@ -3,7 +3,7 @@
 import type { Dim } from '../../kernel/dim.ts'
 import type { Axis } from '../../kernel/index-expr.ts'
 import type { Expr, Kernel, Stmt } from '../../kernel/ir.ts'
-import { children, roots } from './depends.ts'
+import { inOrder, roots } from './depends.ts'
 
 /** A sum of `operations * product of sizes`. */
 export type Work = readonly { readonly operations: number; readonly sizes: readonly Dim[] }[]
@@ -12,10 +12,8 @@ export function workOf(kernel: Kernel): Work {
   const terms: { operations: number; sizes: Dim[] }[] = []
   const visit = (body: readonly Stmt[], sizes: Dim[]): void => {
     const seen = new Set<Expr>()
-    const count = (e: Expr): void => {
-      if (seen.has(e)) return
-      seen.add(e)
-      children(e).forEach(count)
+    const count = (root: Expr): void => {
+      if (!seen.has(root)) for (const e of inOrder(root, x => seen.has(x))) seen.add(e)
     }
     for (const s of body) {
       roots(s).forEach(count)

@@ -8,7 +8,7 @@ import { isDim } from '../../kernel/dim.ts'
 import type { Axis, Index } from '../../kernel/index-expr.ts'
 import type { BinaryOp, BufferParam, Expr, Stmt, UnaryOp } from '../../kernel/ir.ts'
 import { unaryOps } from '../../kernel/ir.ts'
-import { changes, children, dependencies, indexDependencies, overlap } from './depends.ts'
+import { changes, children, dependencies, indexDependencies, inOrder, overlap, roots } from './depends.ts'
 import { type FunctionName, functionText } from './functions.ts'
 import { binaryText, castText, reduceText, unaryText, wgslTypes } from './operations.ts'
 import { Uniforms } from './uniforms.ts'
@@ -99,6 +99,14 @@ ${this.lines.join('\n')}
 
   /** An expression as a literal or a name. */
   value(e: Expr): string {
+    const text = this.known(e)
+    if (text !== undefined) return text
+    // children first, so that deep chains do not recurse
+    for (const x of inOrder(e, child => this.known(child) !== undefined)) this.define(x)
+    return this.known(e)!
+  }
+
+  private known(e: Expr): string | undefined {
     if (e.op === 'const') return this.constant(e.value, e.dtype)
     if (e.op === 'scalar') return this.uniforms.scalar(e.slot, e.dtype)
     if (e.op === 'acc') return this.accumulators.get(e.id)!.name
@@ -106,9 +114,12 @@ ${this.lines.join('\n')}
       const name = this.scopes[i].values.get(e)
       if (name) return name
     }
-    const name = this.compute(e)
-    this.scopes.at(-1)!.values.set(e, name)
-    return name
+    return undefined
+  }
+
+  private define(e: Expr): void {
+    if (e.op === 'const' || e.op === 'scalar' || e.op === 'acc' || this.known(e) !== undefined) return
+    this.scopes.at(-1)!.values.set(e, this.compute(e))
   }
 
   private compute(e: Exclude<Expr, { op: 'const' | 'scalar' | 'acc' }>): string {
@@ -295,18 +306,21 @@ ${this.lines.join('\n')}
     this.forget(inside.accumulators)
     const changed = { ...inside, axes: new Set([...inside.axes, ...axes.map(a => a.id)]) }
     const seen = new Set<Expr>()
-    const lift = (e: Expr): void => {
-      if (seen.has(e) || e.op === 'const' || e.op === 'scalar' || e.op === 'acc') return
-      seen.add(e)
-      if (overlap(dependencies(e), changed)) {
-        children(e).forEach(lift)
-        if (e.op === 'load' || e.op === 'index') liftIndex(e.index)
-      } else this.value(e)
+    const lift = (root: Expr): void => {
+      const stack = [root]
+      while (stack.length > 0) {
+        const e = stack.pop()!
+        if (seen.has(e) || e.op === 'const' || e.op === 'scalar' || e.op === 'acc') continue
+        seen.add(e)
+        if (overlap(dependencies(e), changed)) {
+          stack.push(...children(e))
+          if (e.op === 'load' || e.op === 'index') liftIndex(e.index)
+        } else this.value(e)
+      }
     }
     const liftIndex = (index: Index): void => {
       for (const { atom } of index.terms) {
-        if (atom?.kind === 'value') lift(atom.value)
-        else if (atom?.kind === 'div' || atom?.kind === 'mod') {
+        if (atom?.kind === 'div' || atom?.kind === 'mod') {
           if (overlap(indexDependencies(atom.of), changed)) liftIndex(atom.of)
           else this.atom(atom)
         }
@@ -314,15 +328,10 @@ ${this.lines.join('\n')}
     }
     const visit = (statements: readonly Stmt[]): void => {
       for (const s of statements) {
-        if (s.kind === 'loop') {
-          if (s.end) liftIndex(s.end)
-          visit(s.body)
-        } else if (s.kind === 'update') lift(s.value)
-        else if (s.kind === 'store') {
-          liftIndex(s.index)
-          lift(s.value)
-          if (s.valid) lift(s.valid)
-        }
+        if (s.kind === 'loop' && s.end) liftIndex(s.end)
+        if (s.kind === 'store') liftIndex(s.index)
+        roots(s).forEach(lift)
+        if (s.kind === 'loop') visit(s.body)
       }
     }
     visit(body)
