@@ -3,7 +3,8 @@
 // micro-batch is one piece), and after storages were made (so that the first iteration looks like the others).
 
 import type { TypedArray } from '../dtype.ts'
-import { StaleError } from '../errors.ts'
+import { OutOfMemoryError, StaleError } from '../errors.ts'
+import { collectGarbage } from './collect.ts'
 import type { Engine } from './engine.ts'
 import type { Executor, Root } from './executor.ts'
 import { type Node, nodeCount } from './node.ts'
@@ -45,6 +46,8 @@ const newPiece = (): Piece => ({ entries: [], ways: new Map(), inits: false })
 
 /** Nodes made since the last run after which the next effect starts the queue without waiting. */
 const longGraph = 20_000
+/** Bytes in use from which a step collects garbage; after that, whenever they have doubled. */
+const firstWatermark = 2 ** 29
 /** The longest that awaited steps may keep the event loop from timers, input and finalizers. */
 const breathEvery = 16
 
@@ -97,6 +100,7 @@ export class Queue {
     const pieces = this.#closed
     this.#closed = []
     if (reads.length && pieces.length === 0) pieces.push(newPiece())
+    keepCrossing(pieces)
     const places = reads.map(node => lastPlace(node, pieces))
     const finished = pieces.map((piece, i) =>
       this.#submit(
@@ -112,6 +116,10 @@ export class Queue {
     const finished = this.run()
     this.#inFlight.push(finished)
     quietly(finished)
+    if (this.#engine.bytesInUse > this.#watermark) {
+      await collectGarbage(macrotask)
+      this.#watermark = Math.max(firstWatermark, 2 * this.#engine.bytesInUse)
+    }
     if (this.#inFlight.length >= 2) {
       await this.#inFlight.shift()
       await this.#breathe()
@@ -172,10 +180,29 @@ export class Queue {
 
   /** Plans a piece at once when the device is up and nothing waits before it; else in order. */
   #submit(piece: Piece, reads: readonly Node[]): Promise<void> {
-    if (this.#engine.executor && !this.#waiting) return guard(() => this.#plan(piece, reads, this.#engine.executor!))
-    return this.#after(async () => this.#plan(piece, reads, await this.#engine.ready()))
+    const { executor } = this.#engine
+    if (!executor || this.#waiting)
+      return this.#after(async () => this.#planOrCollect(piece, reads, await this.#engine.ready()))
+    try {
+      return this.#plan(piece, reads, executor, true)
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) return Promise.reject(error)
+      return this.#after(() => this.#planOrCollect(piece, reads, executor))
+    }
   }
 
+  /** Out of memory: once everything before has run and garbage is collected, once more. */
+  async #planOrCollect(piece: Piece, reads: readonly Node[], executor: Executor): Promise<void> {
+    try {
+      return await this.#plan(piece, reads, executor, true)
+    } catch (error) {
+      if (!(error instanceof OutOfMemoryError)) throw error
+      await collectGarbage(macrotask)
+      return this.#plan(piece, reads, executor)
+    }
+  }
+
+  #watermark = firstWatermark
   #waiting = 0
   #after<T>(run: () => Promise<T>): Promise<T> {
     this.#waiting++
@@ -187,7 +214,8 @@ export class Queue {
     return result
   }
 
-  #plan(piece: Piece, reads: readonly Node[], executor: Executor): Promise<void> {
+  /** `mayRetry`: leave everything as it is when memory is short, for another try. */
+  #plan(piece: Piece, reads: readonly Node[], executor: Executor, mayRetry = false): Promise<void> {
     const assigns = piece.entries.filter(e => e.kind === 'assign')
     const made = new Map<Node, Assign>(assigns.map(e => [e.leaf, e]))
     const needed = new Set<Assign>(assigns.filter(e => !e.optional))
@@ -229,6 +257,7 @@ export class Queue {
       for (const e of last.values()) settled.push([e.storage, e.leaf])
       finished = roots.length ? executor.execute(roots, node => resolve(node), markComputed) : Promise.resolve()
     } catch (error) {
+      if (mayRetry && error instanceof OutOfMemoryError) throw error
       for (const e of assigns) {
         e.leaf.error = error
         if (e.storage.head === e.leaf) e.storage.head = goodBase(e.base)
@@ -304,6 +333,45 @@ export class Queue {
   }
 }
 
+const rootsOf = (piece: Piece): Node[] => piece.entries.map(e => (e.kind === 'assign' ? e.value : e.node))
+
+/** Values that one piece computes and a later one needs are kept at the cut, so that no piece computes what lies before it again. */
+function keepCrossing(pieces: readonly Piece[]): void {
+  if (pieces.length < 2) return
+  const maker = new Map<Node, Piece>()
+  for (const piece of pieces) {
+    const crossing = new Set<Node>()
+    const seen = new Set<Node>()
+    const stack: Node[] = []
+    const visit = (node: Node) => {
+      if (node.alias || node.sources.length === 0) return
+      const from = maker.get(node)
+      if (!from) stack.push(node)
+      else if (from !== piece) {
+        if (isWorthKeeping(node)) crossing.add(node)
+        else for (const s of node.sources) visit(s)
+      }
+    }
+    rootsOf(piece).forEach(visit)
+    while (stack.length) {
+      const node = stack.pop()!
+      if (seen.has(node)) continue
+      seen.add(node)
+      node.sources.forEach(visit)
+    }
+    for (const node of seen) maker.set(node, piece)
+    for (const node of crossing) maker.get(node)!.entries.push({ kind: 'keep', node, handle: null, release: false })
+  }
+}
+
+/** Views of leaves and numbers cost nothing to see again. */
+function isWorthKeeping(node: Node): boolean {
+  let at = node
+  while (movesOnly.has(at.op)) at = at.sources[0]
+  return at.sources.length > 0 && !at.alias
+}
+const movesOnly: ReadonlySet<string> = new Set(['reshape', 'permute', 'expand', 'slice', 'pad', 'identity'])
+
 /**
  * The last piece in which a node can be computed: the first that overwrites a version it reads. Later is better: what the last piece
  * computes anyway is shared with the read, and the pieces of one loop stay alike.
@@ -312,8 +380,11 @@ function lastPlace(node: Node, pieces: readonly Piece[]): number {
   let place = pieces.length - 1
   if (place <= 0) return place
   const overwritten = new Map<Node, number>()
+  const kept = new Set<Node>()
   pieces.forEach((piece, i) => {
-    for (const e of piece.entries) if (e.kind === 'assign') overwritten.set(e.base, overwritten.get(e.base) ?? i)
+    for (const e of piece.entries)
+      if (e.kind === 'assign') overwritten.set(e.base, overwritten.get(e.base) ?? i)
+      else if (e.handle === null || e.handle.deref() !== undefined) kept.add(e.node)
   })
   const seen = new Set<Node>()
   const stack = [node]
@@ -324,7 +395,8 @@ function lastPlace(node: Node, pieces: readonly Piece[]): number {
     // a version that a piece makes is there from that piece on
     const leaf = at.alias ?? at
     place = Math.min(place, overwritten.get(leaf) ?? place)
-    if (leaf.op !== 'storage') stack.push(...at.sources)
+    // what its own piece keeps is a value by then, whatever it was computed from
+    if (leaf.op !== 'storage' && !kept.has(at)) stack.push(...at.sources)
   }
   return place
 }

@@ -33,7 +33,12 @@ export interface Group {
   readonly needs: Set<Group>
   /** buffers it binds, as far as known: nodes to load, plus its outputs */
   readonly loads: Set<GNode>
+  /** nodes evaluated in it so far */
+  size: number
 }
+
+/** Nodes a kernel may evaluate: far beyond what a model writes, and short of what recursion and compilers bear. */
+const mostNodes = 400
 
 export interface Schedule {
   readonly groups: readonly Group[]
@@ -107,6 +112,7 @@ export function schedule(
       reduces: new Map(),
       needs: new Set(),
       loads: new Set(),
+      size: 0,
     }
     groups.push(group)
     return group
@@ -138,6 +144,7 @@ export function schedule(
 
   /** Asks for what `node` is made of, where it is evaluated at `index`. */
   const askSources = (group: Group, node: GNode, index: readonly Index[] | null): void => {
+    group.size++
     if (node.op === 'gather') {
       ask(group, node.sources[0], null, true)
       ask(group, node.sources[1], index)
@@ -172,6 +179,7 @@ export function schedule(
     list.every(r => r.group === group || !dependsOn(group, r.group))
 
   const roomFor = (group: Group, node: GNode, outputs: number): boolean => {
+    if (group.size >= mostNodes) return false
     if (group.loads.size + group.outputs.size + node.sources.length + outputs <= buffersPerKernel) return true
     const loads = new Set([...group.loads].filter(n => n !== node && !free.has(n)))
     for (const s of node.sources) {
@@ -464,7 +472,9 @@ function runsAcross(group: Group, index: readonly Index[], node: GNode): boolean
   const flat = flatIndex(index, node.shape)
   const fastest = flat.terms.find(t => t.atom?.kind === 'axis' && isDim(t.coef, 1))?.atom
   if (fastest?.kind !== 'axis') return false
-  const covered = flat.terms.some(t => t.atom?.kind === 'axis' && group.inner.some(a => t.atom?.kind === 'axis' && a.id === t.atom.axis.id))
+  const covered = flat.terms.some(
+    t => t.atom?.kind === 'axis' && group.inner.some(a => t.atom?.kind === 'axis' && a.id === t.atom.axis.id),
+  )
   return covered && !group.inner.some(a => a.id === fastest.axis.id)
 }
 

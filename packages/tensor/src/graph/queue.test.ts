@@ -1,0 +1,276 @@
+// What the queue promises when a device refuses, breaks or is slow: nothing half-done, each error where it belongs, back-pressure.
+
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { readAll, step } from '../index.ts'
+import type { Tensor } from '../tensor.ts'
+import { type FlakyDevice, flakyDevice } from '../testing/flaky.ts'
+import { Engine } from './engine.ts'
+import { Storage } from './storage.ts'
+
+const unhandled: unknown[] = []
+const note = (reason: unknown): void => void unhandled.push(reason)
+process.on('unhandledRejection', note)
+afterAll(async () => {
+  await turn()
+  process.off('unhandledRejection', note)
+  expect(unhandled).toEqual([])
+})
+
+/** Lets everything that is pending happen, macrotasks included. */
+const turn = (): Promise<void> => new Promise(resolve => setTimeout(resolve, 5))
+const values = (x: Tensor): Promise<number[]> => x.numbers()
+
+let device: FlakyDevice
+beforeEach(async () => {
+  device = await flakyDevice()
+})
+
+/** Queues one step of plain descent on sum(w * w * scale) and returns its promise. */
+function train(w: Tensor, scale = 1): { loss: Tensor; done: Promise<void> } {
+  const loss = w.mul(w).mul(scale).sum()
+  loss.backward()
+  w.assign(w.sub(w.grad!.mul(0.25)))
+  return { loss, done: step([w]) }
+}
+
+describe('a plan that is refused before it starts changes nothing', () => {
+  test('the very step that is refused rejects', async () => {
+    const w = device.tensor([4], true)
+    device.executor.mode = 'refuse'
+    await expect(train(w).done).rejects.toThrow(/^allocate: the device is full \(bytes 1024\)/)
+    device.executor.mode = 'work'
+    await expect(step([w])).resolves.toBeUndefined()
+  })
+
+  test('values and versions stay, and a smaller batch follows', async () => {
+    const w = device.tensor([4], true)
+    await train(w).done
+    w.zeroGrad()
+    expect(await values(w)).toEqual([2])
+    device.executor.mode = 'refuse'
+    await train(w).done.catch(() => {})
+    device.executor.mode = 'work'
+    expect(await values(w)).toEqual([2])
+    w.zeroGrad()
+    await train(w).done
+    expect(await values(w)).toEqual([1])
+    expect(await values(w.grad!)).toEqual([4])
+  })
+
+  test('a gradient that was never computed is not there, so the next backward does not add to it', async () => {
+    const w = device.tensor([4], true)
+    device.executor.mode = 'refuse'
+    await train(w).done.catch(() => {})
+    expect(w.grad).toBeUndefined()
+    device.executor.mode = 'work'
+    await train(w).done
+    expect(await values(w.grad!)).toEqual([8])
+    expect(await values(w)).toEqual([2])
+  })
+
+  test('nor does the gradient of an earlier step come back', async () => {
+    const w = device.tensor([4], true)
+    await train(w).done
+    w.zeroGrad()
+    device.executor.mode = 'refuse'
+    await train(w).done.catch(() => {})
+    expect(w.grad).toBeUndefined()
+    device.executor.mode = 'work'
+    await train(w).done
+    expect(await values(w.grad!)).toEqual([4])
+  })
+
+  test('a gradient that was added to keeps what it had', async () => {
+    const w = device.tensor([4], true)
+    w.mul(3).sum().backward()
+    await step([w])
+    w.mul(5).sum().backward()
+    device.executor.mode = 'refuse'
+    await step([w]).catch(() => {})
+    device.executor.mode = 'work'
+    expect(await values(w.grad!)).toEqual([3])
+  })
+
+  test('what it would have made rejects with the reason, or is computed later', async () => {
+    const w = device.tensor([4], true)
+    const kept = w.mul(10).keep()
+    const made = w.detach().mul(2)
+    made.requiresGrad = true
+    const { loss, done } = train(w)
+    device.executor.mode = 'refuse'
+    await done.catch(() => {})
+    await expect(values(made)).rejects.toThrow(/the device is full/)
+    await expect(values(made.mul(2))).rejects.toThrow(/the device is full/)
+    device.executor.mode = 'work'
+    await expect(values(made)).rejects.toThrow(/the device is full/)
+    expect(await values(kept)).toEqual([40])
+    expect(await loss.item()).toBe(16)
+    made.assign(w)
+    expect(await values(made)).toEqual([4])
+  })
+
+  test('a chain of pieces falls together, what does not depend on it runs', async () => {
+    const [w, other] = [device.tensor([4], true), device.tensor([1])]
+    w.mul(2).sum().backward()
+    w.mul(3).sum().backward()
+    other.assign(other.add(1))
+    let calls = 0
+    const { execute } = device.executor
+    device.executor.execute = (...args) => {
+      if (calls++ === 0) throw new Error('the first piece')
+      return execute.apply(device.executor, args)
+    }
+    await expect(step([w])).rejects.toThrow('the first piece')
+    device.executor.execute = execute
+    expect(w.grad).toBeUndefined()
+    expect(await values(w)).toEqual([4])
+  })
+
+  test('a read that is refused rejects alone', async () => {
+    const w = device.tensor([4])
+    device.executor.mode = 'refuse'
+    await expect(values(w.mul(2))).rejects.toThrow(/the device is full/)
+    await expect(readAll([w.mul(2), w.mul(3)])).rejects.toThrow(/the device is full/)
+    expect(await values(w)).toEqual([4])
+    device.executor.mode = 'work'
+    expect(await values(w.mul(2))).toEqual([8])
+  })
+})
+
+describe('a plan that fails under way poisons what it wrote', () => {
+  test('later reads reject with the reason; assigning heals', async () => {
+    const [w, other] = [device.tensor([4], true), device.tensor([7])]
+    device.executor.mode = 'break'
+    const { loss, done } = train(w)
+    await done.catch(() => {})
+    await turn()
+    device.executor.mode = 'work'
+    await expect(values(w)).rejects.toThrow(/^matmul: the device was lost/)
+    await expect(values(w.add(1))).rejects.toThrow(/the device was lost/)
+    await expect(values(w.grad!)).rejects.toThrow(/the device was lost/)
+    await expect(loss.item()).rejects.toThrow(/the device was lost/)
+    expect(await values(other)).toEqual([7])
+    w.assign(device.tensor([1]))
+    w.zeroGrad()
+    expect(await values(w)).toEqual([1])
+    await train(w).done
+    expect(await values(w)).toEqual([0.5])
+    expect(await values(w.grad!)).toEqual([2])
+  })
+
+  test('a loop of steps learns of it at the latest two steps later', async () => {
+    const w = device.tensor([4], true)
+    device.executor.mode = 'break'
+    const outcomes: boolean[] = []
+    for (let i = 0; i < 4; i++) {
+      outcomes.push(
+        await train(w).done.then(
+          () => true,
+          () => false,
+        ),
+      )
+      device.executor.mode = 'work'
+      w.zeroGrad()
+    }
+    expect(outcomes.slice(0, 3)).toContain(false)
+    expect(outcomes[3]).toBe(false)
+  })
+
+  test('nobody has to listen', async () => {
+    const w = device.tensor([4], true)
+    device.executor.mode = 'break'
+    void train(w).done.catch(() => {})
+    void values(w).catch(() => {})
+    w.zeroGrad()
+    w.mul(2).sum().backward()
+    await turn()
+    device.executor.mode = 'refuse'
+    w.zeroGrad()
+    w.mul(2).sum().backward()
+    w[Symbol.dispose]()
+    await turn()
+    expect(unhandled).toEqual([])
+  })
+})
+
+describe('order and time', () => {
+  test('at most two plans are in flight', async () => {
+    const w = device.tensor([4], true)
+    device.executor.mode = 'hold'
+    let returned = 0
+    const loop = (async () => {
+      for (let i = 0; i < 4; i++) {
+        await train(w).done
+        returned++
+        w.zeroGrad()
+      }
+    })()
+    await turn()
+    expect([device.executor.executed, returned]).toEqual([2, 1])
+    device.executor.release()
+    await turn()
+    expect([device.executor.executed, returned]).toEqual([3, 2])
+    device.executor.mode = 'work'
+    for (let i = 0; i < 4; i++) device.executor.release()
+    await loop
+    expect(returned).toBe(4)
+  })
+
+  test('a loop of steps lets timers, input and finalizers run', async () => {
+    const w = device.tensor([4], true)
+    let ticks = 0
+    const tick = (): void => {
+      ticks++
+      timer = setImmediate(tick)
+    }
+    let timer = setImmediate(tick)
+    for (let i = 0; i < 10; i++) {
+      await train(w).done
+      w.zeroGrad()
+    }
+    clearImmediate(timer)
+    expect(ticks).toBeGreaterThanOrEqual(5)
+  })
+
+  test('before the device is up, everything waits in order', async () => {
+    device = await flakyDevice(false)
+    const w = device.tensor([1])
+    const first = values(w)
+    w.assign(w.add(1))
+    const second = values(w)
+    const third = values(w.mul(10))
+    w.assign(w.add(1))
+    expect(await Promise.all([first, second, third, values(w)])).toEqual([[1], [2], [20], [3]])
+  })
+
+  test('a device that does not start says why, and may start later', async () => {
+    let there = false
+    const engine = new Engine('late', async () => {
+      if (!there) throw new Error('no driver')
+      return device.executor
+    })
+    const storage = new Storage(engine, [1], 'f32')
+    storage.host = Float32Array.of(5)
+    storage.settled = storage.head
+    const { Tensor } = await import('../ops/methods.ts')
+    const w = new Tensor(storage)
+    await expect(values(w.mul(2))).rejects.toThrow('no driver')
+    await expect(values(w)).rejects.toThrow('no driver')
+    there = true
+    expect(await values(w.mul(2))).toEqual([10])
+  })
+
+  test('one loop is one kind of piece, however it is read', async () => {
+    const w = device.tensor([4], true)
+    const plans: number[] = []
+    for (let i = 0; i < 4; i++) {
+      const before = device.executor.executed
+      const { loss, done } = train(w)
+      await done
+      await loss.item()
+      w.zeroGrad()
+      plans.push(device.executor.executed - before)
+    }
+    expect(plans).toEqual([1, 1, 1, 1])
+  })
+})
