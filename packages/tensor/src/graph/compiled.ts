@@ -2,11 +2,12 @@
 // cache is bounded, holds no storage, and confirms every hit by comparing structure and sizes.
 
 import type { Backend, Binding, Executable } from '../backends/backend.ts'
+import { debugging } from '../debug.ts'
 import type { TypedArray } from '../dtype.ts'
 import { evaluateDim } from '../kernel/dim.ts'
 import { sizeOf } from '../shape.ts'
 import { type Captured, capture, sameKey } from './capture.ts'
-import type { Executor, Root } from './executor.ts'
+import type { Executor, Root, Statistics } from './executor.ts'
 import { type Layout, layOut } from './memory-plan.ts'
 import type { Node } from './node.ts'
 import { compile, type Plan } from './plan.ts'
@@ -33,17 +34,6 @@ interface Entry {
 const cacheSize = 256
 const layoutsKept = 64
 
-export interface Statistics {
-  /** plans compiled since the device started */
-  plansCompiled: number
-  /** kernels in them */
-  kernelsCompiled: number
-  /** pieces of the queue run */
-  runs: number
-  /** kernels launched */
-  launches: number
-}
-
 export class CompiledExecutor implements Executor {
   readonly backend: Backend
   readonly statistics: Statistics = { plansCompiled: 0, kernelsCompiled: 0, runs: 0, launches: 0 }
@@ -56,8 +46,10 @@ export class CompiledExecutor implements Executor {
     this.backend = backend
   }
 
-  debugEntries() {
-    return this.#entries.values()
+  /** The plans in the cache, for tests and tools. */
+  *plans(): Iterable<Plan> {
+    for (const list of this.#entries.values())
+      for (const entry of list) for (const variant of entry.variants) yield variant.plan
   }
 
   get bytesInUse(): number {
@@ -189,6 +181,7 @@ export class CompiledExecutor implements Executor {
     entry.samples.push(captured.sizes)
     const model = modelOf(entry.samples)
     const plan = compile(captured, model, this.backend.limits)
+    if (debugging('schedule')) console.log(describePlan(plan))
     this.statistics.plansCompiled++
     this.statistics.kernelsCompiled += plan.program.launches.length
     const variant: Variant = { model, plan, executable: null, layouts: new Map() }

@@ -11,8 +11,22 @@ export interface Root {
   readonly target: Storage
 }
 
+/** What a compiling executor has done since its device started. */
+export interface Statistics {
+  /** plans compiled */
+  plansCompiled: number
+  /** kernels in them */
+  kernelsCompiled: number
+  /** pieces of the queue run */
+  runs: number
+  /** kernels launched */
+  launches: number
+}
+
 export interface Executor {
   readonly bytesInUse: number
+  /** undefined for the plain evaluator, which compiles nothing */
+  readonly statistics?: Readonly<Statistics>
   /**
    * Computes all roots and gives them to their targets. `resolve` maps a node to the one to use instead (a storage's value made in this piece, an
    * alias) and throws for what is stale. Throws before anything is changed, or queues the work and returns its completion.
