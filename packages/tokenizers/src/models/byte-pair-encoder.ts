@@ -4,6 +4,7 @@
 import type { Scanner } from '../pretokenizers/pre-tokenizer.ts'
 import { byteChars } from '../unicode/byte-chars.ts'
 import type { BPE } from './bpe.ts'
+import { LongWords } from './long-word.ts'
 import { Merger } from './merger.ts'
 
 // Sizes of the cache; all of it is emptied when any part is full. Measured on 5 MB of English: 32k entries hold 99%.
@@ -13,6 +14,8 @@ const CHARS = 1 << 20
 const IDS = 1 << 19
 /** Longer pre-tokens are merged each time: keeping them would push out the short ones, which come again. */
 const LONGEST = 64
+/** From this many units on, the linear method pays for its tables (30 ms for GPT-2, 150 ms for o200k, once). */
+const VERY_LONG = 4096
 
 /** Ids as they are found. */
 export class IdList {
@@ -45,6 +48,7 @@ export class BytePairEncoder {
   private readonly byteIds: Int32Array
   private readonly merger: Merger
   private readonly wholeIds: ReadonlyMap<string, number> | undefined
+  private longWords: LongWords | undefined | null
   // The cache: slots hold entry numbers + 1; an entry is a hash, its characters and its ids.
   private readonly slots = new Int32Array(SLOTS)
   private readonly hashes = new Int32Array(ENTRIES)
@@ -74,8 +78,7 @@ export class BytePairEncoder {
     for (let start = 0; start < text.length; ) {
       const end = scan(text, start)
       if (end - start > LONGEST) {
-        this.merge(text, start, end)
-        const { ids, length } = this.merger
+        const { ids, length } = this.long(text, start, end)
         out.reserve(length)
         for (let i = 0; i < length; i++) out.ids[out.length++] = ids[i]
       } else {
@@ -95,10 +98,8 @@ export class BytePairEncoder {
     let count = 0
     for (let start = 0; start < text.length; ) {
       const end = scan(text, start)
-      if (end - start > LONGEST) {
-        this.merge(text, start, end)
-        count += this.merger.length
-      } else {
+      if (end - start > LONGEST) count += this.long(text, start, end).length
+      else {
         const entry = this.entry(text, start, end)
         count += this.idAt[entry + 1] - this.idAt[entry]
       }
@@ -151,6 +152,21 @@ export class BytePairEncoder {
     for (let i = 0; i < merger.length; i++) this.ids[at++] = merger.ids[i]
     this.idAt[entry + 1] = at
     return entry
+  }
+
+  /** The ids of a pre-token that is not cached. */
+  private long(text: string, start: number, end: number): { ids: Int32Array; length: number } {
+    if (end - start >= VERY_LONG) {
+      if (this.longWords === undefined) this.longWords = LongWords.of(this.merger.table, this.byteIds) ?? null
+      // A pre-token of this length is no token of the vocabulary.
+      if (this.longWords) {
+        const bytes = new TextEncoder().encode(text.slice(start, end))
+        const ids = new Int32Array(bytes.length)
+        return { ids, length: this.longWords.encode(bytes, ids) }
+      }
+    }
+    this.merge(text, start, end)
+    return this.merger
   }
 
   /** Leaves the ids of a pre-token in the merger. */

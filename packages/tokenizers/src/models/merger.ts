@@ -22,7 +22,7 @@ export class Merger {
   private next = new Int32Array(0)
   private previous = new Int32Array(0)
   private readonly heap = new NumberHeap()
-  private readonly table: PairTable
+  readonly table: PairTable
 
   constructor(table: PairTable) {
     this.table = table
