@@ -27,9 +27,17 @@ const signBit = 0x80000000
 const signOf = (x: Expr): Expr => binary('and', bitcast('u32', x), u32(signBit))
 const withSign = (magnitude: Expr, sign: Expr): Expr => bitcast('f32', binary('or', bitcast('u32', magnitude), sign))
 
-/** x kept within [low, high]; NaN stays NaN. */
-const clamp = (x: Expr, low: number, high: number): Expr =>
-  where(less(x, f32(low)), f32(low), where(less(f32(high), x), f32(high), x))
+/** x kept within [low, high]; NaN stays NaN. Written so that printers find the one-instruction minimum and maximum. */
+function clamp(x: Expr, low: number, high: number): Expr {
+  const [bottom, top] = [f32(low), f32(high)]
+  const raised = where(less(x, bottom), bottom, x)
+  return where(less(top, raised), top, raised)
+}
+
+function atMost(x: Expr, high: number): Expr {
+  const top = f32(high)
+  return where(less(top, x), top, x)
+}
 
 /** Adding 1.5 * 2^23 leaves the nearest integer in the low bits of the sum. */
 const magic = 12582912
@@ -109,7 +117,7 @@ function tanh(x: Expr): Expr {
   const size = abs(x)
   const square = mul(x, x)
   const near = fma(mul(x, square), polynomial(square, tanhPolynomial), x)
-  const e = expCore(mul(where(less(f32(20), size), f32(20), size), f32(2)))
+  const e = expCore(mul(atMost(size, 20), f32(2)))
   const far = sub(f32(1), binary('div', f32(2), add(e, f32(1))))
   return where(less(size, f32(2 ** -13)), x, where(less(size, f32(0.625)), near, withSign(far, signOf(x))))
 }
@@ -223,7 +231,7 @@ function erf(x: Expr): Expr {
   const size = abs(x)
   const square = mul(x, x)
   const near = fma(x, polynomial(square, erfNear), x)
-  const t = where(less(f32(4), size), f32(4), size)
+  const t = atMost(size, 4)
   const far = sub(f32(1), exp(negate(mul(t, polynomial(t, erfFar)))))
   return where(less(size, f32(0.925)), near, withSign(far, signOf(x)))
 }

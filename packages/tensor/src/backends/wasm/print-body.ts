@@ -39,6 +39,8 @@ interface Accumulator {
   readonly dtype: ComputeType
   readonly locals: readonly Local[]
   readonly lanes: boolean
+  /** for maxima and minima of floats: lanes in which a NaN was seen, since the cheap instruction drops it */
+  readonly broken: readonly Local[] | null
   readonly scope: Scope
   /** in effects, when its value changed last */
   changed: number
@@ -86,7 +88,7 @@ export class BodyPrinter {
   /** in the tail of a loop that runs in lanes, inner loops stay in order as they are there */
   private inTail = false
   /** values of expressions: scalar at 0, the same in all lanes at 1, unrolled groups of lanes from 2 */
-  private readonly memo = new Map<Scope, Map<Expr, Node[]>>()
+  private readonly memo = new Map<Expr, (Node | undefined)[]>()
 
   constructor(
     code: Code,
@@ -186,12 +188,10 @@ export class BodyPrinter {
 
   // ---- expressions, scalar
 
+  /** A value made before, if its scope is still open and nothing that it reads has changed. */
   private remembered(e: Expr, form: number): Node | undefined {
-    for (const scope of this.code.stack) {
-      const node = this.memo.get(scope)?.get(e)?.[form]
-      if (node && this.current(node)) return node
-    }
-    return undefined
+    const node = this.memo.get(e)?.[form]
+    return node && this.code.stack[node.scope.depth] === node.scope && this.current(node) ? node : undefined
   }
 
   private current(node: Node): boolean {
@@ -201,14 +201,12 @@ export class BodyPrinter {
   }
 
   private remember(e: Expr, form: number, node: Node): Node {
-    let known = this.memo.get(node.scope)
-    if (!known) this.memo.set(node.scope, (known = new Map()))
-    const forms = known.get(e)
+    const forms = this.memo.get(e)
     if (forms) forms[form] = node
     else {
-      const fresh: Node[] = []
+      const fresh: (Node | undefined)[] = [undefined, undefined, undefined]
       fresh[form] = node
-      known.set(e, fresh)
+      this.memo.set(e, fresh)
     }
     return node
   }
@@ -627,6 +625,8 @@ export class BodyPrinter {
       case 'acc':
         return this.readAccumulator(e.id, u)
       case 'where': {
+        const pick = pseudo(e.args)
+        if (pick) return code.op(pick, 'v128', [this.vector(e.args[2], u), this.vector(e.args[1], u)])
         const [condition, then, otherwise] = e.args.map(a => this.vector(a, u))
         return this.select(condition, then, otherwise)
       }
@@ -857,13 +857,37 @@ export class BodyPrinter {
     const locals = this.f.localArray(lanes ? 'v128' : scalarTypes[dtype], count)
     const value = lanes ? this.vectorConstant(dtype, init) : this.constant(dtype, init)
     for (const local of locals) code.set(local, value)
-    this.accumulators.set(id, { id, dtype, locals, lanes: lanes !== null, scope: code.scope, changed: code.effects })
+    this.accumulators.set(id, {
+      id,
+      dtype,
+      locals,
+      lanes: lanes !== null,
+      broken: null,
+      scope: code.scope,
+      changed: code.effects,
+    })
   }
 
   private update(s: Extract<Stmt, { kind: 'update' }>): void {
     const { code, lanes } = this
     const acc = this.accumulators.get(s.acc)!
     const fused = s.op === 'add' && acc.dtype === 'f32' && s.value.op === 'mul' ? s.value.args : null
+    const { broken } = acc
+    if (broken) {
+      for (const [u, local] of acc.locals.entries()) {
+        const value = this.vector(s.value, u)
+        const extreme = s.op === 'max' ? 'f32x4_pmax' : 'f32x4_pmin'
+        code.set(local, code.op(extreme, 'v128', [this.readAccumulator(s.acc, u), value]))
+        const nan = code.op('f32x4_ne', 'v128', [value, value])
+        code.effect([nan], (f, use) => {
+          f.get(broken[u])
+          use(nan)
+          f.v128_or().set(broken[u])
+        })
+      }
+      acc.changed = code.effects
+      return
+    }
     const next = acc.locals.map((_, u) => {
       const old = this.readAccumulator(s.acc, u)
       if (!lanes) {
@@ -935,7 +959,6 @@ export class BodyPrinter {
       before,
     )
     this.touch(writes)
-    for (const scope of this.memo.keys()) if (code.stack[scope.depth] !== scope) this.memo.delete(scope)
   }
 
   private loop(s: LoopStmt): void {
@@ -985,14 +1008,20 @@ export class BodyPrinter {
       const locals = f.localArray('v128', unroll)
       const start = this.vectorConstant(total.dtype, identity(op, total.dtype))
       for (const local of locals) code.set(local, start)
-      this.accumulators.set(id, { ...total, locals, lanes: true, changed: code.effects })
+      const broken = total.dtype === 'f32' && (op === 'max' || op === 'min') ? f.localArray('v128', unroll) : null
+      for (const local of broken ?? []) code.set(local, this.vectorConstant('i32', 0))
+      this.accumulators.set(id, { ...total, locals, broken, lanes: true, changed: code.effects })
     }
     const groups = (width: number): void => {
       const last = code.add(limit, code.i32(1 - 4 * width))
       // with fewer groups only the first partial accumulators take part
       for (const id of totals.keys()) {
         const acc = this.accumulators.get(id)!
-        this.accumulators.set(id, { ...acc, locals: acc.locals.slice(0, width) })
+        this.accumulators.set(id, {
+          ...acc,
+          locals: acc.locals.slice(0, width),
+          broken: acc.broken?.slice(0, width) ?? null,
+        })
       }
       this.counted(counter, last, 4 * width, writes, node => {
         this.axes.set(axis.id, node)
@@ -1001,10 +1030,10 @@ export class BodyPrinter {
         this.lanes = null
       })
     }
-    const partials = [...totals.keys()].map(id => [id, this.accumulators.get(id)!.locals] as const)
+    const partials = [...totals.keys()].map(id => this.accumulators.get(id)!)
     if (unroll > 1) groups(unroll)
     if (count === null || count % (4 * unroll) >= 4 || unroll === 1) groups(1)
-    for (const [id, locals] of partials) this.combine(totals.get(id)!, ops.get(id)!, locals)
+    for (const partial of partials) this.combine(totals.get(partial.id)!, ops.get(partial.id)!, partial)
     for (const [id, total] of totals) {
       total.changed = code.effects
       this.accumulators.set(id, total)
@@ -1019,7 +1048,7 @@ export class BodyPrinter {
   }
 
   /** total = total op partial results, pairwise. */
-  private combine(total: Accumulator, op: ReduceOp, locals: readonly Local[]): void {
+  private combine(total: Accumulator, op: ReduceOp, { locals, broken }: Accumulator): void {
     const { dtype } = total
     const [target] = total.locals
     this.code.effect([], f => {
@@ -1049,6 +1078,12 @@ export class BodyPrinter {
       else f.i32x4_extract_lane(0)
       if (dtype === 'bool') f.i32_const(1).i32_and()
       f.set(target)
+      if (!broken) return
+      for (const [i, local] of broken.entries()) {
+        f.get(local)
+        if (i > 0) f.v128_or()
+      }
+      f.v128_any_true().if(() => f.f32_const(Number.NaN).set(target))
     })
   }
 
@@ -1204,6 +1239,13 @@ export class BodyPrinter {
   }
 }
 
+/** where(x < y, y, x) is pmax(x, y) and where(y < x, y, x) is pmin(x, y), NaN and zeros included: one instruction each. */
+function pseudo([condition, y, x]: readonly [Expr, Expr, Expr]): 'f32x4_pmax' | 'f32x4_pmin' | null {
+  if (condition.op !== 'lt' || y.dtype !== 'f32') return null
+  const [a, b] = condition.args
+  return a === x && b === y ? 'f32x4_pmax' : a === y && b === x ? 'f32x4_pmin' : null
+}
+
 const keyOf = (value: number): string => (Object.is(value, -0) ? '-0' : String(value))
 
 /** Calls an instruction by name with its immediates. */
@@ -1239,6 +1281,6 @@ function chooseUnroll(body: readonly Stmt[], varies: Variance, reduces: boolean)
     } else if (s.kind === 'update' || s.kind === 'store') visit(s.value)
   }
   body.forEach(statement)
-  if (operations <= (reduces || nested ? 16 : 24)) return 4
+  if (operations <= (reduces || nested ? 16 : 12)) return 4
   return operations <= 120 ? 2 : 1
 }

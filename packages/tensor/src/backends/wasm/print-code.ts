@@ -126,7 +126,9 @@ export class Code {
     args: readonly Node[],
     ...immediates: readonly (number | readonly number[])[]
   ): Node {
-    const key = `${name} ${immediates} ${args.map(a => a.id)}`
+    let key: string = name
+    for (const value of immediates) key += ` ${value}`
+    for (const arg of args) key += `,${arg.id}`
     return this.node(
       type,
       args,
