@@ -11,5 +11,5 @@ interface Host {
 export function debugging(topic: DebugTopic): boolean {
   const host = globalThis as Host
   const topics = host.process?.env?.CAIRN_DEBUG ?? host.CAIRN_DEBUG
-  return topics !== undefined && topics.split(',').includes(topic)
+  return topics?.split(',').includes(topic) ?? false
 }
