@@ -6,6 +6,7 @@ import { isFloat } from './dtype.ts'
 import { CairnError, DeviceError, DTypeError, GradientError, ShapeError } from './errors.ts'
 import type { Engine } from './graph/engine.ts'
 import { type Attributes, Node, noAttributes } from './graph/node.ts'
+import type { Way } from './graph/queue.ts'
 import { state } from './graph/scope.ts'
 import { Storage } from './graph/storage.ts'
 import type { TensorMethods } from './ops/methods.ts'
@@ -193,34 +194,35 @@ export class Gradient {
   readonly #owner: Storage
   #storage: Storage | null = null
   #tensor: Tensor | null = null
-  #defined = false
+  /** the version that began the gradient it holds; when that write was refused, there is no gradient */
+  #first: Node | null = null
   constructor(owner: Storage) {
     this.#owner = owner
   }
   get current(): Tensor | undefined {
-    return this.#defined ? this.#tensor! : undefined
+    return this.#first && !this.#first.error ? this.#tensor! : undefined
   }
   /** Adds to the gradient, or starts it. */
   accumulate(value: Tensor): void {
-    const target = this.#place()
-    const sum = this.#defined ? apply('add', [this.#tensor!, value]) : value
-    this.#defined = true
-    this.#owner.device.queue.assign(target, sum.node, 'grad')
+    const { current } = this
+    this.#write(current ? apply('add', [current, value]) : value, 'grad')
   }
   set(value: Tensor): void {
-    const target = this.#place()
-    this.#defined = true
-    this.#owner.device.queue.assign(target, value.node, 'assign')
+    this.#write(value, 'assign')
   }
   clear(): void {
-    if (!this.#defined) return
-    this.#defined = false
+    if (!this.#first) return
+    this.#first = null
     this.#owner.device.queue.drop(this.#storage!)
   }
   dispose(): void {
     if (this.#storage) this.#owner.device.queue.dispose(this.#storage)
-    this.#defined = false
-    this.#storage = this.#tensor = null
+    this.#storage = this.#tensor = this.#first = null
+  }
+  #write(value: Tensor, way: Way): void {
+    const target = this.#place()
+    this.#owner.device.queue.assign(target, value.node, way)
+    if (!this.current) this.#first = target.head
   }
   #place(): Storage {
     if (!this.#storage) {

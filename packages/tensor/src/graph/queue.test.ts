@@ -37,9 +37,19 @@ describe('a plan that is refused before it starts changes nothing', () => {
   test('the very step that is refused rejects', async () => {
     const w = device.tensor([4], true)
     device.executor.mode = 'refuse'
-    await expect(train(w).done).rejects.toThrow(/^allocate: the device is full \(bytes 1024\)/)
+    await expect(train(w).done).rejects.toThrow(/^compile: the kernel is refused/)
     device.executor.mode = 'work'
     await expect(step([w])).resolves.toBeUndefined()
+  })
+
+  test('the very step that finds no memory rejects, and the next one has its own luck', async () => {
+    const w = device.tensor([4], true)
+    device.executor.mode = 'full'
+    await expect(train(w).done).rejects.toThrow(/^allocate: the device is full \(bytes 1024\)/)
+    device.executor.mode = 'work'
+    expect(w.grad).toBeUndefined()
+    await train(w).done
+    expect(await values(w)).toEqual([2])
   })
 
   test('values and versions stay, and a smaller batch follows', async () => {
@@ -96,13 +106,13 @@ describe('a plan that is refused before it starts changes nothing', () => {
     const kept = w.mul(10).keep()
     const made = w.detach().mul(2)
     made.requiresGrad = true
-    const { loss, done } = train(w)
     device.executor.mode = 'refuse'
+    const { loss, done } = train(w)
     await done.catch(() => {})
-    await expect(values(made)).rejects.toThrow(/the device is full/)
-    await expect(values(made.mul(2))).rejects.toThrow(/the device is full/)
+    await expect(values(made)).rejects.toThrow(/the kernel is refused/)
+    await expect(values(made.mul(2))).rejects.toThrow(/the kernel is refused/)
     device.executor.mode = 'work'
-    await expect(values(made)).rejects.toThrow(/the device is full/)
+    await expect(values(made)).rejects.toThrow(/the kernel is refused/)
     expect(await values(kept)).toEqual([40])
     expect(await loss.item()).toBe(16)
     made.assign(w)
@@ -129,8 +139,8 @@ describe('a plan that is refused before it starts changes nothing', () => {
   test('a read that is refused rejects alone', async () => {
     const w = device.tensor([4])
     device.executor.mode = 'refuse'
-    await expect(values(w.mul(2))).rejects.toThrow(/the device is full/)
-    await expect(readAll([w.mul(2), w.mul(3)])).rejects.toThrow(/the device is full/)
+    await expect(values(w.mul(2))).rejects.toThrow(/the kernel is refused/)
+    await expect(readAll([w.mul(2), w.mul(3)])).rejects.toThrow(/the kernel is refused/)
     expect(await values(w)).toEqual([4])
     device.executor.mode = 'work'
     expect(await values(w.mul(2))).toEqual([8])
@@ -150,6 +160,7 @@ describe('a plan that fails under way poisons what it wrote', () => {
     await expect(values(w.grad!)).rejects.toThrow(/the device was lost/)
     await expect(loss.item()).rejects.toThrow(/the device was lost/)
     expect(await values(other)).toEqual([7])
+    await expect(step([w])).rejects.toThrow(/the device was lost/)
     w.assign(device.tensor([1]))
     w.zeroGrad()
     expect(await values(w)).toEqual([1])

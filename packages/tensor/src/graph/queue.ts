@@ -42,6 +42,14 @@ interface Piece {
   inits: boolean
 }
 
+/** A piece handed over: `planned` rejects when the device refuses it, having changed nothing. */
+interface Started {
+  readonly planned: Promise<unknown>
+  readonly finished: Promise<void>
+}
+
+const both = (promise: Promise<void>): Started => ({ planned: promise, finished: promise })
+
 const newPiece = (): Piece => ({ entries: [], ways: new Map(), inits: false })
 
 /** Nodes made since the last run after which the next effect starts the queue without waiting. */
@@ -95,6 +103,12 @@ export class Queue {
 
   /** Runs everything queued; resolves when the device has finished it. */
   run(reads: readonly Node[] = []): Promise<void> {
+    const { planned, finished } = this.#start(reads)
+    quietly(planned)
+    return finished
+  }
+
+  #start(reads: readonly Node[]): Started {
     this.#cut()
     this.#nodesAtRun = nodeCount()
     const pieces = this.#closed
@@ -102,20 +116,25 @@ export class Queue {
     if (reads.length && pieces.length === 0) pieces.push(newPiece())
     keepCrossing(pieces)
     const places = reads.map(node => lastPlace(node, pieces))
-    const finished = pieces.map((piece, i) =>
+    const started = pieces.map((piece, i) =>
       this.#submit(
         piece,
         reads.filter((_, at) => places[at] === i),
       ),
     )
-    return Promise.all(finished).then(() => {})
+    return {
+      planned: Promise.all(started.map(s => s.planned)),
+      finished: Promise.all(started.map(s => s.finished)).then(() => {}),
+    }
   }
 
   /** Runs everything queued; resolves when at most two plans are in flight, having let the event loop breathe. */
   async step(): Promise<void> {
-    const finished = this.run()
-    this.#inFlight.push(finished)
+    const { planned, finished } = this.#start([])
     quietly(finished)
+    // What the device refuses is the error of this very step; what fails under way is told by one of the next two.
+    await planned
+    this.#inFlight.push(finished)
     if (this.#engine.bytesInUse > this.#watermark) {
       await collectGarbage(macrotask)
       this.#watermark = Math.max(firstWatermark, 2 * this.#engine.bytesInUse)
@@ -179,15 +198,15 @@ export class Queue {
   }
 
   /** Plans a piece at once when the device is up and nothing waits before it; else in order. */
-  #submit(piece: Piece, reads: readonly Node[]): Promise<void> {
+  #submit(piece: Piece, reads: readonly Node[]): Started {
     const { executor } = this.#engine
     if (!executor || this.#waiting)
-      return this.#after(async () => this.#planOrCollect(piece, reads, await this.#engine.ready()))
+      return both(this.#after(async () => this.#planOrCollect(piece, reads, await this.#engine.ready())))
     try {
-      return this.#plan(piece, reads, executor, true)
+      return { planned: Promise.resolve(), finished: this.#plan(piece, reads, executor, true) }
     } catch (error) {
-      if (!(error instanceof OutOfMemoryError)) return Promise.reject(error)
-      return this.#after(() => this.#planOrCollect(piece, reads, executor))
+      if (!(error instanceof OutOfMemoryError)) return both(Promise.reject(error))
+      return both(this.#after(() => this.#planOrCollect(piece, reads, executor)))
     }
   }
 
@@ -260,7 +279,7 @@ export class Queue {
       if (mayRetry && error instanceof OutOfMemoryError) throw error
       for (const e of assigns) {
         e.leaf.error = error
-        if (e.storage.head === e.leaf) e.storage.head = goodBase(e.base)
+        if (e.storage.head === e.leaf) e.storage.head = standing(e)
       }
       throw error
     }
@@ -408,9 +427,10 @@ const markComputed = (node: Node): void => {
 const isSettled = (node: Node): boolean =>
   node.alias !== null || (node.op === 'storage' && node.storage!.settled === node)
 
-/** The newest version before a failed one that did not fail itself. */
-function goodBase(base: Node): Node {
-  return base.error ? (base.storage!.settled ?? base) : base
+/** What a storage means after a write of it was refused: the version before, or the failed one itself where there never was a value. */
+function standing({ storage, base, leaf }: Assign): Node {
+  if (base.error) return storage.settled ?? leaf
+  return base.version === 0 && storage.settled === null ? leaf : base
 }
 
 function checkCurrent(leaf: Node, asked: Node): void {

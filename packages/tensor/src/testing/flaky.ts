@@ -1,0 +1,68 @@
+// A device whose executions fail on request, to test what the queue promises when a device does not do its part.
+
+import type { TypedArray } from '../dtype.ts'
+import { CairnError, DeviceLostError, OutOfMemoryError } from '../errors.ts'
+import { Engine } from '../graph/engine.ts'
+import type { Root } from '../graph/executor.ts'
+import type { Node } from '../graph/node.ts'
+import { ReferenceExecutor } from '../graph/reference.ts'
+import { Storage } from '../graph/storage.ts'
+import { Tensor } from '../ops/methods.ts'
+
+export class FlakyExecutor extends ReferenceExecutor {
+  /** 'refuse', 'full': throws before anything has changed, the latter for want of memory; 'break': the work fails after it was begun; 'hold': it ends when `release` is called */
+  mode: 'work' | 'refuse' | 'full' | 'break' | 'hold' = 'work'
+  executed = 0
+  #held: (() => void)[] = []
+
+  override execute(
+    roots: readonly Root[],
+    resolve: (node: Node) => Node,
+    visited: (node: Node) => void,
+  ): Promise<void> {
+    if (this.mode === 'refuse') throw new CairnError('compile', 'the kernel is refused')
+    if (this.mode === 'full') throw new OutOfMemoryError('allocate', 'the device is full', { bytes: 1024 })
+    this.executed++
+    const done = super.execute(roots, resolve, visited)
+    if (this.mode === 'hold') return new Promise(resolve => this.#held.push(resolve))
+    if (this.mode === 'break')
+      return new Promise((_, reject) => {
+        setImmediate(() => reject(new DeviceLostError('matmul', 'the device was lost')))
+      })
+    return done
+  }
+
+  override async read(storage: Storage): Promise<TypedArray> {
+    return super.read(storage)
+  }
+
+  /** Ends the oldest execution that is held. */
+  release(): void {
+    this.#held.shift()?.()
+  }
+}
+
+export interface FlakyDevice {
+  readonly engine: Engine
+  readonly executor: FlakyExecutor
+  tensor(values: readonly number[], requiresGrad?: boolean): Tensor
+}
+
+/** @param started false: the executor is there with the first run, as for a device that was not started */
+export async function flakyDevice(started = true): Promise<FlakyDevice> {
+  const executor = new FlakyExecutor()
+  const engine = new Engine('flaky', () => Promise.resolve(executor))
+  if (started) await engine.ready()
+  return {
+    engine,
+    executor,
+    tensor(values, requiresGrad = false) {
+      const storage = new Storage(engine, [values.length], 'f32')
+      storage.host = Float32Array.from(values)
+      storage.settled = storage.head
+      const out = new Tensor(storage)
+      if (requiresGrad) out.requiresGrad = true
+      return out
+    },
+  }
+}
