@@ -12,6 +12,7 @@ import type { Expr, LoopKernel } from '../../kernel/ir.ts'
 import type { Binding, Program } from '../backend.ts'
 import type { WebGPUBackend } from './backend.ts'
 import { roundSize } from './buffers.ts'
+import { hasHardwareAdapter } from './device.ts'
 import { onDevice, openBackend, single } from './differential.ts'
 
 const backend = await openBackend()
@@ -445,6 +446,25 @@ describe.skipIf(!backend)(`WebGPU backend${why}`, () => {
     }
   })
 })
+
+test.skipIf(!backend)(`without a driver the error says in one line what to install${why}`, async () => {
+  const here = new URL('./backend.ts', import.meta.url).href
+  const script = `import { createWebGPUBackend } from ${JSON.stringify(here)}
+    import { hasHardwareAdapter } from ${JSON.stringify(new URL('./device.ts', import.meta.url).href)}
+    console.log(await createWebGPUBackend().catch(error => error.name + ': ' + error.message))
+    console.log(await hasHardwareAdapter())`
+  const args = ['--conditions=@cairn/source', '--input-type=module', '--eval', script]
+  const env = { ...(await environment()), VK_ICD_FILENAMES: '/nonexistent.json', VK_DRIVER_FILES: '/nonexistent.json' }
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 20_000, env })
+  expect(stdout).toMatch(/^DeviceError: webgpu: no adapter: install a Vulkan driver[^\n]*\nfalse\n$/)
+})
+
+test.skipIf(!backend?.software)(
+  `'auto' does not take a software GPU${why || (backend?.software ? '' : ' (skipped: a real GPU is here)')}`,
+  async () => {
+    expect(await hasHardwareAdapter()).toBe(false)
+  },
+)
 
 /** For a child process: a driver that this process may have opened by other means than its environment. */
 async function environment(): Promise<NodeJS.ProcessEnv> {

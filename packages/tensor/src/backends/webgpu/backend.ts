@@ -1,4 +1,8 @@
 // The WebGPU backend: the contract of backends/backend.ts over the queue, the allocator and the runner.
+//
+// Numbers, where they differ from a CPU's: subnormal f32 may be flushed to 0, a quotient or square root may be off by 2 or 3 ULP,
+// and sums may be fused or reordered by the driver; NaN and infinities come out as on a CPU. f16 and bf16 are stored as f32 that was
+// rounded, bool and 8-bit integers as 32-bit ones: 4 bytes an element in every dtype.
 
 import { bytesOf, type DType, type TypedArray } from '../../dtype.ts'
 import { DeviceLostError, DTypeError } from '../../errors.ts'

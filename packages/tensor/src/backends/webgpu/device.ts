@@ -47,7 +47,12 @@ async function findAdapter(): Promise<GPUAdapter> {
   const gpu = await findGPU()
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' })
   if (!adapter)
-    throw new DeviceError('webgpu', isNode() ? 'no adapter: install a Vulkan driver' : 'this browser offers no GPU')
+    throw new DeviceError(
+      'webgpu',
+      isNode()
+        ? 'no adapter: install a Vulkan driver for this GPU (npm `webgpu` is there)'
+        : 'this browser offers no GPU',
+    )
   return adapter
 }
 
