@@ -87,6 +87,8 @@ describe.skipIf(!backend)(`WGSL loops${why}`, () => {
       })
     }
     expect(chooseStrategy(sum(1, 100_000, false), limits)).toEqual({ threads: 256, lanes: 256 })
+    expect(chooseStrategy(sum(1, 100_000, false), { ...limits, threads: 1024 })).toEqual({ threads: 1024, lanes: 1024 })
+    expect(chooseStrategy(sum(4096, 768, false), { ...limits, threads: 1024 })).toEqual({ threads: 256, lanes: 256 })
     expect(chooseStrategy(sum(4096, 768, false), limits)).toEqual({ threads: 256, lanes: 256 })
     expect(chooseStrategy(sum(4096, 64, false), limits)).toEqual({ threads: 128, lanes: 32 })
     expect(chooseStrategy(sum(4096, 8, false), limits).lanes).toBe(1)

@@ -28,7 +28,9 @@ const manyItems = 1 << 15
 export function chooseStrategy(kernel: LoopKernel, limits: ThreadLimits): Strategy {
   const items = kernel.parallel.reduce((n, axis) => n * axis.size.sample, 1)
   const length = sharedLength(kernel)
-  const most = floorPower(Math.min(256, limits.threads, limits.workgroupBytes / 4 / Math.max(1, mostCombined(kernel))))
+  // few items: all the threads that a workgroup may have, since only that many processors will work
+  const wide = items < 32 ? 1024 : 256
+  const most = floorPower(Math.min(wide, limits.threads, limits.workgroupBytes / 4 / Math.max(1, mostCombined(kernel))))
   let lanes = 1
   if (limits.software) {
     // measured on SwiftShader: 2048 rows of 64 take 4 ms by one thread each, 35 ms by 16 lanes each
