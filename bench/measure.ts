@@ -30,8 +30,60 @@ export async function measure(work: () => unknown, options: MeasureOptions = {})
     await work()
     times.push((performance.now() - start) / 1000)
   }
-  times.sort((a, b) => a - b)
-  const at = (share: number) => times[Math.min(times.length - 1, Math.floor(share * times.length))]!
-  const median = at(0.5)
-  return { median, best: times[0]!, spread: (at(0.75) - at(0.25)) / 2 / median, runs: times.length }
+  return { ...middle(times), best: Math.min(...times), runs: times.length }
+}
+
+function middle(values: readonly number[]): { median: number; spread: number } {
+  const sorted = values.toSorted((a, b) => a - b)
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!
+  return { median: at(0.5), spread: (at(0.75) - at(0.25)) / 2 / at(0.5) }
+}
+
+/** Something to time, and how much of it one run is: operations, bytes, steps. */
+export interface Work {
+  readonly amount: number
+  run(): unknown
+}
+
+export interface Comparison {
+  /** Amounts a second, the median. */
+  rate: number
+  limit: number
+  /** The median over the runs of a run's rate by that of the limit around it. */
+  share: number
+  /** Relative half-width of the middle half of the shares. */
+  spread: number
+  runs: number
+}
+
+/**
+ * Times `work` and its limit in turns, so that each run has one just before and one just after it: the clock of a processor
+ * swings by a third for seconds. Between two runs it waits a millisecond, until the threads of the one before have stopped looking for work.
+ */
+export async function compare(work: Work, limit: Work, options: MeasureOptions = {}): Promise<Comparison> {
+  const { warmup = 3, seconds = 1.5, runs = 7 } = options
+  const rateOf = async ({ amount, run }: Work): Promise<number> => {
+    await new Promise(resolve => setTimeout(resolve, 1))
+    const start = performance.now()
+    await run()
+    return (amount * 1000) / Math.max(1e-6, performance.now() - start)
+  }
+  for (let i = 0; i < warmup; i++) {
+    await rateOf(work)
+    await rateOf(limit)
+  }
+  const [rates, limits, shares]: number[][] = [[], [], []]
+  const begin = performance.now()
+  let before = await rateOf(limit)
+  while (rates!.length < runs || performance.now() - begin < seconds * 1000) {
+    const rate = await rateOf(work)
+    const after = await rateOf(limit)
+    const around = (before + after) / 2
+    rates!.push(rate)
+    limits!.push(around)
+    shares!.push(rate / around)
+    before = after
+  }
+  const { median: share, spread } = middle(shares!)
+  return { rate: middle(rates!).median, limit: middle(limits!).median, share, spread, runs: rates!.length }
 }

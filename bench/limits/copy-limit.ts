@@ -5,7 +5,8 @@ import { ModuleBuilder } from '@cairn/wasm'
 
 /**
  * A module importing `env.memory` and exporting `copy(from, to, bytes)` and `read(from, bytes)` (which returns a sum, so
- * that nothing is optimized away). Addresses in bytes; `bytes` a multiple of 64.
+ * that nothing is optimized away). Addresses in bytes; `bytes` a multiple of 64. Its `kernel` is the copy for many threads: an
+ * item is 64 bytes, parameters are the addresses read and written.
  */
 export function copyLimitModule(memory: { min: number; max?: number; shared?: boolean }): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder()
@@ -18,6 +19,25 @@ export function copyLimitModule(memory: { min: number; max?: number; shared?: bo
         f.get(from).i32_const(64).i32_add().set(from)
         f.get(to).i32_const(64).i32_add().set(to)
         f.get(bytes).i32_const(64).i32_sub().set(bytes)
+      },
+    )
+  })
+  module.func({ params: ['i32', 'i32', 'i32', 'i32'], export: 'kernel' }, (f, params, begin, end) => {
+    const [from, to] = f.localArray('i32', 2)
+    for (const [word, local] of [from, to].entries())
+      f.get(params)
+        .i32_load(4 * word)
+        .get(begin)
+        .i32_const(6)
+        .i32_shl()
+        .i32_add()
+        .set(local)
+    f.while(
+      () => f.get(begin).get(end).i32_lt_u(),
+      () => {
+        for (const at of [0, 16, 32, 48]) f.get(to).get(from).v128_load(at).v128_store(at)
+        for (const local of [from, to]) f.get(local).i32_const(64).i32_add().set(local)
+        f.get(begin).i32_const(1).i32_add().set(begin)
       },
     )
   })

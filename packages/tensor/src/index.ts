@@ -16,6 +16,7 @@ export {
 export { type DeviceName, defaultDevice, disposeDevice, setDefaultDevice, type WasmOptions } from './device.ts'
 export type { DType, TypedArray } from './dtype.ts'
 export * from './errors.ts'
+export type { Statistics } from './graph/executor.ts'
 export { enableGrad, noGrad } from './graph/scope.ts'
 export { readFile, writeFile } from './io/files.ts'
 export {
@@ -46,6 +47,6 @@ export {
   randomBits,
   uniform,
 } from './random.ts'
-export { bytesInUse, readAll, realize, step } from './run.ts'
+export { bytesInUse, readAll, realize, statistics, step } from './run.ts'
 export type { Shape } from './shape.ts'
 export type { NestedArray } from './tensor.ts'

@@ -3,6 +3,7 @@
 import { type DeviceName, defaultEngine, engineOf } from './device.ts'
 import type { TypedArray } from './dtype.ts'
 import type { Engine } from './graph/engine.ts'
+import type { Statistics } from './graph/executor.ts'
 import type { Tensor } from './tensor.ts'
 
 const groups = (tensors: readonly Tensor[]): Map<Engine, Tensor[]> => Map.groupBy(tensors, t => t.engine)
@@ -33,3 +34,15 @@ export async function step(tensors: readonly Tensor[]): Promise<void> {
 
 /** Bytes of device memory in use, by the allocator's own count. */
 export const bytesInUse = (device: DeviceName): number => engineOf(device).bytesInUse
+
+/**
+ * What a device has compiled and run since it started, as of now. The difference around an execution says how many kernels it took; all 0
+ * before the device's first run and on 'reference', which has no kernels.
+ */
+export const statistics = (device: DeviceName): Statistics => ({
+  plansCompiled: 0,
+  kernelsCompiled: 0,
+  runs: 0,
+  launches: 0,
+  ...engineOf(device).executor?.statistics,
+})
