@@ -129,7 +129,10 @@ export interface NAdamOptions extends AdamOptions {
   momentumDecay?: number
 }
 
-/** Adam with Nesterov momentum (Dozat 2016). */
+/**
+ * Adam with Nesterov momentum (Dozat 2016), as torch 1.13 computes it: the correction of the momentum's share has mu_t twice, which fades with
+ * the product itself after a few steps.
+ */
 export class NAdam extends Optimizer<NAdamOptions> {
   constructor(params: Parameters<NAdamOptions>, options: Partial<NAdamOptions> = {}) {
     super(params, { lr: 2e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, momentumDecay: 4e-3, ...options })
@@ -158,7 +161,9 @@ export class NAdam extends Optimizer<NAdamOptions> {
     const root = clock.derive(`1 / sqrt(1 - ${beta2}^t)`, () => biasCorrection(clock, beta2).rsqrt())
     const scale = v.sqrt().mul(root).add(eps)
     const ofGradient = clock.derive(`gradient ${lr} ${key}`, () => now.neg().add(1).div(product.neg().add(1)).mul(lr))
-    const ofMomentum = clock.derive(`momentum ${lr} ${key}`, () => next.div(product.mul(next).neg().add(1)).mul(lr))
+    const ofMomentum = clock.derive(`momentum ${lr} ${key}`, () =>
+      next.div(product.mul(now).mul(next).neg().add(1)).mul(lr),
+    )
     const moved = slope.mul(ofGradient).add(m.mul(ofMomentum)).div(scale)
     return { p: p.sub(moved), state: { exp_avg: m, exp_avg_sq: v } }
   }

@@ -83,7 +83,7 @@ const cases: [name: string, make: (p: ReturnType<typeof leaf>) => Optimizer<{ lr
       return (
         p -
         (lr * g * (1 - mu(t))) / (1 - s.product) / scale -
-        (lr * s.m * mu(t + 1)) / (1 - s.product * mu(t + 1)) / scale
+        (lr * s.m * mu(t + 1)) / (1 - s.product * mu(t) * mu(t + 1)) / scale
       )
     },
   ],

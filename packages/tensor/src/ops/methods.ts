@@ -7,6 +7,7 @@ import * as indexing from './indexing.ts'
 import * as matrix from './matmul.ts'
 import * as movement from './movement.ts'
 import * as reduce from './reduce.ts'
+import * as scan from './scan.ts'
 
 const { cat: _cat, stack: _stack, ...views } = movement
 const { where: _where, whereMethod, ...pointwise } = elementwise
@@ -14,6 +15,7 @@ const { where: _where, whereMethod, ...pointwise } = elementwise
 const methods = {
   ...pointwise,
   ...reduce,
+  ...scan,
   ...views,
   ...indexing,
   ...matrix,

@@ -1,0 +1,296 @@
+// What each op of torch's cases is in Cairn. A case's name is an op's, or begins with it: `softmax_dim1` is `softmax` with other attributes.
+import {
+  batchNorm,
+  bceWithLogits,
+  cosineSimilarity,
+  crossEntropy,
+  groupNorm,
+  huberLoss,
+  klDiv,
+  l1Loss,
+  layerNorm,
+  mseLoss,
+  nllLoss,
+  rmsNorm,
+  rope,
+  scaledDotProductAttention,
+  smoothL1Loss,
+} from '@cairn/nn'
+import { cat, ones, type Tensor, tensor, where } from '@cairn/tensor'
+import type { Attributes, Inputs, Row } from './cases.ts'
+
+type Run = NonNullable<Row['run']>
+
+const spine = (run: Run): Row => ({ group: 'spine', run })
+const breadth = (run?: Run): Row => ({ group: 'breadth', run })
+const missing = breadth()
+
+/** The only input, whatever its name. */
+const x = (inputs: Inputs): Tensor => inputs.x ?? inputs.a ?? Object.values(inputs)[0]
+/** The two operands. */
+const pair = (inputs: Inputs): [Tensor, Tensor] => {
+  const [a, b] = Object.values(inputs)
+  return [inputs.a ?? inputs.x ?? a, inputs.b ?? inputs.y ?? b]
+}
+const unary = (f: (x: Tensor, attrs: Attributes) => Tensor): Row => spine((inputs, attrs) => f(x(inputs), attrs))
+const binary = (f: (a: Tensor, b: Tensor) => Tensor): Row => spine(inputs => f(...pair(inputs)))
+
+const axis = (attrs: Attributes, fallback = -1): number => attrs.number(fallback, 'dim', 'axis')
+const axes = (attrs: Attributes): readonly number[] | undefined =>
+  attrs.has('dim', 'axis', 'dims', 'axes') ? attrs.numbers([], 'dim', 'axis', 'dims', 'axes') : undefined
+const keepDim = (attrs: Attributes) => ({ keepDim: attrs.flag('keepdim', 'keep_dim', 'keepdims') })
+const reduction = (attrs: Attributes) => {
+  const name = attrs.text('mean', 'reduction')
+  if (name !== 'mean' && name !== 'sum' && name !== 'none') throw new Error(`there is no reduction '${name}'`)
+  return { reduction: name } as const
+}
+const reduce = (
+  f: (x: Tensor, axes: readonly number[] | undefined, options: { keepDim: boolean }, attrs: Attributes) => Tensor,
+): Row => unary((t, attrs) => f(t, axes(attrs), keepDim(attrs), attrs))
+
+/** Values, and positions too where the case has them as its second output. */
+const extreme = (kind: 'max' | 'min'): Row =>
+  spine((inputs, attrs, given) => {
+    const along = axes(attrs)
+    const options = keepDim(attrs)
+    const values = x(inputs)[kind](along, options)
+    if ((given.outputs?.length ?? 1) < 2) return values
+    return [values, x(inputs)[kind === 'max' ? 'argmax' : 'argmin'](along?.[0] ?? -1, options)]
+  })
+
+/** 'strict upper triangle', 'lower triangle' ..., or a bool input. */
+function maskOf(inputs: Inputs, attrs: Attributes): Tensor {
+  if (inputs.mask) return inputs.mask.to('bool')
+  const words = attrs.text('', 'mask')
+  const shape = x(inputs).shape.slice(-2)
+  const all = ones(shape, { dtype: 'bool' })
+  if (words.includes('upper')) return all.triu(words.includes('strict') ? 1 : 0)
+  if (words.includes('lower')) return all.tril(words.includes('strict') ? -1 : 0)
+  throw new Error(`the mask '${words}' is not understood`)
+}
+
+const indexOf = (inputs: Inputs, attrs: Attributes): Tensor =>
+  attrs.has('index')
+    ? tensor([...attrs.numbers([], 'index')], { dtype: 'i32' })
+    : (inputs.i ?? inputs.index ?? inputs.idx)
+
+const attention: Row = spine(({ q, k, v, mask }, attrs) => {
+  if (attrs.has('kv_heads') && attrs.number(0, 'kv_heads') !== k.shape[1])
+    throw new Error(`kv_heads is not the number of key heads, ${k.shape[1]}`)
+  const scale = attrs.has('scale') ? attrs.number(1, 'scale') : undefined
+  return scaledDotProductAttention(q, k, v, { causal: attrs.flag('causal', 'is_causal'), mask, scale })
+})
+
+const rotary = (fallback: 'half' | 'interleaved'): Row =>
+  spine((inputs, attrs) => {
+    const words = attrs.text(fallback, 'style')
+    const style = /half|neox/i.test(words) ? 'half' : 'interleaved'
+    return rope(x(inputs), { theta: attrs.number(10_000, 'theta', 'base'), style })
+  })
+
+const norm = ({ w, b, weight, bias }: Inputs, attrs: Attributes, eps: number) => ({
+  weight: w ?? weight,
+  bias: b ?? bias,
+  eps: attrs.number(eps, 'eps'),
+})
+/** Against the targets, whatever they are called. */
+const target = ({ t, target, y }: Inputs): Tensor => t ?? target ?? y
+
+const entropy = (attrs: Attributes) => ({
+  ignoreIndex: attrs.number(-100, 'ignore_index'),
+  ...reduction(attrs),
+})
+/** torch has the classes on axis 1, Cairn last. */
+const classesLast = (logits: Tensor): Tensor => {
+  if (logits.ndim <= 2) return logits
+  return logits.permute([0, ...logits.shape.slice(2).map((_, i) => i + 2), 1])
+}
+
+const divergence = (name: 'batchmean' | 'mean'): Row =>
+  breadth((inputs, attrs) => {
+    const asked = attrs.text(name, 'reduction')
+    const options = asked === 'batchmean' ? ({ reduction: 'batchMean' } as const) : reduction(attrs)
+    const note = attrs.text('', 'note')
+    const softened = note.includes('softmax')
+    const given = x(inputs)
+    return klDiv(
+      softened ? given.logSoftmax(-1) : given,
+      softened ? target(inputs).softmax(-1) : target(inputs),
+      options,
+    )
+  })
+
+export const ops: Readonly<Record<string, Row>> = {
+  // elementwise
+  add: binary((a, b) => a.add(b)),
+  sub: binary((a, b) => a.sub(b)),
+  mul: binary((a, b) => a.mul(b)),
+  div: binary((a, b) => a.div(b)),
+  maximum: binary((a, b) => a.maximum(b)),
+  minimum: binary((a, b) => a.minimum(b)),
+  atan2: binary((a, b) => a.atan2(b)),
+  fmod: binary((a, b) => a.fmod(b)),
+  pow: spine((inputs, attrs) => {
+    if (attrs.has('p', 'exponent')) return x(inputs).pow(attrs.number(2, 'p', 'exponent'))
+    const [a, b] = pair(inputs)
+    return a.pow(b)
+  }),
+  neg: unary(t => t.neg()),
+  abs: unary(t => t.abs()),
+  exp: unary(t => t.exp()),
+  expm1: unary(t => t.expm1()),
+  log: unary(t => t.log()),
+  log1p: unary(t => t.log1p()),
+  sin: unary(t => t.sin()),
+  cos: unary(t => t.cos()),
+  tan: unary(t => t.tan()),
+  erf: unary(t => t.erf()),
+  sqrt: unary(t => t.sqrt()),
+  rsqrt: unary(t => t.rsqrt()),
+  reciprocal: unary(t => t.reciprocal()),
+  square: unary(t => t.square()),
+  sign: unary(t => t.sign()),
+  floor: unary(t => t.floor()),
+  ceil: unary(t => t.ceil()),
+  round: unary(t => t.round()),
+  trunc: unary(t => t.trunc()),
+  clamp: unary((t, attrs) =>
+    t.clamp(
+      attrs.has('min') ? attrs.number(0, 'min') : undefined,
+      attrs.has('max') ? attrs.number(0, 'max') : undefined,
+    ),
+  ),
+  where: spine(inputs => where((inputs.c ?? inputs.cond ?? inputs.condition).to('bool'), ...pair(inputs))),
+
+  // activations
+  relu: unary(t => t.relu()),
+  gelu: unary((t, attrs) => t.gelu({ approximate: attrs.text('none', 'approximate') === 'tanh' ? 'tanh' : 'none' })),
+  gelu_erf: unary(t => t.gelu()),
+  gelu_tanh: unary(t => t.gelu({ approximate: 'tanh' })),
+  silu: unary(t => t.silu()),
+  sigmoid: unary(t => t.sigmoid()),
+  logsigmoid: unary(t => t.logSigmoid()),
+  log_sigmoid: unary(t => t.logSigmoid()),
+  tanh: unary(t => t.tanh()),
+  softplus: unary(t => t.softplus()),
+  elu: unary((t, attrs) => t.elu(attrs.number(1, 'alpha'))),
+  leaky_relu: unary((t, attrs) => t.leakyRelu(attrs.number(0.01, 'slope', 'negative_slope'))),
+  mish: unary(t => t.mish()),
+  hardswish: unary(t => t.hardswish()),
+  hardsigmoid: unary(t => t.hardsigmoid()),
+
+  // softmax family
+  softmax: unary((t, attrs) => t.softmax(axis(attrs))),
+  log_softmax: unary((t, attrs) => t.logSoftmax(axis(attrs))),
+  logsumexp: unary((t, attrs) => t.logsumexp(axes(attrs) ?? -1, keepDim(attrs))),
+
+  // reductions and scans
+  sum: reduce((t, along, options) => t.sum(along, options)),
+  mean: reduce((t, along, options) => t.mean(along, options)),
+  prod: reduce((t, along, options) => t.prod(along, options)),
+  var: reduce((t, along, options, attrs) => t.variance(along, { ...options, correction: correction(attrs) })),
+  std: reduce((t, along, options, attrs) => t.std(along, { ...options, correction: correction(attrs) })),
+  norm: reduce((t, along, options) => t.norm(along, options)),
+  max: extreme('max'),
+  min: extreme('min'),
+  amax: extreme('max'),
+  amin: extreme('min'),
+  argmax: unary((t, attrs) => t.argmax(axis(attrs), keepDim(attrs))),
+  argmin: unary((t, attrs) => t.argmin(axis(attrs), keepDim(attrs))),
+  cumsum: unary((t, attrs) => t.cumsum(axis(attrs))),
+
+  // movement
+  transpose: spine((inputs, attrs, given) => {
+    const t = x(inputs)
+    const moved = attrs.has('perm', 'dims')
+      ? t.permute(attrs.numbers([], 'perm', 'dims'))
+      : t.transpose(attrs.number(-1, 'dim0'), attrs.number(-2, 'dim1'))
+    return moved.reshape(given.outputs![0].shape)
+  }),
+  permute: unary((t, attrs) => t.permute(attrs.numbers([], 'perm', 'dims'))),
+  reshape: spine((inputs, attrs, given) => x(inputs).reshape(attrs.numbers(given.outputs![0].shape, 'shape'))),
+  expand: spine((inputs, attrs, given) => x(inputs).expand(attrs.numbers(given.outputs![0].shape, 'shape', 'size'))),
+  flip: unary((t, attrs) => t.flip(axes(attrs) ?? [0])),
+  cat: spine((inputs, attrs) => cat(Object.values(inputs), axis(attrs, 0))),
+  tril: unary((t, attrs) => t.tril(attrs.number(0, 'diagonal'))),
+  triu: unary((t, attrs) => t.triu(attrs.number(0, 'diagonal'))),
+
+  // indexing
+  index_select: spine((inputs, attrs) => x(inputs).indexSelect(axis(attrs, 0), indexOf(inputs, attrs))),
+  gather: spine((inputs, attrs) => x(inputs).gather(axis(attrs, 0), indexOf(inputs, attrs))),
+  scatter_add: spine((inputs, attrs) =>
+    x(inputs).scatterAdd(axis(attrs, 0), indexOf(inputs, attrs), inputs.src ?? inputs.s),
+  ),
+  masked_fill: spine((inputs, attrs) => x(inputs).maskedFill(maskOf(inputs, attrs), attrs.number(0, 'value'))),
+  embedding: spine(inputs => (inputs.w ?? inputs.weight).indexSelect(0, inputs.i ?? inputs.ids)),
+
+  // products
+  matmul: binary((a, b) => a.matmul(b)),
+  linear: spine(inputs => x(inputs).linear(inputs.w ?? inputs.weight, inputs.b ?? inputs.bias)),
+  swiglu: spine(({ x: input, w1, w2, w3 }) => input.linear(w1).silu().mul(input.linear(w3)).linear(w2)),
+
+  // normalisation
+  layer_norm: spine((inputs, attrs) => {
+    const options = norm(inputs, attrs, 1e-5)
+    return layerNorm(inputs.x, options.weight?.ndim ?? 1, options)
+  }),
+  rms_norm: spine((inputs, attrs) => rmsNorm(inputs.x, norm(inputs, attrs, 1e-5))),
+  group_norm: breadth((inputs, attrs) =>
+    groupNorm(inputs.x, attrs.number(1, 'groups', 'num_groups'), norm(inputs, attrs, 1e-5)),
+  ),
+  batch_norm_train: breadth((inputs, attrs) => {
+    if (!attrs.flag('training')) throw new Error('training is not set')
+    return batchNorm(inputs.x, norm(inputs, attrs, 1e-5))
+  }),
+
+  // attention
+  attention,
+  sdpa: attention,
+  rope: rotary('half'),
+  rope_half: rotary('half'),
+  rope_interleaved: rotary('interleaved'),
+
+  // losses
+  cross_entropy: spine((inputs, attrs) =>
+    crossEntropy(classesLast(x(inputs)), target(inputs), {
+      labelSmoothing: attrs.number(0, 'label_smoothing'),
+      ...entropy(attrs),
+    }),
+  ),
+  nll_loss: breadth((inputs, attrs) => nllLoss(classesLast(x(inputs)), target(inputs), entropy(attrs))),
+  mse: spine((inputs, attrs) => mseLoss(x(inputs), target(inputs), reduction(attrs))),
+  l1: breadth((inputs, attrs) => l1Loss(x(inputs), target(inputs), reduction(attrs))),
+  huber: breadth((inputs, attrs) =>
+    huberLoss(x(inputs), target(inputs), { delta: attrs.number(1, 'delta'), ...reduction(attrs) }),
+  ),
+  smooth_l1: breadth((inputs, attrs) =>
+    smoothL1Loss(x(inputs), target(inputs), { beta: attrs.number(1, 'beta'), ...reduction(attrs) }),
+  ),
+  bce_with_logits: breadth((inputs, attrs) => bceWithLogits(x(inputs), target(inputs), reduction(attrs))),
+  kl_div: divergence('mean'),
+  kl_div_batchmean: divergence('batchmean'),
+  cosine_similarity: breadth((inputs, attrs) => cosineSimilarity(...pair(inputs), { axis: axis(attrs, 1) })),
+
+  conv1d: missing,
+  conv2d: missing,
+  conv3d: missing,
+  conv_transpose1d: missing,
+  conv_transpose2d: missing,
+  max_pool2d: missing,
+  avg_pool2d: missing,
+  interpolate: missing,
+  lstm: missing,
+  gru: missing,
+}
+
+function correction(attrs: Attributes): number {
+  if (attrs.has('unbiased')) return attrs.flag('unbiased') ? 1 : 0
+  return attrs.number(1, 'correction', 'ddof')
+}
+
+/** The row of a case: its whole name, or the longest op that it begins with. */
+export function rowOf(name: string): Row | undefined {
+  const known = Object.keys(ops).filter(op => name === op || name.startsWith(`${op}_`))
+  known.sort((a, b) => b.length - a.length)
+  return known.length ? ops[known[0]] : undefined
+}
