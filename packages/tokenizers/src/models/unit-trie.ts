@@ -11,22 +11,23 @@ export class UnitTrie {
   /** Adds a string with a value from 0; a string that comes again keeps its last value. */
   add(text: string, value: number): void {
     let node = 0
-    for (let i = 0; i < text.length; i++) {
-      const unit = text.charCodeAt(i)
-      let child = this.child(node, unit)
-      if (child < 0) {
-        child = this.size++
-        this.insert(node, unit, child)
-        if (this.size > this.values.length) {
-          const larger = new Int32Array(this.values.length * 2).fill(-1)
-          larger.set(this.values)
-          this.values = larger
-        }
-        if (this.size * 2 > this.nodes.length) this.rehash()
-      }
-      node = child
-    }
+    for (let i = 0; i < text.length; i++) node = this.childOrNew(node, text.charCodeAt(i))[0]
     this.values[node] = value
+  }
+
+  /** The node below `node` for a unit, made if it is not there; and whether it was made. */
+  childOrNew(node: number, unit: number): [child: number, isNew: boolean] {
+    const known = this.child(node, unit)
+    if (known >= 0) return [known, false]
+    const child = this.size++
+    this.insert(node, unit, child)
+    if (this.size > this.values.length) {
+      const larger = new Int32Array(this.values.length * 2).fill(-1)
+      larger.set(this.values)
+      this.values = larger
+    }
+    if (this.size * 2 > this.nodes.length) this.rehash()
+    return [child, true]
   }
 
   /** The node below `node` (0 is the root) for a unit, or -1. */

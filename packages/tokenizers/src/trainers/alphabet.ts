@@ -20,3 +20,15 @@ export function alphabet(
 }
 
 const firstChar = (text: string) => String.fromCodePoint(text.codePointAt(0)!)
+
+/** Orders texts by code points, which is also the order of their UTF-8 bytes; `<` on strings orders by UTF-16 units. */
+export function compareCodePoints(a: string, b: string): number {
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) {
+    if (a.charCodeAt(i) !== b.charCodeAt(i)) return order(a.charCodeAt(i)) - order(b.charCodeAt(i))
+  }
+  return a.length - b.length
+}
+
+/** Surrogates come after all other units. */
+const order = (unit: number) => (unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit)
