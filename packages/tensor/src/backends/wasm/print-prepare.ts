@@ -3,8 +3,8 @@
 
 import { binary, load } from '../../kernel/build.ts'
 import type { Index } from '../../kernel/index-expr.ts'
-import type { BufferParam, Expr, LoopKernel, Stmt } from '../../kernel/ir.ts'
-import { expand, halfBits, halfValue } from '../../kernel/math.ts'
+import type { BufferParam, Expr, LoopKernel, Stmt, UnaryOp } from '../../kernel/ir.ts'
+import { expand, expNear, halfBits, halfValue, unaryExpansions } from '../../kernel/math.ts'
 import { rewriter } from '../../kernel/rewrite.ts'
 import { type Helper, type MathImport, mathImports } from './print-helpers.ts'
 
@@ -13,30 +13,42 @@ type Memory = Pick<BufferParam, 'dtype'>
 const isHalf = (dtype: string): dtype is 'f16' | 'bf16' => dtype === 'f16' || dtype === 'bf16'
 
 /**
- * sin, cos and tan of f32: their expansions hold up to `periodicLimit`, beyond which lanes go through Math, one by one. So they
- * stay in the body, and the printer expands them.
+ * f32 functions whose short expansion holds up to a limit of |x|; beyond it lanes go through Math, one by one, behind a branch
+ * that is hardly ever taken. They stay in the body, and the printer expands them.
  */
-export const isPeriodic = (e: Expr): boolean =>
-  e.dtype === 'f32' && (e.op === 'sin' || e.op === 'cos' || e.op === 'tan')
-export const periodicLimit = 1e5
+interface Guard {
+  readonly limit: number
+  /** below this the result is 0, without a call: masked scores are often -1e9 or -infinity */
+  readonly vanishes?: number
+  readonly near: (x: Expr) => Expr
+}
+
+const guards: Partial<Record<Expr['op'], Guard>> = {
+  exp: { limit: 87, vanishes: -104, near: expNear },
+  sin: { limit: 1e5, near: unaryExpansions.sin! },
+  cos: { limit: 1e5, near: unaryExpansions.cos! },
+  tan: { limit: 1e5, near: unaryExpansions.tan! },
+}
+
+export const guardOf = (e: Expr): Guard | undefined => (e.dtype === 'f32' ? guards[e.op] : undefined)
 
 const expansions = new WeakMap<Expr, Expr>()
 
-/** What a periodic function is within the limit; the same object for the same expression. */
+/** What a guarded function is within its limit; the same object for the same expression. */
 export function withinLimit(e: Expr): Expr {
   let found = expansions.get(e)
-  if (!found) expansions.set(e, (found = expand(e)))
+  if (!found) expansions.set(e, (found = guardOf(e)!.near((e as Extract<Expr, { op: UnaryOp }>).args[0])))
   return found
 }
 
-/** A body without transcendental f32 functions (but the periodic ones), in which f16 and bf16 memory holds u32 values (their bits). */
+/** A body without transcendental f32 functions (but the guarded ones), in which f16 and bf16 memory holds u32 values (their bits). */
 export function prepareBody(body: readonly Stmt[], memories: readonly Memory[]): readonly Stmt[] {
   const rule = (e: Expr): Expr => {
     if (e.op === 'load') {
       const { dtype } = memories[e.buffer]
       return isHalf(dtype) && e.dtype === 'f32' ? masked({ ...e, dtype: 'u32' }, dtype) : e
     }
-    return isPeriodic(e) ? e : expand(e)
+    return guardOf(e) ? e : expand(e)
   }
   const masked = (e: Expr, dtype: 'f16' | 'bf16'): Expr => halfValue[dtype](e)
   const rewrite = rewriter(rule)
@@ -115,7 +127,7 @@ export function callsOf(body: readonly Stmt[]): { readonly imports: Set<MathImpo
     else if (op === 'pow' && dtype === 'i64') helpers.add('pow i64')
     else if (op === 'pow' && (dtype === 'i32' || dtype === 'u32')) helpers.add('pow i32')
     else if (op === 'erf' && dtype === 'f64') helpers.add('erf f64')
-    else if ((dtype === 'f64' && op in mathImports) || isPeriodic(e)) imports.add(op as MathImport)
+    else if ((dtype === 'f64' && op in mathImports) || guardOf(e)) imports.add(op as MathImport)
   })
   return { imports, helpers }
 }

@@ -40,7 +40,7 @@ import { interpret } from '../../kernel/interpret.ts'
 import type { BinaryOp, BufferParam, Expr, LoopKernel, Stmt, UnaryOp } from '../../kernel/ir.ts'
 import { expand } from '../../kernel/math.ts'
 import { rewriteKernel } from '../../kernel/rewrite.ts'
-import { isPeriodic, periodicLimit, withinLimit } from './print-prepare.ts'
+import { guardOf, withinLimit } from './print-prepare.ts'
 import { runKernel } from './run-kernel.ts'
 
 const arrays = {
@@ -126,12 +126,14 @@ function fill(random: Random, dtype: DType, n: number, wild = true): TypedArray 
 
 const copy = (list: readonly TypedArray[]): TypedArray[] => list.map(a => a.slice() as TypedArray)
 
-/** The arithmetic that is printed: functions expanded, sin, cos and tan of large arguments left to Math. */
+/** The arithmetic that is printed: functions expanded within their limits, left to Math beyond. */
 const expanded = (kernel: LoopKernel): LoopKernel =>
   rewriteKernel(kernel, e => {
-    if (!isPeriodic(e)) return expand(e)
+    const guard = guardOf(e)
+    if (!guard) return expand(e)
     const [x] = (e as Extract<Expr, { op: UnaryOp }>).args
-    return where(binary('lt', f32(periodicLimit), unary('abs', x)), e, withinLimit(e))
+    const far = guard.vanishes === undefined ? e : where(binary('lt', x, f32(guard.vanishes)), f32(0), e)
+    return where(binary('lt', f32(guard.limit), unary('abs', x)), far, withinLimit(e))
   })
 
 interface CheckOptions {
@@ -389,6 +391,43 @@ describe('maps', () => {
       )
     },
   )
+
+  test('exp where it overflows, vanishes or is subnormal, lane by lane and in the tail', () => {
+    const x = Float32Array.from([
+      88.7,
+      88.73,
+      1e9,
+      -87.2,
+      -87.4,
+      -95,
+      -103.9,
+      -104.1,
+      -1e9,
+      0,
+      -0,
+      1,
+      Number.NaN,
+      -100,
+      3,
+      -90,
+    ])
+    for (const n of [16, 13, 5]) {
+      const i = axis(0, n)
+      const y = new Float32Array(n)
+      const kernel = make({
+        parallel: [i],
+        vector: true,
+        buffers: [buffer('f32', n), buffer('f32', n, 'write')],
+        body: [store(1, axisIndex(i), unary('exp', load('f32', 0, axisIndex(i))))],
+      })
+      runKernel(kernel, [x.subarray(0, n), y])
+      for (let k = 0; k < n; k++) {
+        const want = Math.fround(Math.exp(x[k]))
+        if (Number.isFinite(want)) expect(Math.abs(y[k] - want), `exp(${x[k]})`).toBeLessThanOrEqual(want * 2 ** -23)
+        else expect(y[k]).toBe(want)
+      }
+    }
+  })
 
   test('sin, cos and tan of large arguments, lane by lane and in the tail', () => {
     const x = Float32Array.from({ length: 23 }, (_, k) => (k % 3 ? k : 1e5 * 10 ** (k % 30)) * (k % 2 ? -1 : 1))
