@@ -1,7 +1,7 @@
 // What the benches of softmax and layer norm share: an op over rows beside the same written by hand and beside a copy of the
 // bytes, and the count of its kernels.
 
-import { fromBuffer, realize, statistics, type Tensor } from '@cairn/tensor'
+import { defaultDevice, fromBuffer, realize, statistics, type Tensor } from '@cairn/tensor'
 import type { MemoryType } from '@cairn/wasm'
 import type { BenchOptions, Measurement } from './bench.ts'
 import { copyLimitModule } from './limits/copy-limit.ts'
@@ -35,9 +35,9 @@ export async function* rowBench({ name, inputs, apply, print }: RowOp, { device 
       await realize(result)
     }
     const title = `${name} [${rows}, ${columns}]${threads ? `, ${onThreads(threads)}` : ''}`
-    const before = statistics(tensors[0]!.device as 'wasm').launches
+    const before = statistics(defaultDevice()).launches
     await once()
-    const launches = statistics(tensors[0]!.device as 'wasm').launches - before
+    const launches = statistics(defaultDevice()).launches - before
     if (device !== 'reference')
       yield { name: title, value: launches, unit: 'kernels', limit: { name: 'one', value: 1 }, target: 1 }
     if (!threads) {

@@ -1,7 +1,7 @@
 // Whole training steps against their arithmetic: forward, backward and optimizer as a program writes them, beside the time that
 // their matrix products alone would take at the micro-kernel limit. Everything else a step does counts as loss.
 
-import { bytesInUse, realize, statistics } from '@cairn/tensor'
+import { bytesInUse, defaultDevice, realize, statistics } from '@cairn/tensor'
 import type { BenchOptions, Measurement } from './bench.ts'
 import { gemmLimitOn } from './limits/threads.ts'
 import { compare, measure } from './measure.ts'
@@ -37,7 +37,7 @@ export async function* stepBench(trainings: readonly Training[], { device }: Ben
       const { median: first } = await measure(group(1), { warmup: 0, runs: 3, seconds: 0 })
       const count = Math.max(1, Math.round(groupSeconds / first))
       const title = `${name}${threads ? `, ${onThreads(threads)}` : ''}`
-      const on = threads ? 'wasm' : (device as 'webgpu')
+      const on = defaultDevice()
       const before = { ...statistics(on) }
       if (!limit) {
         const { median, spread } = await measure(group(count))

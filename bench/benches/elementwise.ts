@@ -1,6 +1,6 @@
 // Elementwise chains and a sum over 4M values: one pass over memory each, so a copy or a bare read of the bytes is the limit.
 
-import { fromBuffer, realize, statistics, type Tensor } from '@cairn/tensor'
+import { defaultDevice, fromBuffer, realize, statistics, type Tensor } from '@cairn/tensor'
 import type { BenchOptions, Measurement } from '../bench.ts'
 import { copyLimitModule } from '../limits/copy-limit.ts'
 import { placeKernel } from '../limits/kernel.ts'
@@ -37,9 +37,9 @@ export async function* run({ device }: BenchOptions): AsyncGenerator<Measurement
         await realize(result)
       }
       const title = `${name}${threads ? `, ${onThreads(threads)}` : ''}`
-      const before = statistics(x.device as 'wasm').launches
+      const before = statistics(defaultDevice()).launches
       await once()
-      const launches = statistics(x.device as 'wasm').launches - before
+      const launches = statistics(defaultDevice()).launches - before
       if (device !== 'reference') yield { name: title, value: launches, unit: 'kernels' }
       const bytes = 4 * count * arrays
       if (!copy) {
