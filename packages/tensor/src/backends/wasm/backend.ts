@@ -131,6 +131,9 @@ class Implementation implements WasmBackend {
   private scratch: Block | null = null
   /** of each thread */
   private scratchBytes = 0
+  /** freed while something was under way; back in the heap once that has ended */
+  private readonly freed = new Set<Block>()
+  private freedBytes = 0
   /** effects that wait behind a gate, in order; null: the gate is open */
   private waiting: (() => void)[] | null = null
   private last: Promise<unknown> = Promise.resolve()
@@ -156,7 +159,7 @@ class Implementation implements WasmBackend {
   }
 
   get bytesInUse(): number {
-    return this.heap.used
+    return this.heap.used - this.freedBytes
   }
 
   storedBytes(dtype: DType, elements: number): number {
@@ -167,17 +170,48 @@ class Implementation implements WasmBackend {
 
   allocate(bytes: number): DeviceBuffer {
     this.check('allocate')
-    return new WasmBuffer(bytes, this.heap.allocate(bytes, 'allocate'))
+    return new WasmBuffer(bytes, this.reusable(bytes) ?? this.heap.allocate(bytes, 'allocate'))
   }
 
-  /** The memory may be reused at once by what is queued later: the queue is ordered, and host access goes through it. */
+  /**
+   * Buffers may take the memory at once: what fills them is queued later, and the queue is ordered. The host's own blocks (tapes, parameters,
+   * bytes in transit) may not: they are written when they are made, while a run queued before may still use what was freed here.
+   */
   free(buffer: DeviceBuffer): void {
-    this.heap.release((buffer as WasmBuffer).block)
+    const { block } = buffer as WasmBuffer
+    if (this.quiet) {
+      this.heap.release(block)
+      return
+    }
+    if (!this.heap.has(block) || this.freed.has(block)) return
+    this.freed.add(block)
+    this.freedBytes += block.bytes
+    this.enqueue(() => {
+      this.last.then(() => {
+        if (this.takeFreed(block)) this.heap.release(block)
+      })
+    })
+  }
+
+  /** A block freed under way, for a buffer of its size. */
+  private reusable(bytes: number): Block | null {
+    for (const block of this.freed)
+      if (block.bytes >= bytes && block.bytes - bytes < blockAlignment) {
+        this.takeFreed(block)
+        return this.heap.reissue(block)
+      }
+    return null
+  }
+
+  private takeFreed(block: Block): boolean {
+    if (!this.freed.delete(block)) return false
+    this.freedBytes -= block.bytes
+    return true
   }
 
   private address({ buffer, offset, bytes }: Binding, op: string): number {
     const { block } = buffer as WasmBuffer
-    if (!this.heap.has(block)) throw new ShapeError(op, 'the buffer was freed')
+    if (!this.heap.has(block) || this.freed.has(block)) throw new ShapeError(op, 'the buffer was freed')
     if (offset < 0 || offset + bytes > block.bytes)
       throw new ShapeError(op, 'the binding reaches beyond its buffer', { offset, bytes, buffer: buffer.bytes })
     return block.address + offset

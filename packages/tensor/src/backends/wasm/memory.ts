@@ -90,6 +90,13 @@ export class Heap {
     else this.free.splice(low, 0, { begin, end })
   }
 
+  /** The same memory as another block; the old one is released. */
+  reissue(block: Block): Block {
+    const next = { ...block }
+    if (this.live.delete(block)) this.live.add(next)
+    return next
+  }
+
   has(block: Block): boolean {
     return this.live.has(block)
   }
