@@ -1,0 +1,8 @@
+export { charNgrams, ngrams } from './ngrams.ts'
+export { type Sentence, type SentenceOptions, SentenceSplitter, sentences } from './sentences.ts'
+export { porter } from './stem/porter.ts'
+export { type StemmerLanguage, stemmer, stemmerLanguages } from './stem/stemmer.ts'
+export { type StopWordLanguage, stopWordLanguages, stopWords } from './stop-words.ts'
+export { treebankWords } from './words/treebank.ts'
+export { unicodeWords, type Word } from './words/unicode.ts'
+export { whitespaceWords } from './words/whitespace.ts'
