@@ -69,9 +69,13 @@ function rejoin(terms: Term[]): Index {
   for (let i = 0; i < terms.length; i++) {
     const low = terms[i].atom
     if (low?.kind !== 'mod') continue
-    const high = `(${indexKey(low.of)})/${dimKey(low.by)}`
+    // the quotient in its simplest form: (q / a) / b is q / ab
+    const high = divIndex(low.of, low.by)
+    if (high.terms.length !== 1 || !isDim(high.terms[0].coef, 1)) continue
     const wanted = mulDim(terms[i].coef, low.by)
-    const at = terms.findIndex(t => t.atom?.kind === 'div' && t.atom.key === high && sameDim(t.coef, wanted))
+    const at = terms.findIndex(
+      t => t.atom !== null && t.atom.key === high.terms[0].atom?.key && sameDim(t.coef, wanted),
+    )
     if (at < 0) continue
     const whole = scaleIndex(low.of, terms[i].coef)
     const rest = terms.filter((_, n) => n !== i && n !== at)
