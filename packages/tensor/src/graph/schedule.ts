@@ -417,21 +417,18 @@ export function dependsOn(group: Group, on: Group): boolean {
   return false
 }
 
-/** Values of positions and numbers alone: computed anywhere for nearly nothing. */
+/** Values of positions and numbers alone, a few operations deep: computed anywhere for nearly nothing. */
 function freeNodes(nodes: readonly GNode[]): Set<GNode> {
-  const free = new Set<GNode>()
-  for (const n of nodes)
-    if (n.op === 'scalar' || n.op === 'constant' || n.op === 'iota') free.add(n)
-    else if (
-      n.op !== 'storage' &&
-      n.op !== 'randomBits' &&
-      !isReduce(n) &&
-      n.op !== 'matmul' &&
-      n.op !== 'scatter' &&
-      n.op !== 'gather'
-    )
-      if (weightOf(n.op) <= cheap && n.sources.every(s => free.has(s))) free.add(n)
-  return free
+  const costs = new Map<GNode, number>()
+  for (const n of nodes) {
+    if (n.op === 'scalar' || n.op === 'constant' || n.op === 'iota') costs.set(n, 0)
+    else if (n.op !== 'storage' && n.op !== 'randomBits' && n.op !== 'matmul' && n.op !== 'scatter' && n.op !== 'gather' && !isReduce(n)) {
+      const own = viewOps.has(n.op) ? 0 : weightOf(n.op)
+      const cost = n.sources.reduce((sum, s) => sum + (costs.get(s) ?? Infinity), own)
+      if (cost <= 2 * cheap) costs.set(n, cost)
+    }
+  }
+  return new Set(costs.keys())
 }
 
 /** The axes of a flat index that runs through each combination of them once; null if it is no such mixed-radix number. */

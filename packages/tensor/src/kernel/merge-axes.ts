@@ -14,7 +14,8 @@ export function mergeParallelAxes(kernel: LoopKernel, fresh: () => number): Loop
     const m: Axis = { id: fresh(), size: mulDim(a.size, b.size) }
     const mapping = pairMapping(a, b, m)
     const body = rewriteBody(merged.body, mapping)
-    if (body) merged = { ...merged, parallel: [...merged.parallel.slice(0, i), m, ...merged.parallel.slice(i + 2)], body }
+    if (body)
+      merged = { ...merged, parallel: [...merged.parallel.slice(0, i), m, ...merged.parallel.slice(i + 2)], body }
   }
   return { ...merged, body: mergeLoops(merged.body, fresh) }
 }

@@ -42,7 +42,10 @@ export class InterpretBackend implements Backend {
   }
   allocate(bytes: number): DeviceBuffer {
     if (this.bytesInUse + bytes > this.#maxBytes)
-      throw new OutOfMemoryError('allocate', `${bytes} bytes do not fit`, { inUse: this.bytesInUse, most: this.#maxBytes })
+      throw new OutOfMemoryError('allocate', `${bytes} bytes do not fit`, {
+        inUse: this.bytesInUse,
+        most: this.#maxBytes,
+      })
     this.bytesInUse += bytes
     return new Bytes(bytes)
   }
@@ -65,7 +68,12 @@ export class InterpretBackend implements Backend {
   load(program: Program): Executable {
     return { program, [Symbol.dispose]() {} }
   }
-  run(executable: Executable, bindings: readonly Binding[], scalars: ArrayLike<number>, symbols: ArrayLike<number>): Promise<void> {
+  run(
+    executable: Executable,
+    bindings: readonly Binding[],
+    scalars: ArrayLike<number>,
+    symbols: ArrayLike<number>,
+  ): Promise<void> {
     for (const launch of executable.program.launches) {
       const { kernel } = launch
       const arrays = kernel.buffers.map((param, i) => {
