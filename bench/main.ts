@@ -1,7 +1,7 @@
 // `pnpm bench [name] [args...] [--device d] [--json]`: runs one bench, or all of them, and sets each figure beside what the
 // machine allows. With --json the results alone go to standard output, progress to standard error.
 import { readdirSync } from 'node:fs'
-import { cpus } from 'node:os'
+import { cpus, loadavg } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -41,15 +41,18 @@ async function main(): Promise<number> {
   if (!isDevice(device)) throw new Error(`--device ${device}: must be one of ${devices.join(', ')}.`)
 
   const adapter = device === 'webgpu' ? await ensureWebGPU() : undefined
-  const machine = { cpu: cpus()[0]?.model ?? 'unknown', threads: cpus().length, node: process.version, device, adapter }
+  const [busy = 0] = loadavg()
+  const threads = cpus().length
+  const machine = { cpu: cpus()[0]?.model ?? 'unknown', threads, load: busy, node: process.version, device, adapter }
   const say = values.json ? console.error : console.log
-  say(`${machine.cpu}, ${machine.threads} threads, Node ${machine.node}, ${device}${adapter ? ` on ${adapter}` : ''}`)
+  const where = `${device}${adapter ? ` on ${adapter}` : ''}`
+  say(`${machine.cpu}, ${threads} threads, load ${busy.toFixed(1)}, Node ${machine.node}, ${where}`)
 
   const results: (Measurement & { bench: string })[] = []
   for (const bench of name ? [name] : names) {
     say(`\n${bench}`)
     for await (const measurement of (await load(bench)).run({ device, args })) {
-      results.push({ bench, ...measurement })
+      results.push({ bench, ...measurement, share: shareOfLimit(measurement) })
       say(`  ${line(measurement)}`)
     }
   }

@@ -26,7 +26,7 @@ const groupSeconds = 0.4
 
 export async function* stepBench(trainings: readonly Training[], { device }: BenchOptions) {
   yield* eachThreadCount(device, async function* (threads): AsyncGenerator<Measurement> {
-    const limit = threads ? await gemmLimitOn(threads) : undefined
+    const limit = threads ? await gemmLimitOn(threads, 40) : undefined
     for (const { name, flops, start } of trainings) {
       using run = await start()
       const group = (count: number) => async () => {
