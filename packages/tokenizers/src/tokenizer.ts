@@ -3,6 +3,7 @@
 import { readFile, writeFile } from '#platform'
 import { type AddedToken, addedToken, readAddedToken } from './added/added-token.ts'
 import { AddedVocabulary, type AllowedSpecial } from './added/added-vocabulary.ts'
+import { type Chunk, chunkText } from './chunk.ts'
 import { DecodeStream, joinTokens } from './decode-stream.ts'
 import { ByteLevelDecoder } from './decoders/byte-level.ts'
 import type { Decoder } from './decoders/decoder.ts'
@@ -21,6 +22,7 @@ import type { Model } from './models/model.ts'
 import { readModel } from './models/table.ts'
 import type { Normalizer } from './normalizers/normalizer.ts'
 import { readNormalizer } from './normalizers/table.ts'
+import { type OffsetUnit, withOffsetUnit } from './offset-units.ts'
 import { type Padding, pad, paddingDefaults, readPadding, writePadding } from './padding.ts'
 import type { PostProcessor } from './postprocessors/post-processor.ts'
 import { readPostProcessor } from './postprocessors/table.ts'
@@ -56,6 +58,8 @@ export type EncodeOptions = {
    * from a stranger cannot forge them. Pass `'all'` for text that your own code made, such as a rendered chat template.
    */
   allowedSpecial?: AllowedSpecial
+  /** What offsets count. Default: UTF-16 units, which index strings. */
+  offsetUnit?: OffsetUnit
 }
 
 export type DecodeOptions = {
@@ -263,6 +267,14 @@ export class Tokenizer {
     return count
   }
 
+  /**
+   * Cuts a text into pieces of at most `size` tokens of its encoding, each repeating `overlap` tokens of the one before.
+   * Borders are borders of tokens; without overlap the pieces joined are the text.
+   */
+  chunk(text: string, size: number, overlap = 0, options: Pick<EncodeOptions, 'allowedSpecial'> = {}): Chunk[] {
+    return chunkText(text, this.encodeOne(text, 0, options.allowedSpecial ?? 'none'), size, overlap)
+  }
+
   /** Text of ids. Ids that no token has are left out. */
   decode(ids: Iterable<number>, options: DecodeOptions = {}): string {
     let text = ''
@@ -344,8 +356,10 @@ export class Tokenizer {
     const parts = this.postProcessor
       ? this.postProcessor.process(inputs, addSpecialTokens)
       : inputs.map((encoding, i) => encoding.labelled(i, i))
-    const encoding = parts.reduce((all, part) => all.concat(part))
-    return this.postProcessor ? snapped(encoding, [text, pair ?? '']) : encoding
+    const joined = parts.reduce((all, part) => all.concat(part))
+    const texts = [text, pair ?? '']
+    const encoding = this.postProcessor ? snapped(joined, texts) : joined
+    return options.offsetUnit ? withOffsetUnit(encoding, texts, options.offsetUnit) : encoding
   }
 
   private encodeOne(text: string, sequence: number, allowed: AllowedSpecial): Encoding {
