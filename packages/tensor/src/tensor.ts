@@ -200,7 +200,7 @@ export class Gradient {
     this.#owner = owner
   }
   get current(): Tensor | undefined {
-    return this.#first && !this.#first.error ? this.#tensor! : undefined
+    return this.#first && !this.#first.refused ? this.#tensor! : undefined
   }
   /** Adds to the gradient, or starts it. */
   accumulate(value: Tensor): void {

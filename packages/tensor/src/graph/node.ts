@@ -53,8 +53,10 @@ export class Node {
   handle: WeakRef<object> | null = null
   /** a plan computed it as an intermediate value without keeping it */
   computed = false
-  /** why its value cannot be had: the plan that should have made it failed */
+  /** why its value cannot be had: the plan that should have made it was refused, or failed under way and left it poisoned */
   error: unknown = null
+  /** the plan that should have made it never started, so nothing was written */
+  refused = false
   /** sources were dropped after an executed backward */
   released = false
 

@@ -136,6 +136,19 @@ describe('a plan that is refused before it starts changes nothing', () => {
     expect(await values(w)).toEqual([4])
   })
 
+  test('a read that cannot be had rejects alone, and takes no effect with it', async () => {
+    const [w, other] = [device.tensor([4]), device.tensor([1])]
+    const lost = w.mul(2)
+    w.assign(5)
+    await step([w])
+    other.assign(other.add(1))
+    await expect(values(lost)).rejects.toThrow(/^mul: storage \d+ has moved on/)
+    expect(await values(other)).toEqual([2])
+    other.assign(other.add(1))
+    await expect(readAll([other, lost])).rejects.toThrow(/has moved on/)
+    expect(await values(other)).toEqual([3])
+  })
+
   test('a read that is refused rejects alone', async () => {
     const w = device.tensor([4])
     device.executor.mode = 'refuse'
@@ -167,6 +180,33 @@ describe('a plan that fails under way poisons what it wrote', () => {
     await train(w).done
     expect(await values(w)).toEqual([0.5])
     expect(await values(w.grad!)).toEqual([2])
+  })
+
+  test('what was queued behind it before anybody knew rejects too', async () => {
+    const w = device.tensor([4], true)
+    device.executor.mode = 'break'
+    const { done } = train(w)
+    device.executor.mode = 'work'
+    const reads = [w, w.mul(2), w.grad!].map(x => values(x))
+    const next = w.detach().add(1)
+    next.requiresGrad = true
+    const later = values(next)
+    for (const read of [...reads, later]) await expect(read).rejects.toThrow(/the device was lost/)
+    await done.catch(() => {})
+    await expect(values(next.mul(2))).rejects.toThrow(/the device was lost/)
+  })
+
+  test('a value assigned behind it, before anybody knew, is whole', async () => {
+    const w = device.tensor([4], true)
+    device.executor.mode = 'break'
+    const { done } = train(w)
+    device.executor.mode = 'work'
+    w.assign(device.tensor([1]))
+    const value = values(w)
+    await done.catch(() => {})
+    await turn()
+    expect(await value).toEqual([1])
+    expect(await values(w.mul(3))).toEqual([3])
   })
 
   test('a loop of steps learns of it at the latest two steps later', async () => {

@@ -158,6 +158,9 @@ export class Queue {
     quietly(reading)
     await run
     const data = await reading
+    // the plan that made it may have failed after the read was queued
+    const { error } = node.alias ?? node
+    if (error) throw error
     if (now() - this.#lastBreath >= breathEvery) await this.#breathe()
     return data
   }
@@ -256,19 +259,28 @@ export class Queue {
     const kept = new Set<Node>()
     for (const e of piece.entries)
       if (e.kind === 'keep' && !e.node.alias && (e.handle === null || e.handle.deref() !== undefined)) kept.add(e.node)
-    for (const node of reads) if (!isSettled(node) && !made.has(node)) kept.add(node)
-    for (const node of this.#boundary(piece, reads, resolve)) kept.add(node)
+    // A read that cannot be had rejects alone; it takes no effect down with it.
+    let unreadable: { readonly error: unknown } | null = null
+    const readable = reads.filter(node => {
+      if (isSettled(node) || made.has(node)) return false
+      try {
+        this.#touch([node], resolve)
+        return true
+      } catch (error) {
+        unreadable ??= { error }
+        return false
+      }
+    })
+    for (const node of readable) kept.add(node)
+    for (const node of this.#boundary(piece, readable)) kept.add(node)
 
     const targets = new Map<Node, Storage>()
     for (const node of kept) targets.set(node, new Storage(this.#engine, node.shape, node.dtype))
     const settled: [Storage, Node][] = []
+    let sources: ReadonlySet<Node>
     let finished: Promise<void>
     try {
-      this.#touch(
-        [...needed].map(e => e.value),
-        [...kept],
-        resolve,
-      )
+      sources = this.#touch([...[...needed].map(e => e.value), ...kept], resolve)
       const last = new Map<Storage, Assign>()
       for (const e of assigns) if (needed.has(e)) last.set(e.storage, e)
       const roots: Root[] = [...last.values()].map(e => ({ value: e.value, target: e.storage }))
@@ -279,14 +291,14 @@ export class Queue {
       if (mayRetry && error instanceof OutOfMemoryError) throw error
       for (const e of assigns) {
         e.leaf.error = error
+        e.leaf.refused = true
         if (e.storage.head === e.leaf) e.storage.head = standing(e)
       }
       throw error
     }
-    const written = [...settled.map(([storage]) => storage), ...targets.values()]
+    const written = [...settled.map(([, leaf]) => leaf), ...[...targets.values()].map(target => target.head)]
     for (const [storage, leaf] of settled) {
       storage.settled = leaf
-      storage.poison = null
     }
     for (const [node, target] of targets) {
       target.settled = target.head
@@ -300,17 +312,25 @@ export class Queue {
         e.node.released = true
         e.node.requiresGrad = false
       }
-    return finished.catch(error => {
-      for (const storage of written) storage.poison ??= error
-      throw error
-    })
+    return finished
+      .then(() => {
+        // handed over before it was known that what it reads had failed
+        for (const leaf of sources) if (leaf.error) throw leaf.error
+      })
+      .catch(error => {
+        for (const leaf of written) leaf.error ??= error
+        throw error
+      })
+      .then(() => {
+        if (unreadable) throw unreadable.error
+      })
   }
 
   /**
    * Values that an earlier plan computed without keeping and that are needed again: those with a living handle are kept this time, but only
    * at the boundary (used by something new), not what lies below.
    */
-  #boundary(piece: Piece, reads: readonly Node[], resolve: (node: Node) => Node): Set<Node> {
+  #boundary(piece: Piece, reads: readonly Node[]): Set<Node> {
     const found = new Set<Node>()
     const seen = new Set<Node>()
     const stack: Node[] = [...reads]
@@ -325,20 +345,25 @@ export class Queue {
         stack.push(s)
       }
     }
-    void resolve
     return found
   }
 
-  /** Finds every optional write that the needed ones read, and what is stale with the op that reads it, before the executor starts. */
-  #touch(values: readonly Node[], kept: readonly Node[], resolve: (node: Node, reader?: Node) => Node): void {
+  /**
+   * Finds every optional write that the needed ones read, and what is stale with the op that reads it, before the executor starts.
+   * @returns the versions of storages that are read
+   */
+  #touch(nodes: readonly Node[], resolve: (node: Node, reader?: Node) => Node): Set<Node> {
+    const sources = new Set<Node>()
     const seen = new Set<Node>()
-    const stack = [...values, ...kept].map(node => resolve(node))
+    const stack = nodes.map(node => resolve(node))
     while (stack.length) {
       const node = stack.pop()!
       if (seen.has(node)) continue
       seen.add(node)
+      if (node.op === 'storage') sources.add(node)
       for (const s of node.sources) stack.push(resolve(s, node))
     }
+    return sources
   }
 
   #settledStorage(node: Node): Storage {
@@ -347,7 +372,6 @@ export class Queue {
     if (leaf.error) throw leaf.error
     if (storage?.disposed) throw new StaleError('data', `${storage.label} was disposed`)
     if (!storage || storage.settled !== leaf) throw stale(leaf, node)
-    if (storage.poison) throw storage.poison
     return storage
   }
 }
@@ -435,7 +459,6 @@ function standing({ storage, base, leaf }: Assign): Node {
 
 function checkCurrent(leaf: Node, asked: Node): void {
   const storage = leaf.storage!
-  if (storage.poison) throw storage.poison
   if (storage.disposed) throw new StaleError(asked.op, `reads ${storage.label}, which was disposed`)
   if (storage.settled !== leaf) throw stale(leaf, asked)
 }

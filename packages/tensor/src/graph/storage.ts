@@ -28,8 +28,6 @@ export class Storage {
   host: TypedArray | null = null
   /** device memory, owned by the engine; null before the first value arrives */
   memory: Memory | null = null
-  /** the device failed while writing it */
-  poison: unknown = null
   disposed = false
   /** where its gradient is collected */
   gradient: Gradient | null = null

@@ -42,7 +42,7 @@ export interface OpTest {
   /** further dtypes of the first case, forward only; integer inputs keep theirs */
   readonly dtypes?: readonly DType[]
   readonly tolerance?: Partial<Tolerance>
-  /** for `plain`; default: one part in a million, nothing absolute */
+  /** for `plain`; default: one part in a million, and one unit in the last place of a subnormal number */
   readonly plainTolerance?: Partial<Tolerance>
   /** false: the op is not differentiable */
   readonly gradient?: boolean
@@ -236,7 +236,7 @@ export function checkOp(name: string, op: Op, t: OpTest): void {
               {},
             ),
           )
-          const tolerance = { absolute: 0, relative: 1e-6, ...t.plainTolerance }
+          const tolerance = { absolute: 2 ** -149, relative: 1e-6, ...t.plainTolerance }
           for (let i = 0; i < n; i++)
             expectClose([result.output[i]], [expected[i]], tolerance, `${name}(${columns.map(c => c[i]).join(', ')})`)
         },

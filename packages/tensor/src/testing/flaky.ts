@@ -14,6 +14,7 @@ export class FlakyExecutor extends ReferenceExecutor {
   mode: 'work' | 'refuse' | 'full' | 'break' | 'hold' = 'work'
   executed = 0
   #held: (() => void)[] = []
+  #last: Promise<void> = Promise.resolve()
 
   override execute(
     roots: readonly Root[],
@@ -24,16 +25,33 @@ export class FlakyExecutor extends ReferenceExecutor {
     if (this.mode === 'full') throw new OutOfMemoryError('allocate', 'the device is full', { bytes: 1024 })
     this.executed++
     const done = super.execute(roots, resolve, visited)
-    if (this.mode === 'hold') return new Promise(resolve => this.#held.push(resolve))
-    if (this.mode === 'break')
-      return new Promise((_, reject) => {
-        setImmediate(() => reject(new DeviceLostError('matmul', 'the device was lost')))
-      })
-    return done
+    return this.#inOrder(this.#outcome(done))
   }
 
   override async read(storage: Storage): Promise<TypedArray> {
-    return super.read(storage)
+    const values = await super.read(storage)
+    await this.#last
+    return values
+  }
+
+  #outcome(done: Promise<void>): () => Promise<void> {
+    if (this.mode === 'hold') {
+      const held = new Promise<void>(resolve => this.#held.push(resolve))
+      return () => held
+    }
+    if (this.mode === 'break')
+      return async () => {
+        await new Promise(resolve => setImmediate(resolve))
+        throw new DeviceLostError('matmul', 'the device was lost')
+      }
+    return () => done
+  }
+
+  /** As on a device, work ends in the order in which it was handed over, and reads come after it. */
+  #inOrder(outcome: () => Promise<void>): Promise<void> {
+    const finished = this.#last.then(outcome)
+    this.#last = finished.catch(() => {})
+    return finished
   }
 
   /** Ends the oldest execution that is held. */
