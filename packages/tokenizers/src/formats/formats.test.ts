@@ -69,31 +69,35 @@ describe.skipIf(!sharedData)('files (need the shared data)', () => {
     ['llama2.c', () => readShared('models/stories260K/tok512.bin'), bytes => Tokenizer.fromLlama2c(bytes)],
   ]
   // The large files take some 50 ms a reading; the small ones are read more often. CAIRN_MUTATIONS raises the number.
-  test.each(files)(`a damaged %s is read or refused, never anything else (seed ${seed})`, (name, read, load) => {
-    const next = random(seed)
-    const whole = read()
-    const rounds = Number(process.env.CAIRN_MUTATIONS ?? (whole.length > 200_000 ? 15 : 300))
-    for (let round = 0; round < rounds; round++) {
-      let bytes = Uint8Array.from(whole)
-      const edits = 1 + Math.floor(next() * 3)
-      // Most damage is done where lengths and counts are: near the start.
-      const place = () => Math.floor(next() ** (next() < 0.5 ? 8 : 1) * bytes.length)
-      for (let i = 0; i < edits; i++) {
-        const kind = next()
-        if (kind < 0.5) bytes[place()] = Math.floor(next() * 256)
-        else if (kind < 0.7) bytes.fill(next() < 0.5 ? 0xff : 0x7f, place(), place() + 4)
-        else if (kind < 0.85) bytes = bytes.slice(0, place())
-        else bytes.copyWithin(place(), place(), place() + 50)
+  test.each(files)(
+    `a damaged %s is read or refused, never anything else (seed ${seed})`,
+    { timeout: 600_000 },
+    (name, read, load) => {
+      const next = random(seed)
+      const whole = read()
+      const rounds = Number(process.env.CAIRN_MUTATIONS ?? (whole.length > 200_000 ? 15 : 300))
+      for (let round = 0; round < rounds; round++) {
+        let bytes = Uint8Array.from(whole)
+        const edits = 1 + Math.floor(next() * 3)
+        // Most damage is done where lengths and counts are: near the start.
+        const place = () => Math.floor(next() ** (next() < 0.5 ? 8 : 1) * bytes.length)
+        for (let i = 0; i < edits; i++) {
+          const kind = next()
+          if (kind < 0.5) bytes[place()] = Math.floor(next() * 256)
+          else if (kind < 0.7) bytes.fill(next() < 0.5 ? 0xff : 0x7f, place(), place() + 4)
+          else if (kind < 0.85) bytes = bytes.slice(0, place())
+          else bytes.copyWithin(place(), place(), place() + 50)
+        }
+        try {
+          const tokenizer = load(bytes)
+          tokenizer.decode(tokenizer.encode('Hello, world! 😁 123').ids)
+        } catch (error) {
+          const isTyped = error instanceof TokenizerError || (name === 'tokenizer.json' && error instanceof SyntaxError)
+          if (!isTyped) throw error
+        }
       }
-      try {
-        const tokenizer = load(bytes)
-        tokenizer.decode(tokenizer.encode('Hello, world! 😁 123').ids)
-      } catch (error) {
-        const isTyped = error instanceof TokenizerError || (name === 'tokenizer.json' && error instanceof SyntaxError)
-        if (!isTyped) throw error
-      }
-    }
-  })
+    },
+  )
 
   test('damaged rank files are refused with the line', () => {
     expect(() => Tokenizer.fromTiktoken('IQ== 0\nIg== x', { pattern: 'gpt2' })).toThrow(/line 2/)
