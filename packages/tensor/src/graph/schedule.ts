@@ -422,7 +422,14 @@ function freeNodes(nodes: readonly GNode[]): Set<GNode> {
   const costs = new Map<GNode, number>()
   for (const n of nodes) {
     if (n.op === 'scalar' || n.op === 'constant' || n.op === 'iota') costs.set(n, 0)
-    else if (n.op !== 'storage' && n.op !== 'randomBits' && n.op !== 'matmul' && n.op !== 'scatter' && n.op !== 'gather' && !isReduce(n)) {
+    else if (
+      n.op !== 'storage' &&
+      n.op !== 'randomBits' &&
+      n.op !== 'matmul' &&
+      n.op !== 'scatter' &&
+      n.op !== 'gather' &&
+      !isReduce(n)
+    ) {
       const own = viewOps.has(n.op) ? 0 : weightOf(n.op)
       const cost = n.sources.reduce((sum, s) => sum + (costs.get(s) ?? Infinity), own)
       if (cost <= 2 * cheap) costs.set(n, cost)
