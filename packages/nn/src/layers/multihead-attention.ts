@@ -27,7 +27,7 @@ export class MultiheadAttention extends Module {
   }
 
   /**
-   * @param query [batch, queries, width]   @param key, value [batch, keys, width]; the query itself by default
+   * @param query [batch, queries, width]   @param key [batch, keys, width], default the query   @param value like key, default the key
    * @returns [batch, queries, width]
    */
   forward(query: Tensor, key: Tensor = query, value: Tensor = key, options: AttentionOptions = {}): Tensor {

@@ -112,7 +112,7 @@ export const square = (x: Tensor): Tensor => mul(x, x)
 
 /**
  * Elements of `a` where `condition` holds, of `b` elsewhere.
- * @param condition bool   @param a, b tensors or numbers; numbers take the other's dtype
+ * @param condition bool   @param a a tensor or a number   @param b likewise; a number takes the other's dtype
  */
 export function where(condition: Tensor, a: Value, b: Value, like?: Tensor): Tensor {
   if (condition.dtype !== 'bool')
