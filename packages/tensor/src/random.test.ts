@@ -44,6 +44,20 @@ onEachDevice('uniform numbers are the top 24 bits', async () => {
   expect(drawn).toEqual(bits.map(b => (b >>> 8) / 2 ** 24))
 })
 
+onEachDevice('integers are the upper half of bits times range', async () => {
+  for (const [low, high] of [
+    [0, 7],
+    [-5, 2 ** 20 + 3],
+    [-(2 ** 31), 2 ** 31],
+    [-1, 2 ** 31 - 1],
+  ]) {
+    // biome-ignore format: pairs
+    const bits = await randomBits([50], { generator: new Generator(5) }).numbers()
+    const drawn = await randint(low, high, [50], { generator: new Generator(5) }).numbers()
+    expect(drawn).toEqual(bits.map(b => Number((BigInt(b) * BigInt(high - low)) >> 32n) + low))
+  }
+})
+
 onEachDevice('a seed repeats, and another one does not', async () => {
   manualSeed(3)
   const a = await randn([8]).numbers()

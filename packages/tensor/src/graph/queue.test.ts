@@ -311,6 +311,19 @@ describe('order and time', () => {
     expect(await values(w.mul(2))).toEqual([10])
   })
 
+  test('each micro-batch is a piece of its own, and what was made before the loop another', async () => {
+    const w = device.tensor([4]).mul(1)
+    w.requiresGrad = true
+    for (let i = 1; i <= 8; i++) w.mul(i).sum().backward()
+    w.assign(w.sub(w.grad!))
+    await step([w])
+    expect(device.executor.executed).toBe(1 + 8)
+    expect(await values(w)).toEqual([4 - 36])
+    for (let i = 0; i < 3; i++) w.assign(w.add(1))
+    await step([w])
+    expect(device.executor.executed).toBe(1 + 8 + 3)
+  })
+
   test('one loop is one kind of piece, however it is read', async () => {
     const w = device.tensor([4], true)
     const plans: number[] = []

@@ -150,13 +150,16 @@ function limit(x: Tensor, value: Operand, beyond: (a: Tensor, b: Value) => Tenso
 }
 
 /**
- * Another dtype or another device.
- * Float to integer truncates towards zero and saturates; NaN becomes 0. A device must have been started with `setDefaultDevice` or `startDevice`.
+ * Another dtype. Float to integer truncates towards zero and saturates; NaN becomes 0.
+ * @throws DeviceError for the name of another device: values cross devices by `await x.data()` only
  */
 export function to(x: Tensor, target: DType | 'wasm' | 'webgpu' | 'reference'): Tensor {
   if (target === 'wasm' || target === 'webgpu' || target === 'reference') {
     if (x.device === target) return x
-    throw new DeviceError('to', `a lazy tensor does not move by itself; use await toDevice(x, '${target}')`)
+    throw new DeviceError(
+      'to',
+      `a lazy tensor does not move by itself; copy its values: tensor(await x.data(), x.shape, { dtype: '${x.dtype}', device: '${target}' })`,
+    )
   }
   return cast(x, checkDType('to', target))
 }
