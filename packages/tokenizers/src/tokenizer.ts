@@ -17,9 +17,11 @@ import { readTiktoken, type TiktokenOptions } from './formats/tiktoken.ts'
 import { type BertOptions, type ByteLevelBpeOptions, readVocabAndMerges, readVocabTxt } from './formats/vocab.ts'
 import { asArray, asObject, type Json, type JsonObject } from './json.ts'
 import { BPE } from './models/bpe.ts'
-import { BytePairEncoder, IdList } from './models/byte-pair-encoder.ts'
+import { ByteWords } from './models/byte-words.ts'
+import { IdList } from './models/id-list.ts'
 import type { Model } from './models/model.ts'
 import { readModel } from './models/table.ts'
+import { WordEncoder } from './models/word-encoder.ts'
 import type { Normalizer } from './normalizers/normalizer.ts'
 import { readNormalizer } from './normalizers/table.ts'
 import { type OffsetUnit, withOffsetUnit } from './offset-units.ts'
@@ -30,6 +32,7 @@ import { ByteLevel } from './pretokenizers/byte-level.ts'
 import { byteLevelScanner } from './pretokenizers/byte-level-scanner.ts'
 import type { PreTokenizer } from './pretokenizers/pre-tokenizer.ts'
 import { readPreTokenizer } from './pretokenizers/table.ts'
+import { isWordLocal, scanWord } from './pretokenizers/word-local.ts'
 import { AlignedText, isLowSurrogateAt } from './text/aligned-text.ts'
 import { PreTokenizedText } from './text/pre-tokenized.ts'
 import { BpeTrainer, type BpeTrainerOptions } from './trainers/bpe.ts'
@@ -81,7 +84,7 @@ export class Tokenizer {
   /** Pads every encoding; null leaves them as they are. */
   padding: Padding | null
   private readonly added = new AddedVocabulary()
-  private fast: BytePairEncoder | null | undefined
+  private words: WordEncoder | null | undefined
 
   constructor(parts: TokenizerParts) {
     this.model = parts.model
@@ -241,28 +244,25 @@ export class Tokenizer {
    * nothing else is built on the way.
    */
   encodeIds(text: string, options: EncodeOptions = {}): Uint32Array {
-    const fast = this.fastPath()
-    if (!fast || options.pair !== undefined || this.truncation) return Uint32Array.from(this.finish(text, options).ids)
-    const frame = this.frame(options)
-    if (!frame) return Uint32Array.from(this.finish(text, options).ids)
+    const fast = this.fastPath(options)
+    if (!fast) return Uint32Array.from(this.finish(text, options, false).ids)
     const out = new IdList((text.length >> 1) + 16)
-    for (const id of frame.before) out.push(id)
+    for (const id of fast.before) out.push(id)
     for (const part of this.added.parts(text.toWellFormed(), options.allowedSpecial ?? 'none')) {
       if (typeof part === 'number') out.push(part)
-      else fast.encode(part, out)
+      else fast.words.encode(part, out)
     }
-    for (const id of frame.after) out.push(id)
+    for (const id of fast.after) out.push(id)
     return out.finish()
   }
 
   /** The number of ids of a text. */
   count(text: string, options: EncodeOptions = {}): number {
-    const fast = this.fastPath()
-    const frame = fast && options.pair === undefined && !this.truncation ? this.frame(options) : undefined
-    if (!fast || !frame) return this.finish(text, options).length
-    let count = frame.before.length + frame.after.length
+    const fast = this.fastPath(options)
+    if (!fast) return this.finish(text, options, false).length
+    let count = fast.before.length + fast.after.length
     for (const part of this.added.parts(text.toWellFormed(), options.allowedSpecial ?? 'none')) {
-      count += typeof part === 'number' ? 1 : fast.count(part)
+      count += typeof part === 'number' ? 1 : fast.words.count(part)
     }
     return count
   }
@@ -319,13 +319,29 @@ export class Tokenizer {
     await writeFile(path, `${JSON.stringify(this, null, 2)}\n`)
   }
 
-  /** The fast encoder, if the parts are such that it gives the same ids. */
-  private fastPath(): BytePairEncoder | undefined {
-    if (this.fast === undefined) {
-      const scan = this.normalizer ? undefined : byteLevelScanner(this.preTokenizer)
-      this.fast = (scan && this.model instanceof BPE && BytePairEncoder.of(this.model, scan)) || null
+  /** The way from text to ids word by word, where the parts allow it, and what goes around the whole. */
+  private fastPath(options: EncodeOptions): { words: WordEncoder; before: number[]; after: number[] } | undefined {
+    if (options.pair !== undefined || this.truncation) return undefined
+    if (this.words === undefined) this.words = this.wordEncoder() ?? null
+    if (!this.words || !this.added.isRaw(options.allowedSpecial ?? 'none')) return undefined
+    const frame = this.frame(options)
+    return frame && { words: this.words, ...frame }
+  }
+
+  private wordEncoder(): WordEncoder | undefined {
+    const { model, normalizer, preTokenizer } = this
+    if (isWordLocal(normalizer, preTokenizer)) {
+      return new WordEncoder(scanWord, (text, start, end) => {
+        const pieces = new PreTokenizedText([{ text: AlignedText.untracked(text.slice(start, end)) }])
+        normalizer?.normalize(pieces.pieces[0].text)
+        preTokenizer?.preTokenize(pieces)
+        const ids = pieces.pieces.flatMap(piece => model.tokenize(piece.text.text).map(token => token.id))
+        return { ids, length: ids.length }
+      })
     }
-    return this.fast ?? undefined
+    const scan = normalizer ? undefined : byteLevelScanner(preTokenizer)
+    const words = scan && model instanceof BPE ? ByteWords.of(model) : undefined
+    return scan && words && new WordEncoder(scan, (text, start, end) => words.idsOf(text, start, end))
   }
 
   /** The ids that the post-processor puts around a single text; undefined if it does more than that. */
@@ -344,10 +360,10 @@ export class Tokenizer {
   }
 
   /** Everything but padding, which looks at a whole batch. */
-  private finish(text: string, options: EncodeOptions): Encoding {
+  private finish(text: string, options: EncodeOptions, tracked = true): Encoding {
     const { pair, addSpecialTokens = true, allowedSpecial = 'none' } = options
-    let first = this.encodeOne(text, 0, allowedSpecial)
-    let second = pair === undefined ? undefined : this.encodeOne(pair, 1, allowedSpecial)
+    let first = this.encodeOne(text, 0, allowedSpecial, tracked)
+    let second = pair === undefined ? undefined : this.encodeOne(pair, 1, allowedSpecial, tracked)
     if (this.truncation) {
       const extra = addSpecialTokens ? (this.postProcessor?.addedTokens(second !== undefined) ?? 0) : 0
       ;[first, second] = truncate(first, second, this.truncation.maxLength - extra, this.truncation)
@@ -362,8 +378,11 @@ export class Tokenizer {
     return options.offsetUnit ? withOffsetUnit(encoding, texts, options.offsetUnit) : encoding
   }
 
-  private encodeOne(text: string, sequence: number, allowed: AllowedSpecial): Encoding {
-    const pieces = this.added.extract(text.toWellFormed(), this.normalizer, allowed)
+  private encodeOne(text: string, sequence: number, allowed: AllowedSpecial, tracked = true): Encoding {
+    const wellFormed = text.toWellFormed()
+    // What is put in front "of the first piece" is told by where a piece comes from, so that needs tracking.
+    const aligned = tracked || this.normalizer ? new AlignedText(wellFormed) : AlignedText.untracked(wellFormed)
+    const pieces = this.added.extract(aligned, this.normalizer, allowed)
     this.preTokenizer?.preTokenize(pieces)
     const out: EncodingParts = Encoding.empty()
     pieces.pieces.forEach((piece, word) => {

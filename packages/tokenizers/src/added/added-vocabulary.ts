@@ -63,11 +63,11 @@ export class AddedVocabulary {
   }
 
   /** Cuts the added tokens out of a text; what lies between is normalized. */
-  extract(text: string, normalizer: Normalizer | null, allowed: AllowedSpecial): PreTokenizedText {
+  extract(text: AlignedText, normalizer: Normalizer | null, allowed: AllowedSpecial): PreTokenizedText {
     const { raw, normalized } = this.finders ?? this.buildFinders(normalizer)
     const isAllowed = allowedTest(allowed)
     const pieces: Piece[] = []
-    for (const piece of this.cut(new AlignedText(text), raw, isAllowed)) {
+    for (const piece of this.cut(text, raw, isAllowed)) {
       if (piece.tokens) {
         pieces.push(piece)
         continue
@@ -78,16 +78,25 @@ export class AddedVocabulary {
     return new PreTokenizedText(pieces)
   }
 
-  /** The text cut at added tokens, for a tokenizer without a normalizer: texts, and ids of tokens. */
+  /** The text cut at added tokens, for a tokenizer in which `isRaw` holds: texts not yet normalized, and ids of tokens. */
   *parts(text: string, allowed: AllowedSpecial): Iterable<string | number> {
     if (this.isPlain(allowed)) {
       yield text
       return
     }
-    for (const piece of this.extract(text, null, allowed).pieces) {
+    for (const piece of this.extract(AlignedText.untracked(text), null, allowed).pieces) {
       if (!piece.tokens) yield piece.text.text
       else for (const token of piece.tokens) yield token.id
     }
+  }
+
+  /** Are all added tokens that can be found looked for in the text as it came? */
+  isRaw(allowed: AllowedSpecial): boolean {
+    if (this.isPlain(allowed)) return true
+    for (const token of this.byId.values()) {
+      if (token.normalized && (!token.special || allowed !== 'none')) return false
+    }
+    return true
   }
 
   /** Can no added token be found in any text? */

@@ -25,10 +25,19 @@ export class AlignedText {
   private starts: Int32Array | undefined
   private ends: Int32Array | undefined
 
-  constructor(text: string, originalStart = 0, originalEnd = originalStart + text.length) {
+  // Whether ranges are kept at all. Without them only the text is right.
+  private readonly tracked: boolean
+
+  constructor(text: string, originalStart = 0, originalEnd = originalStart + text.length, tracked = true) {
     this.text = text
     this.originalStart = originalStart
     this.originalEnd = originalEnd
+    this.tracked = tracked
+  }
+
+  /** A text without alignment, for those who want only ids: every rewriting costs less. */
+  static untracked(text: string): AlignedText {
+    return new AlignedText(text, 0, text.length, false)
   }
 
   get isEmpty(): boolean {
@@ -48,6 +57,8 @@ export class AlignedText {
 
   /** Units [start, end) as a text of its own, aligned to the same original. */
   slice(start: number, end: number): AlignedText {
+    if (!this.tracked)
+      return new AlignedText(this.text.slice(start, end), this.originalStart + start, this.originalEnd, false)
     const [from, to] = this.toOriginal(start, end)
     const part = new AlignedText(this.text.slice(start, end), from, to)
     if (this.starts && this.ends) {
@@ -79,6 +90,12 @@ export class AlignedText {
    * after the last one, -n replaces one and removes the n that follow it. `removed` old characters are dropped first.
    */
   transform(changes: Iterable<Change>, removed = 0, start = 0, end = this.text.length): void {
+    if (!this.tracked) {
+      let image = ''
+      for (const change of changes) image += change[0]
+      this.text = this.text.slice(0, start) + image + this.text.slice(end)
+      return
+    }
     const { starts, ends } = this.materialize()
     const old = this.text
     const skip = (at: number) => (at >= end ? at : at + (isLowSurrogateAt(old, at + 1) ? 2 : 1))
@@ -120,6 +137,12 @@ export class AlignedText {
 
   /** Rewrites each character on its own: `map` gives what stands in its place, possibly nothing or several. */
   mapChars(map: (char: string) => string): void {
+    if (!this.tracked) {
+      let image = ''
+      for (const char of this.text) image += map(char)
+      this.text = image
+      return
+    }
     const changes: Change[] = []
     let removedFirst = 0
     let lastReplacement = -1
@@ -168,8 +191,18 @@ export class AlignedText {
   replaceAll(matches: Iterable<readonly [start: number, end: number]>, content: string): void {
     const list = [...matches]
     if (list.length === 0) return
-    const { starts, ends } = this.materialize()
     const old = this.text
+    if (!this.tracked) {
+      let image = ''
+      let done = 0
+      for (const [start, end] of list) {
+        image += old.slice(done, start) + content
+        done = end
+      }
+      this.text = image + old.slice(done)
+      return
+    }
+    const { starts, ends } = this.materialize()
     const removed = list.reduce((sum, [start, end]) => sum + end - start, 0)
     const length = old.length - removed + list.length * content.length
     const newStarts = new Int32Array(length)
