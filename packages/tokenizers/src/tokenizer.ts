@@ -22,6 +22,8 @@ import { IdList } from './models/id-list.ts'
 import type { Model } from './models/model.ts'
 import { readModel } from './models/table.ts'
 import { WordEncoder } from './models/word-encoder.ts'
+import { WordLevel } from './models/word-level.ts'
+import { WordPiece } from './models/word-piece.ts'
 import type { Normalizer } from './normalizers/normalizer.ts'
 import { readNormalizer } from './normalizers/table.ts'
 import { type OffsetUnit, withOffsetUnit } from './offset-units.ts'
@@ -30,7 +32,9 @@ import type { PostProcessor } from './postprocessors/post-processor.ts'
 import { readPostProcessor } from './postprocessors/table.ts'
 import { ByteLevel } from './pretokenizers/byte-level.ts'
 import { byteLevelScanner } from './pretokenizers/byte-level-scanner.ts'
+import { Metaspace } from './pretokenizers/metaspace.ts'
 import type { PreTokenizer } from './pretokenizers/pre-tokenizer.ts'
+import { PreTokenizerSequence } from './pretokenizers/sequence.ts'
 import { readPreTokenizer } from './pretokenizers/table.ts'
 import { isWordLocal, scanWord } from './pretokenizers/word-local.ts'
 import { AlignedText, isLowSurrogateAt } from './text/aligned-text.ts'
@@ -330,7 +334,8 @@ export class Tokenizer {
 
   private wordEncoder(): WordEncoder | undefined {
     const { model, normalizer, preTokenizer } = this
-    if (isWordLocal(normalizer, preTokenizer)) {
+    const isFixed = model instanceof WordPiece || model instanceof WordLevel || (model instanceof BPE && !model.dropout)
+    if (isFixed && isWordLocal(normalizer, preTokenizer)) {
       return new WordEncoder(scanWord, (text, start, end) => {
         const pieces = new PreTokenizedText([{ text: AlignedText.untracked(text.slice(start, end)) }])
         normalizer?.normalize(pieces.pieces[0].text)
@@ -380,8 +385,9 @@ export class Tokenizer {
 
   private encodeOne(text: string, sequence: number, allowed: AllowedSpecial, tracked = true): Encoding {
     const wellFormed = text.toWellFormed()
-    // What is put in front "of the first piece" is told by where a piece comes from, so that needs tracking.
-    const aligned = tracked || this.normalizer ? new AlignedText(wellFormed) : AlignedText.untracked(wellFormed)
+    // Whether a piece is the first one is told by where it comes from, so Metaspace may need tracking for its prefix.
+    const aligned =
+      tracked || looksAtStart(this.preTokenizer) ? new AlignedText(wellFormed) : AlignedText.untracked(wellFormed)
     const pieces = this.added.extract(aligned, this.normalizer, allowed)
     this.preTokenizer?.preTokenize(pieces)
     const out: EncodingParts = Encoding.empty()
@@ -433,4 +439,9 @@ function snapped(encoding: Encoding, texts: readonly string[]): Encoding {
     { ...encoding, offsets },
     encoding.overflowing.map(window => snapped(window, texts)),
   )
+}
+
+function looksAtStart(preTokenizer: PreTokenizer | null): boolean {
+  if (preTokenizer instanceof PreTokenizerSequence) return preTokenizer.preTokenizers.some(looksAtStart)
+  return preTokenizer instanceof Metaspace && preTokenizer.prependScheme === 'first'
 }

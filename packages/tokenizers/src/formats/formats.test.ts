@@ -115,6 +115,19 @@ describe.skipIf(!sharedData)('files (need the shared data)', () => {
     expect(a.encode('Hello  world ﬁ').ids).toEqual(b.encode('Hello  world ﬁ').ids)
   })
 
+  test(`sentencepiece: ids alone are those with offsets, and offsets stay in the text (seed ${seed})`, () => {
+    const next = random(seed)
+    for (const file of ['test_model', 'test_ja_model']) {
+      const tokenizer = Tokenizer.fromSentencePiece(readShared(`tokenizers/sentencepiece/${file}.model`))
+      for (let round = 0; round < 300; round++) {
+        const text = fuzzString(next)
+        const { ids, offsets } = tokenizer.encode(text)
+        expect([...tokenizer.encodeIds(text)], JSON.stringify(text)).toEqual(ids)
+        for (const [start, end] of offsets) expect(start <= end && end <= text.length).toBe(true)
+      }
+    }
+  })
+
   test('vocab.txt gives what tokenizer.json gives', () => {
     const a = Tokenizer.fromVocabTxt(readSharedText('tokenizers/bert-uncased/vocab.txt.gz'))
     const b = Tokenizer.fromJSON(JSON.parse(readSharedText('tokenizers/bert-uncased/tokenizer.json.gz')))

@@ -148,25 +148,39 @@ export class Unigram implements Model {
     if (!single) visit(charEnd, -1, this.unknownScore)
   }
 
-  /** Where the pieces of the best cut end. */
+  /** Where the pieces of the best cut end. The same pieces as `piecesAt` gives, without a call for each. */
   private best(text: string): number[] {
+    const { trie, unknownScore } = this
+    const pieceScores = this.scores
     const n = text.length
     const scores = new Float64Array(n + 1)
     const starts = new Int32Array(n + 1).fill(-1)
     // Sentencepiece adds in double precision, and rounds what it keeps to single.
-    const keep = this.singlePrecision ? Math.fround : (x: number) => x
-    let here = 0
-    let start = 0
-    const visit = (end: number, _id: number, score: number) => {
-      const candidate = score + here
-      if (starts[end] >= 0 && candidate <= scores[end]) return
-      scores[end] = keep(candidate)
-      starts[end] = start
-    }
-    while (start < n) {
-      here = scores[start]
-      this.piecesAt(text, start, visit)
-      start += text.codePointAt(start)! > 0xffff ? 2 : 1
+    const { singlePrecision } = this
+    for (let start = 0; start < n; ) {
+      const here = scores[start]
+      const charEnd = start + (text.codePointAt(start)! > 0xffff ? 2 : 1)
+      let single = false
+      let node = 0
+      for (let at = start; at < n; ) {
+        node = trie.child(node, text.charCodeAt(at++))
+        if (node < 0) break
+        const id = trie.value(node)
+        if (id < 0) continue
+        if (at === charEnd) single = true
+        const candidate = pieceScores[id] + here
+        if (starts[at] >= 0 && candidate <= scores[at]) continue
+        scores[at] = singlePrecision ? Math.fround(candidate) : candidate
+        starts[at] = start
+      }
+      if (!single) {
+        const candidate = unknownScore + here
+        if (starts[charEnd] < 0 || candidate > scores[charEnd]) {
+          scores[charEnd] = singlePrecision ? Math.fround(candidate) : candidate
+          starts[charEnd] = start
+        }
+      }
+      start = charEnd
     }
     const ends: number[] = []
     for (let end = n; end > 0; end = starts[end]) ends.push(end)

@@ -42,6 +42,31 @@ export class CharsMap {
     }
   }
 
+  /** Whether any rule starts with a byte. */
+  startsWith(byte: number): boolean {
+    const { units } = this
+    const node = offset(units[0]) ^ byte
+    return node < units.length && label(units[node]) === byte
+  }
+
+  /** The end and value of the longest rule at `start`; the end is -1 if there is none. */
+  longest(bytes: ArrayLike<number>, start: number): { end: number; value: number } {
+    const { units } = this
+    const found = { end: -1, value: 0 }
+    let node = offset(units[0])
+    for (let at = start; at < bytes.length; at++) {
+      node ^= bytes[at]
+      if (node >= units.length) break
+      const unit = units[node]
+      if (label(unit) !== bytes[at]) break
+      node ^= offset(unit)
+      if (!hasLeaf(unit) || node >= units.length) continue
+      found.end = at + 1
+      found.value = units[node] & 0x7fffffff
+    }
+    return found
+  }
+
   /** The replacement that a value stands for. */
   image(value: number): string {
     let text = this.images.get(value)

@@ -24,10 +24,13 @@ export class SentencePieceNormalizer implements Normalizer {
   readonly rules: SentencePieceRules
   private readonly map: CharsMap | undefined
   private readonly symbols: readonly string[]
+  /** For each ASCII character: no rule starts with it. Anything else is looked up. */
+  private readonly plainAscii: readonly boolean[]
 
   constructor(rules: SentencePieceRules = {}) {
     this.rules = rules
     this.map = rules.charsMap && rules.charsMap.length > 0 ? new CharsMap(rules.charsMap) : undefined
+    this.plainAscii = Array.from({ length: 128 }, (_, byte) => !this.map?.startsWith(byte))
     this.symbols = [...(rules.protectedSymbols ?? [])].sort((a, b) => b.length - a.length)
   }
 
@@ -39,6 +42,10 @@ export class SentencePieceNormalizer implements Normalizer {
       whitespaceAsSuffix = false,
     } = this.rules
     const space = escapeWhitespaces ? '\u2581' : ' '
+    if (!text.tracked) {
+      text.replaceAll([[0, text.text.length]], this.plain(text.text, space))
+      return
+    }
     // Each chunk: what stands for so many characters of the old text.
     const chunks = this.chunks(text.text)
     let first = 0
@@ -83,6 +90,64 @@ export class SentencePieceNormalizer implements Normalizer {
     text.transform(changes, dropped)
   }
 
+  /** The same without alignment. */
+  private plain(text: string, space: string): string {
+    const { addDummyPrefix = true, removeExtraWhitespaces = true, whitespaceAsSuffix = false } = this.rules
+    let out = ''
+    let inSpace = removeExtraWhitespaces
+    const add = (image: string) => {
+      if (removeExtraWhitespaces) {
+        if (inSpace) image = image.replace(/^ +/, '')
+        if (image === '') return
+        inSpace = image.endsWith(' ')
+      }
+      out += image
+    }
+    const { map, plainAscii } = this
+    if (this.symbols.length > 0) for (const { image } of this.chunks(text)) add(image)
+    else {
+      const bytes = map ? new TextEncoder().encode(text) : undefined
+      let at = 0
+      for (let i = 0; i < text.length; ) {
+        const unit = text.charCodeAt(i)
+        // A stretch of characters that no rule touches and that are not spaces goes over as it is.
+        if (unit < 128 && unit !== 32 && plainAscii[unit]) {
+          let end = i + 1
+          while (end < text.length && text.charCodeAt(end) !== 32 && plainAscii[text.charCodeAt(end)]) end++
+          out += text.slice(i, end)
+          inSpace = false
+          at += end - i
+          i = end
+          continue
+        }
+        const cp = text.codePointAt(i)!
+        const found = bytes && map ? map.longest(bytes, at) : undefined
+        if (!found || found.end < 0) {
+          const units = cp > 0xffff ? 2 : 1
+          if (unit === 32) add(' ')
+          else {
+            out += text.slice(i, i + units)
+            inSpace = false
+          }
+          i += units
+          at += utf8Length(cp)
+          continue
+        }
+        add(map!.image(found.value))
+        while (at < found.end) {
+          const covered = text.codePointAt(i)!
+          i += covered > 0xffff ? 2 : 1
+          at += utf8Length(covered)
+        }
+      }
+    }
+    // A U+2581 that the text itself has at its end goes with the spaces, as it does in sentencepiece.
+    if (removeExtraWhitespaces) out = out.replace(space === ' ' ? / +$/ : /[ \u2581]+$/, '')
+    if (out === '') return ''
+    if (addDummyPrefix) out = whitespaceAsSuffix ? `${out} ` : ` ${out}`
+    return space === ' ' ? out : out.replaceAll(' ', space)
+  }
+
   toJSON(): JsonObject {
     const { addDummyPrefix = true, removeExtraWhitespaces = true, escapeWhitespaces = true } = this.rules
     const normalizers: JsonObject[] = []
@@ -119,13 +184,12 @@ export class SentencePieceNormalizer implements Normalizer {
         units = symbol.length
         chars = [...symbol].length
       } else if (map) {
-        let best: readonly [number, number] | undefined
-        for (const match of map.prefixes(bytes, at)) best = match
-        if (best) {
-          image = map.image(best[1])
+        const best = map.longest(bytes, at)
+        if (best.end >= 0) {
+          image = map.image(best.value)
           // Count the characters that the rule's bytes cover.
           let covered = utf8Length(text.codePointAt(i)!)
-          while (covered < best[0] - at) {
+          while (covered < best.end - at) {
             const cp = text.codePointAt(i + units)!
             covered += utf8Length(cp)
             units += cp > 0xffff ? 2 : 1

@@ -26,7 +26,7 @@ export class AlignedText {
   private ends: Int32Array | undefined
 
   // Whether ranges are kept at all. Without them only the text is right.
-  private readonly tracked: boolean
+  readonly tracked: boolean
 
   constructor(text: string, originalStart = 0, originalEnd = originalStart + text.length, tracked = true) {
     this.text = text
