@@ -54,8 +54,7 @@ const presets: Record<string, { pattern: string; specialTokens: Record<string, n
 }
 
 export function readTiktoken(file: Uint8Array | string, options: TiktokenOptions): TokenizerParts {
-  const text = typeof file === 'string' ? file : new TextDecoder().decode(file)
-  const tokens = readRanks(text)
+  const tokens = readRanks(typeof file === 'string' ? new TextEncoder().encode(file) : file)
   const preset = Object.hasOwn(presets, options.pattern) ? presets[options.pattern] : undefined
   const specials = Object.entries(options.specialTokens ?? preset?.specialTokens ?? {})
   const isGpt2 = preset?.pattern === patterns.gpt2
@@ -72,39 +71,70 @@ export function readTiktoken(file: Uint8Array | string, options: TiktokenOptions
   }
 }
 
+/** The value of each base64 character, -1 for others. */
+const base64 = /* @__PURE__ */ (() => {
+  const out = new Int8Array(256).fill(-1)
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+  for (let i = 0; i < 64; i++) out[alphabet.charCodeAt(i)] = i
+  return out
+})()
+const byteCodes = /* @__PURE__ */ Uint16Array.from(byteChars, char => char.charCodeAt(0))
+
 /** Tokens in the byte alphabet with their ranks, by rank. */
-function readRanks(text: string): [token: string, rank: number][] {
+function readRanks(file: Uint8Array): [token: string, rank: number][] {
   const out: [string, number][] = []
   let line = 0
   let sorted = true
-  for (let at = 0; at < text.length; line++) {
-    let end = text.indexOf('\n', at)
-    if (end < 0) end = text.length
-    const row = text.slice(at, end).trimEnd()
-    at = end + 1
-    if (row === '') continue
-    const space = row.indexOf(' ')
-    const rank = Number(row.slice(space + 1))
-    if (space < 1 || !Number.isInteger(rank) || rank < 0 || rank > 0x7fffffff || row.length === space + 1) {
-      throw new TokenizerFormatError(
-        FORMAT,
-        `line ${line + 1}`,
-        `expected base64, a space and a rank, got ${row.slice(0, 80)}`,
-      )
+  let codes = new Uint16Array(256)
+  for (let at = 0; at < file.length; line++) {
+    let end = file.indexOf(10, at)
+    if (end < 0) end = file.length
+    const next = end + 1
+    while (end > at && file[end - 1] <= 32) end--
+    const bad = (): never => {
+      const row = new TextDecoder().decode(file.subarray(at, Math.min(end, at + 80)))
+      throw new TokenizerFormatError(FORMAT, `line ${line + 1}`, `expected base64, a space and a rank, got ${row}`)
     }
-    let bytes: string
-    try {
-      bytes = atob(row.slice(0, space))
-    } catch {
-      throw new TokenizerFormatError(FORMAT, `line ${line + 1}`, `not base64: ${row.slice(0, space).slice(0, 80)}`)
+    if (end > at) {
+      if (codes.length < end - at) codes = new Uint16Array(end - at)
+      // Six bits a character; a byte is complete when eight are there.
+      let bits = 0
+      let count = 0
+      let length = 0
+      let i = at
+      for (; i < end && file[i] !== 32 && file[i] !== 61; i++) {
+        const value = base64[file[i]]
+        if (value < 0) bad()
+        bits = ((bits << 6) | value) & 0xffff
+        count += 6
+        if (count < 8) continue
+        count -= 8
+        codes[length++] = byteCodes[(bits >> count) & 0xff]
+      }
+      while (i < end && file[i] === 61) i++
+      if (length === 0 || file[i] !== 32 || i + 1 >= end) bad()
+      let rank = 0
+      for (i++; i < end; i++) {
+        if (file[i] < 48 || file[i] > 57) bad()
+        rank = rank * 10 + file[i] - 48
+        if (rank > 0x7fffffff) bad()
+      }
+      if (out.length > 0 && rank < out[out.length - 1][1]) sorted = false
+      out.push([textOf(codes, length), rank])
     }
-    let token = ''
-    for (let i = 0; i < bytes.length; i++) token += byteChars[bytes.charCodeAt(i)]
-    if (out.length > 0 && rank < out[out.length - 1][1]) sorted = false
-    out.push([token, rank])
+    at = next
   }
   if (out.length === 0) throw new TokenizerFormatError(FORMAT, 'line 1', 'no ranks')
   return sorted ? out : out.sort((a, b) => a[1] - b[1])
+}
+
+function textOf(codes: Uint16Array, length: number): string {
+  let text = ''
+  // One call for a whole token; a very long one in parts, since a call takes only so many arguments.
+  for (let from = 0; from < length; from += 4096) {
+    text += String.fromCharCode.apply(null, codes.subarray(from, Math.min(length, from + 4096)) as unknown as number[])
+  }
+  return text
 }
 
 /** The one pair that makes each token, by rank of the token. */

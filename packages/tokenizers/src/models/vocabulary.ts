@@ -9,12 +9,9 @@ export class Vocabulary {
   readonly tokens: readonly (string | undefined)[]
 
   constructor(entries: Iterable<readonly [string, number]>) {
-    const ids = new Map<string, number>()
+    const ids = entries instanceof Map ? (entries as ReadonlyMap<string, number>) : new Map<string, number>(entries)
     let max = -1
-    for (const [token, id] of entries) {
-      ids.set(token, id)
-      if (id > max) max = id
-    }
+    for (const id of ids.values()) if (id > max) max = id
     // A lying file must not make us allocate for the ids that it merely names.
     if (max >= 1_000_000 && max > ids.size * MAX_SPREAD) {
       wrong('model.vocab', `ids near the vocabulary's size ${ids.size}`, max)

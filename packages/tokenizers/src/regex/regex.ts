@@ -2,8 +2,11 @@
 // When a text costs more steps than a generous multiple of its length, matching stops with an error instead of hanging.
 // Character classes come from the package's own Unicode tables, so what matches does not depend on the engine.
 import { TokenizerError } from '../errors.ts'
+import { patterns } from '../pretokenizers/patterns.ts'
 import { bareWord, CharSet } from './char-set.ts'
 import { type Anchor, type Node, parseRegex, type RegexSyntax } from './parse.ts'
+
+const known: ReadonlySet<string> = new Set(Object.values(patterns))
 
 /** Steps allowed on one text: this many, and so many more per UTF-16 unit. Real patterns need fewer than 20 per unit. */
 const BASE_STEPS = 100_000
@@ -14,22 +17,24 @@ type Matcher = (at: number) => number
 
 export class Regex {
   readonly source: string
-  private readonly start: Matcher
-  private readonly first: CharSet | undefined
+  private readonly syntax: RegexSyntax
+  private program: { start: Matcher; first: CharSet | undefined } | undefined
   private text = ''
   private steps = 0
 
+  /** @throws TokenizerFormatError for what is not a regular expression of the syntax */
   constructor(source: string, syntax: RegexSyntax = 'oniguruma') {
     this.source = source
-    const node = simplify(parseRegex(source, syntax))
-    this.first = firstChars(node)?.set
-    this.start = this.compile(node, at => at)
+    this.syntax = syntax
+    // The package's own patterns are right, and mostly matched by hand: they are compiled when they are needed.
+    if (!known.has(source)) this.program = this.prepare()
   }
 
   /** All matches [start, end) from left to right; an empty match is not taken right behind another match. */
   *matches(text: string): Iterable<[start: number, end: number]> {
     this.begin(text)
-    const bits = this.first?.bitmap()
+    this.program ??= this.prepare()
+    const bits = this.program.first?.bitmap()
     let lastEnd = -1
     for (let at = 0; at <= text.length; ) {
       const size = at < text.length && text.codePointAt(at)! > 0xffff ? 2 : 1
@@ -54,6 +59,11 @@ export class Regex {
     }
   }
 
+  private prepare(): { start: Matcher; first: CharSet | undefined } {
+    const node = simplify(parseRegex(this.source, this.syntax))
+    return { start: this.compile(node, at => at), first: firstChars(node)?.set }
+  }
+
   private begin(text: string): void {
     this.text = text
     this.steps = BASE_STEPS + STEPS_PER_UNIT * text.length
@@ -61,7 +71,7 @@ export class Regex {
 
   private attempt(at: number): number {
     try {
-      return this.start(at)
+      return this.program!.start(at)
     } catch (error) {
       if (error instanceof RangeError) this.exhausted('depth')
       throw error
