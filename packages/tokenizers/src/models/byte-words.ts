@@ -4,6 +4,7 @@ import { byteChars } from '../unicode/byte-chars.ts'
 import type { BPE } from './bpe.ts'
 import { LongWords } from './long-word.ts'
 import { Merger } from './merger.ts'
+import type { PairTable } from './pair-table.ts'
 import type { WordIds } from './word-encoder.ts'
 
 /** From this many units on, the linear method pays for its tables (30 ms for GPT-2, 150 ms for o200k, once). */
@@ -15,17 +16,22 @@ export class ByteWords {
   private readonly wholeIds: ReadonlyMap<string, number> | undefined
   private longWords: LongWords | undefined | null
 
-  private constructor(model: BPE, byteIds: Int32Array) {
+  /**
+   * @param pairs the merges   @param byteIds the token of each byte
+   * @param wholeIds tokens in the byte alphabet, if a pre-token that is one of them is one token whatever the merges say
+   */
+  constructor(pairs: PairTable, byteIds: Int32Array, wholeIds?: ReadonlyMap<string, number>) {
     this.byteIds = byteIds
-    this.merger = new Merger(model.pairs)
-    this.wholeIds = model.ignoreMerges ? model.vocabulary.ids : undefined
+    this.merger = new Merger(pairs)
+    this.wholeIds = wholeIds
   }
 
   /** For a model that is plain byte-level BPE: every byte has a token, nothing is random. */
   static of(model: BPE): ByteWords | undefined {
     if (model.dropout || model.continuingSubwordPrefix || model.endOfWordSuffix) return undefined
     const byteIds = Int32Array.from(byteChars, char => model.vocabulary.ids.get(char) ?? -1)
-    return byteIds.includes(-1) ? undefined : new ByteWords(model, byteIds)
+    if (byteIds.includes(-1)) return undefined
+    return new ByteWords(model.pairs, byteIds, model.ignoreMerges ? model.vocabulary.ids : undefined)
   }
 
   /** The ids of text[start, end). */
