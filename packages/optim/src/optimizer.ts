@@ -214,7 +214,8 @@ export abstract class Optimizer<O extends GroupOptions> {
     }
     this.#counters.clear()
     settings.counters.forEach((members, n) => {
-      for (const i of members) this.#counters.set(params[i], { values: counters[n] })
+      const counter = { values: counters[n] }
+      for (const i of members) this.#counters.set(params[i], counter)
     })
   }
 
