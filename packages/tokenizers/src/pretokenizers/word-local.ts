@@ -14,24 +14,25 @@ import { PreTokenizerSequence } from './sequence.ts'
 import { Whitespace } from './whitespace.ts'
 import { WhitespaceSplit } from './whitespace-split.ts'
 
-const normalizers = [BertNormalizer, Lowercase, StripAccents, UnicodeForm]
+// Functions, so that bundlers can leave the classes out where nobody asks.
+const normalizers = () => [BertNormalizer, Lowercase, StripAccents, UnicodeForm]
 /** These drop white space, so that words meet nowhere. */
-const separators = [BertPreTokenizer, Whitespace, WhitespaceSplit]
-const refinements = [...separators, Punctuation, Digits]
+const separators = () => [BertPreTokenizer, Whitespace, WhitespaceSplit]
+const refinements = () => [...separators(), Punctuation, Digits]
 
 const isOneOf = (value: object, kinds: readonly (abstract new (...args: never[]) => object)[]) =>
   kinds.some(kind => value instanceof kind)
 
 export function isWordLocal(normalizer: Normalizer | null, preTokenizer: PreTokenizer | null): boolean {
   const steps = normalizer instanceof NormalizerSequence ? normalizer.normalizers : normalizer ? [normalizer] : []
-  if (!steps.every(step => isOneOf(step, normalizers))) return false
+  if (!steps.every(step => isOneOf(step, normalizers()))) return false
   const cuts = preTokenizer instanceof PreTokenizerSequence ? preTokenizer.preTokenizers : [preTokenizer]
   const [first, ...rest] = cuts
   return (
     first !== null &&
     first !== undefined &&
-    isOneOf(first, separators) &&
-    rest.every(cut => cut && isOneOf(cut, refinements))
+    isOneOf(first, separators()) &&
+    rest.every(cut => cut && isOneOf(cut, refinements()))
   )
 }
 
