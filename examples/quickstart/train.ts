@@ -32,11 +32,11 @@ await main(async () => {
   })
   const settings = {
     seed: number('seed', given.seed, 1851),
-    steps: number('steps', given.steps, 600),
+    steps: number('steps', given.steps, 2000),
     vocab: number('vocab', given.vocab, 1024),
     layers: number('layers', given.layers, 4),
     width: number('width', given.width, 128),
-    context: number('context', given.context, 128),
+    context: number('context', given.context, 64),
     batch: number('batch', given.batch, 8),
   }
   const { out } = given
@@ -73,8 +73,8 @@ await main(async () => {
     model,
     opt: new AdamW(decayGroups(model.parameters(), 0.1), { betas: [0.9, 0.99] }),
     schedule: cosineWithWarmup({
-      lr: number('lr', process.env.LR, 2e-3),
-      minLr: 2e-4,
+      lr: 3e-3,
+      minLr: 3e-4,
       warmup: Math.min(100, settings.steps),
       steps: settings.steps,
     }),
@@ -84,8 +84,8 @@ await main(async () => {
     context: settings.context,
     steps: settings.steps,
     generator: new Generator(settings.seed),
-    evalEvery: 100,
-    evalBatches: 8,
+    evalEvery: 250,
+    evalBatches: 16,
     clip: 1,
   }
   const state: RunState = given.resume ? await loadCheckpoint(checkpoint, run, settings) : { train: [], validation: [] }

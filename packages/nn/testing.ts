@@ -1,9 +1,7 @@
-// Helpers of this package's tests: the device, and gradients by finite differences.
+// Helpers of this package's tests: repeatable numbers, comparison, and gradients by finite differences.
 
-import { type DeviceName, noGrad, setDefaultDevice, type Tensor, tensor } from '@cairn/tensor'
+import { noGrad, type Tensor, tensor } from '@cairn/tensor'
 import { expect } from 'vitest'
-
-export const startDevice = (name: DeviceName = 'reference'): Promise<DeviceName> => setDefaultDevice(name)
 
 /** Repeatable numbers in (-1, 1). */
 export function numbers(count: number, seed = 1): number[] {

@@ -1,9 +1,7 @@
-// Helpers of this package's tests: the device, repeatable numbers, and a quadratic bowl whose gradient is known.
+// Helpers of this package's tests: repeatable numbers and comparison.
 
-import { type DeviceName, setDefaultDevice, type Tensor, tensor } from '@cairn/tensor'
+import { type Tensor, tensor } from '@cairn/tensor'
 import { expect } from 'vitest'
-
-export const startDevice = (name: DeviceName = 'reference'): Promise<DeviceName> => setDefaultDevice(name)
 
 /** Repeatable numbers in (-1, 1). */
 export function numbers(count: number, seed = 1): number[] {

@@ -1,10 +1,7 @@
-import { setDefaultDevice, tensor } from '@cairn/tensor'
-import { beforeAll, expect, test } from 'vitest'
+import { tensor } from '@cairn/tensor'
+import { expect } from 'vitest'
+import { onEachDevice } from '../../tensor/src/testing/devices.ts'
 import { argmax, type CausalLM, GPT2, generate, generateIds, Llama, sample, type TextTokenizer } from './index.ts'
-
-beforeAll(async () => {
-  await setDefaultDevice('reference')
-})
 
 const config = { vocabSize: 13, contextLength: 16, width: 8, layers: 1, heads: 2 }
 const gpt2 = () => new GPT2(config)
@@ -26,18 +23,19 @@ async function plain(model: CausalLM, prompt: number[], count: number): Promise<
   return text.slice(prompt.length)
 }
 
-test.each([
+for (const [name, make] of [
   ['GPT-2', gpt2],
   ['Llama', llama],
-])('%s writes from its cache what it writes without', async (_, make) => {
-  const model = make()
-  const wanted = await plain(model.eval(), [3, 1, 4], 10)
-  model.train()
-  expect(await collect(generateIds(model, [3, 1, 4], { maxNewTokens: 10, temperature: 0 }))).toEqual(wanted)
-  expect(model.training).toBe(true)
-})
+] as const)
+  onEachDevice(`${name} writes from its cache what it writes without`, async () => {
+    const model = make()
+    const wanted = await plain(model.eval(), [3, 1, 4], 10)
+    model.train()
+    expect(await collect(generateIds(model, [3, 1, 4], { maxNewTokens: 10, temperature: 0 }))).toEqual(wanted)
+    expect(model.training).toBe(true)
+  })
 
-test('past the context, the window moves', async () => {
+onEachDevice('past the context, the window moves', async () => {
   const model = gpt2().eval()
   const ids = await collect(generateIds(model, [1, 2, 3], { maxNewTokens: 40, temperature: 0 }))
   expect(ids.length).toBe(40)
@@ -46,7 +44,7 @@ test('past the context, the window moves', async () => {
   for (const n of [17, 18, 24]) expect(text[n]).toBe((await plain(model, text.slice(n === 24 ? 9 : 9, n), 1))[0])
 })
 
-test('a seed repeats a text; ids of the end stop it and are not given', async () => {
+onEachDevice('a seed repeats a text; ids of the end stop it and are not given', async () => {
   const model = gpt2()
   const write = (seed: number) => collect(generateIds(model, [1], { maxNewTokens: 12, seed, temperature: 2 }))
   const [a, b, c] = [await write(1), await write(1), await write(2)]
@@ -57,7 +55,7 @@ test('a seed repeats a text; ids of the end stop it and are not given', async ()
   expect(cut).toEqual(a.slice(0, a.indexOf(stop)))
 })
 
-test('misuse', async () => {
+onEachDevice('misuse', async () => {
   const write = (ids: number[], options = {}) => collect(generateIds(gpt2(), ids, options))
   await expect(write([])).rejects.toThrow('the prompt is empty')
   await expect(write([13])).rejects.toThrow("13 is not an id of this model's vocabulary of 13")
@@ -73,7 +71,7 @@ const letters: TextTokenizer = {
   decodeStream: () => ({ push: (id: number) => String.fromCharCode(97 + id), end: () => '' }),
 } as never
 
-test('text comes in pieces and ends before a stop text, wherever pieces break', async () => {
+onEachDevice('text comes in pieces and ends before a stop text, wherever pieces break', async () => {
   const model = gpt2()
   const options = { maxNewTokens: 12, seed: 5, temperature: 3 }
   const pieces = await collect(generate(model, letters, 'ab', options))
@@ -92,7 +90,7 @@ test('text comes in pieces and ends before a stop text, wherever pieces break', 
   expect(never.join('')).toBe(whole)
 })
 
-test('sampling follows the probabilities that temperature, topK and topP leave', () => {
+onEachDevice('sampling follows the probabilities that temperature, topK and topP leave', () => {
   const probabilities = [0.5, 0.05, 0.3, 0.15]
   const logits = probabilities.map(Math.log)
   const shares = (options: Parameters<typeof sample>[1]) => {

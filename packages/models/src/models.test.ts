@@ -3,13 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { crossEntropy } from '@cairn/nn'
 import { AdamW } from '@cairn/optim'
-import { noGrad, saveSafetensors, setDefaultDevice, type Tensor, tensor } from '@cairn/tensor'
-import { beforeAll, expect, test } from 'vitest'
+import { manualSeed, noGrad, saveSafetensors, type Tensor, tensor } from '@cairn/tensor'
+import { expect } from 'vitest'
+import { onEachDevice } from '../../tensor/src/testing/devices.ts'
 import { type CausalLM, GPT2, type GPT2Config, Llama, type LlamaConfig, loadCausalLM } from './index.ts'
-
-beforeAll(async () => {
-  await setDefaultDevice('reference')
-})
 
 const gpt2: GPT2Config = { vocabSize: 11, contextLength: 12, width: 8, layers: 2, heads: 2, eosTokenIds: [10] }
 const llama: LlamaConfig = {
@@ -42,26 +39,26 @@ async function expectNear(a: Tensor, b: Tensor, tolerance = 1e-5): Promise<void>
   expect(worst).toBeLessThanOrEqual(tolerance)
 }
 
-test.each(models)('%s: reading from the cache is reading at once', async (_, make) => {
-  const model: CausalLM = make().eval()
-  const whole = model.forward(ids(text))
-  expect(whole.shape).toEqual([1, 7, 11])
-  for (const pieces of [[7], [4, 1, 1, 1], [1, 6]]) {
-    using cache = model.createCache(1, 9)
-    let at = 0
-    for (const length of pieces) {
-      const part = noGrad(() => model.forward(ids([text[0].slice(at, at + length)]), { cache }))
-      await expectNear(part, whole.narrow(1, at, length))
-      at += length
+for (const [name, make] of models)
+  onEachDevice(`${name}: reading from the cache is reading at once`, async () => {
+    const model: CausalLM = make().eval()
+    const whole = model.forward(ids(text))
+    expect(whole.shape).toEqual([1, 7, 11])
+    for (const pieces of [[7], [4, 1, 1, 1], [1, 6]]) {
+      using cache = model.createCache(1, 9)
+      let at = 0
+      for (const length of pieces) {
+        const part = noGrad(() => model.forward(ids([text[0].slice(at, at + length)]), { cache }))
+        await expectNear(part, whole.narrow(1, at, length))
+        at += length
+      }
+      expect(cache.length).toBe(7)
+      expect(() => model.forward(ids([[1, 2, 3]]), { cache })).toThrow('KVCache: is full')
     }
-    expect(cache.length).toBe(7)
-    expect(() => model.forward(ids([[1, 2, 3]]), { cache })).toThrow('KVCache: is full')
-  }
-})
+  })
 
-test.each(models)(
-  '%s: later ids do not reach earlier positions, and texts of a batch not each other',
-  async (_, make) => {
+for (const [name, make] of models)
+  onEachDevice(`${name}: later ids do not reach earlier positions, and texts of a batch not each other`, async () => {
     const model = make().eval()
     const one = model.forward(ids(text))
     const other = model.forward(
@@ -71,40 +68,41 @@ test.each(models)(
       ]),
     )
     await expectNear(one.narrow(1, 0, 4), other.slice([0, 1], [0, 4]))
-  },
-)
+  })
 
-test.each(models)('%s: saved, loaded and the same', async (_, make) => {
-  const model = make().eval()
-  const folder = await mkdtemp(join(tmpdir(), 'cairn-'))
-  await model.save(folder)
-  expect((await readdir(folder)).sort()).toEqual(['config.json', 'model.safetensors'])
-  const back = await loadCausalLM(folder)
-  expect(back.config).toEqual({ ...model.config })
-  expect([...back.stateDict().keys()]).toEqual([...model.stateDict().keys()])
-  expect(await back.forward(ids(text)).data()).toEqual(await model.forward(ids(text)).data())
-  const half = await loadCausalLM(await model.files(), { dtype: 'bf16' })
-  expect(half.parameters().every(p => p.dtype === 'bf16')).toBe(true)
-  await expectNear(half.forward(ids(text)).to('f32'), model.forward(ids(text)), 0.2)
-  await rm(folder, { recursive: true })
-})
+for (const [name, make] of models)
+  onEachDevice(`${name}: saved, loaded and the same`, async () => {
+    const model = make().eval()
+    const folder = await mkdtemp(join(tmpdir(), 'cairn-'))
+    await model.save(folder)
+    expect((await readdir(folder)).sort()).toEqual(['config.json', 'model.safetensors'])
+    const back = await loadCausalLM(folder)
+    expect(back.config).toEqual({ ...model.config })
+    expect([...back.stateDict().keys()]).toEqual([...model.stateDict().keys()])
+    expect(await back.forward(ids(text)).data()).toEqual(await model.forward(ids(text)).data())
+    const half = await loadCausalLM(await model.files(), { dtype: 'bf16' })
+    expect(half.parameters().every(p => p.dtype === 'bf16')).toBe(true)
+    await expectNear(half.forward(ids(text)).to('f32'), model.forward(ids(text)), 0.2)
+    await rm(folder, { recursive: true })
+  })
 
-test.each(models)('%s: learns a text by heart', async (_, make) => {
-  const model = make()
-  const opt = new AdamW(model.parameters(), { lr: 0.02 })
-  const x = ids([text[0].slice(0, -1)])
-  const y = ids([text[0].slice(1)])
-  let loss = model.forward(x).sum()
-  for (let i = 0; i < 30; i++) {
-    opt.zeroGrad()
-    loss = crossEntropy(model.forward(x), y)
-    loss.backward()
-    await opt.step()
-  }
-  expect(await loss.item()).toBeLessThan(0.2)
-})
+for (const [name, make] of models)
+  onEachDevice(`${name}: learns a text by heart`, async () => {
+    const model = make()
+    const opt = new AdamW(model.parameters(), { lr: 0.02 })
+    const x = ids([text[0].slice(0, -1)])
+    const y = ids([text[0].slice(1)])
+    let loss = model.forward(x).sum()
+    for (let i = 0; i < 50; i++) {
+      opt.zeroGrad()
+      loss = crossEntropy(model.forward(x), y)
+      loss.backward()
+      await opt.step()
+    }
+    expect(await loss.item()).toBeLessThan(0.2)
+  })
 
-test('GPT-2 has the public names and shapes', () => {
+onEachDevice('GPT-2 has the public names and shapes', () => {
   const names = [...new GPT2(gpt2).stateDict()].map(([name, t]) => `${name} [${t.shape.join(', ')}]`)
   expect(names.slice(0, 4)).toEqual([
     'transformer.wte.weight [11, 8]',
@@ -117,7 +115,7 @@ test('GPT-2 has the public names and shapes', () => {
   expect(names.length).toBe(2 + 2 * 12 + 2)
 })
 
-test('Llama has the public names and shapes', () => {
+onEachDevice('Llama has the public names and shapes', () => {
   const names = [...new Llama(llama).stateDict()].map(([name, t]) => `${name} [${t.shape.join(', ')}]`)
   expect(names).toContain('model.embed_tokens.weight [11, 8]')
   expect(names).toContain('model.layers.1.self_attn.k_proj.weight [4, 8]')
@@ -127,7 +125,7 @@ test('Llama has the public names and shapes', () => {
   expect(names.length).toBe(1 + 2 * 9 + 1 + 1)
 })
 
-test("GPT-2 takes OpenAI's names, and the transposed layers of nanoGPT and minGPT", async () => {
+onEachDevice("GPT-2 takes OpenAI's names, and the transposed layers of nanoGPT and minGPT", async () => {
   const model = new GPT2(gpt2).eval()
   const wanted = await model.forward(ids(text)).data()
   const bare = new Map([...model.stateDict()].map(([name, t]) => [name.replace('transformer.', ''), t]))
@@ -140,7 +138,7 @@ test("GPT-2 takes OpenAI's names, and the transposed layers of nanoGPT and minGP
   expect(await (await GPT2.fromWeights(gpt2, linear)).forward(ids(text)).data()).toEqual(wanted)
 })
 
-test('weights in several files', async () => {
+onEachDevice('weights in several files', async () => {
   const model = new Llama(llama).eval()
   const all = [...model.stateDict()]
   const halves = [all.slice(0, 9), all.slice(9)]
@@ -164,7 +162,7 @@ test('weights in several files', async () => {
   await expect(index({})).rejects.toThrow('weight_map')
 })
 
-test('folders that are not models', async () => {
+onEachDevice('folders that are not models', async () => {
   const encode = (value: unknown) => new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value))
   const config = JSON.parse(new TextDecoder().decode((await new Llama(llama).files()).get('config.json')))
   const load = (value: unknown) => Llama.fromPretrained({ 'config.json': encode(value) })
@@ -185,7 +183,7 @@ test('folders that are not models', async () => {
   await expect(Llama.fromPretrained(files)).rejects.toThrow('unexpected x')
 })
 
-test('sizes that do not fit', () => {
+onEachDevice('sizes that do not fit', () => {
   expect(() => new GPT2({ ...gpt2, heads: 3 })).toThrow('3 heads do not divide the width 8')
   expect(() => new Llama({ ...llama, kvHeads: 3 })).toThrow('4 heads do not share 3 key heads')
   expect(() => new GPT2(gpt2).forward(ids([new Array(13).fill(0)]))).toThrow('13 positions are more than the context')

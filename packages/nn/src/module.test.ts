@@ -1,6 +1,6 @@
 import { noGrad, realize, type Tensor, tensor, zeros } from '@cairn/tensor'
-import { beforeAll, expect, test } from 'vitest'
-import { startDevice } from '../testing.ts'
+import { expect } from 'vitest'
+import { onEachDevice } from '../../tensor/src/testing/devices.ts'
 import {
   BatchNorm,
   buffer,
@@ -16,8 +16,6 @@ import {
   Sequential,
   withoutInit,
 } from './index.ts'
-
-beforeAll(() => startDevice())
 
 class Block extends Module {
   ln_1 = new LayerNorm(4)
@@ -41,7 +39,7 @@ class Model extends Module {
   }
 }
 
-test('parameters, buffers and children by the names of their fields', () => {
+onEachDevice('parameters, buffers and children by the names of their fields', () => {
   const model = new Model()
   const block = ['ln_1.weight', 'ln_1.bias', 'c_fc.weight', 'c_fc.bias']
   const names = ['wte.weight', ...[0, 1].flatMap(i => block.map(name => `h.${i}.${name}`))]
@@ -53,13 +51,13 @@ test('parameters, buffers and children by the names of their fields', () => {
   expect(model.wte.weight.storage!.label).toBe('wte.weight')
 })
 
-test('computed values and #private fields are not state', () => {
+onEachDevice('computed values and #private fields are not state', () => {
   const block = new Block()
   block.forward(zeros([1, 4]))
   expect([...block.stateDict().keys()]).toEqual(['ln_1.weight', 'ln_1.bias', 'c_fc.weight', 'c_fc.bias', 'count'])
 })
 
-test('train, eval, freezing and apply reach every module', () => {
+onEachDevice('train, eval, freezing and apply reach every module', () => {
   const model = new Model()
   model.eval()
   expect([...model.modules()].some(m => m.training)).toBe(false)
@@ -74,7 +72,7 @@ test('train, eval, freezing and apply reach every module', () => {
   expect(order[0]).toBe('Embedding')
 })
 
-test('a state dict loads through the same tensors, converting dtypes', async () => {
+onEachDevice('a state dict loads through the same tensors, converting dtypes', async () => {
   const from = new Model()
   const to = new Model()
   const weight = to.h[1].c_fc.weight
@@ -88,14 +86,14 @@ test('a state dict loads through the same tensors, converting dtypes', async () 
   expect(await weight.toArray()).toEqual(await from.h[1].c_fc.weight.to('bf16').to('f32').toArray())
 })
 
-test('a tied tensor may be in the file under one of its names', () => {
+onEachDevice('a tied tensor may be in the file under one of its names', () => {
   const model = new Model()
   const state = model.stateDict()
   state.delete('head.weight')
   expect(model.loadStateDict(state).missing).toEqual([])
 })
 
-test('a state dict that does not fit changes nothing and says why', async () => {
+onEachDevice('a state dict that does not fit changes nothing and says why', async () => {
   const model = new Model()
   const before = await model.h[0].ln_1.weight!.toArray()
   const state = new Map(model.stateDict())
@@ -113,7 +111,7 @@ test('a state dict that does not fit changes nothing and says why', async () => 
   })
 })
 
-test('to() converts and keeps ties, freezing and integer buffers', async () => {
+onEachDevice('to() converts and keeps ties, freezing and integer buffers', async () => {
   const model = new Model()
   model.h[0].c_fc.weight.requiresGrad = false
   model.to('bf16')
@@ -124,7 +122,7 @@ test('to() converts and keeps ties, freezing and integer buffers', async () => {
   expect(new BatchNorm(2).to('bf16').num_batches_tracked.dtype).toBe('i32')
 })
 
-test('lists and sequences are numbered', async () => {
+onEachDevice('lists and sequences are numbered', async () => {
   const net = new Sequential(new Linear(2, 3), new ReLU(), new Linear(3, 1))
   expect([...net.stateDict().keys()]).toEqual(['0.weight', '0.bias', '2.weight', '2.bias'])
   expect(net.forward(zeros([4, 2])).shape).toEqual([4, 1])
@@ -134,7 +132,7 @@ test('lists and sequences are numbered', async () => {
   expect(() => many.at(2)).toThrow('has no module 2')
 })
 
-test('gradients reach every parameter once', async () => {
+onEachDevice('gradients reach every parameter once', async () => {
   const net = new Sequential(new Linear(2, 3), new ReLU(), new Linear(3, 1))
   net
     .forward(tensor([[1, -1]]))
@@ -145,7 +143,7 @@ test('gradients reach every parameter once', async () => {
   expect(net.parameters().some(p => p.grad !== undefined)).toBe(false)
 })
 
-test('initial values have the fans they are named for', async () => {
+onEachDevice('initial values have the fans they are named for', async () => {
   const spread = async (t: Tensor) => {
     const v = await t.numbers()
     return { std: Math.sqrt(v.reduce((s, x) => s + x * x, 0) / v.length), top: Math.max(...v.map(Math.abs)) }
@@ -160,7 +158,7 @@ test('initial values have the fans they are named for', async () => {
   expect((await spread(withoutInit(() => new Linear(100, 64)).weight)).top).toBe(0)
 })
 
-test('disposing frees what the module holds', async () => {
+onEachDevice('disposing frees what the module holds', async () => {
   const layer = new Linear(2, 2)
   layer
     .forward(zeros([1, 2]))
@@ -171,7 +169,7 @@ test('disposing frees what the module holds', async () => {
   await expect(noGrad(() => layer.forward(zeros([1, 2]))).data()).rejects.toThrow('disposed')
 })
 
-test('a frozen parameter is still a parameter', () => {
+onEachDevice('a frozen parameter is still a parameter', () => {
   const m = new (class extends Module {
     w = parameter(zeros([2]))
     v = tensor([1], { requiresGrad: true })

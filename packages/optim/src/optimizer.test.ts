@@ -1,11 +1,10 @@
 import { loadSafetensors, saveSafetensors, type Tensor, tensor, zeros } from '@cairn/tensor'
-import { beforeAll, expect, test } from 'vitest'
-import { expectClose, leaf, numbers, setGrad, startDevice } from '../testing.ts'
+import { expect } from 'vitest'
+import { onEachDevice } from '../../tensor/src/testing/devices.ts'
+import { expectClose, leaf, numbers, setGrad } from '../testing.ts'
 import { AdamW, clipGradNorm, clipGradValue, decayGroups, gradNorm, NAdam, type Optimizer, SGD } from './index.ts'
 
-beforeAll(() => startDevice())
-
-test('trains by backward', async () => {
+onEachDevice('trains by backward', async () => {
   const w = leaf([3, -2])
   const opt = new SGD([w], { lr: 0.1 })
   for (let i = 0; i < 40; i++) {
@@ -16,7 +15,7 @@ test('trains by backward', async () => {
   await expectClose(w, [3 * 0.8 ** 40, -2 * 0.8 ** 40])
 })
 
-test('a parameter without a gradient is left alone, and its steps do not count', async () => {
+onEachDevice('a parameter without a gradient is left alone, and its steps do not count', async () => {
   const run = async (present: (step: number) => boolean) => {
     const [a, b] = [leaf([1]), leaf([1])]
     const opt = new AdamW([a, b], { lr: 0.1 })
@@ -43,7 +42,7 @@ test('a parameter without a gradient is left alone, and its steps do not count',
   expect((await run(() => false)).b).toBe(1)
 })
 
-test('a step that is skipped by data leaves no trace', async () => {
+onEachDevice('a step that is skipped by data leaves no trace', async () => {
   const run = async (steps: readonly { g: number; ok: boolean }[], gated: boolean) => {
     const p = leaf([1, 2])
     const opt = new NAdam([p], { lr: 0.05 })
@@ -58,7 +57,7 @@ test('a step that is skipped by data leaves no trace', async () => {
   expect(await run(steps, true)).toEqual(await run(steps, false))
 })
 
-test('groups have options of their own, and lr sets all of them', async () => {
+onEachDevice('groups have options of their own, and lr sets all of them', async () => {
   const [a, b] = [leaf([1]), leaf([1])]
   const opt = new SGD([{ params: [a] }, { params: [b], lr: 0.5, weightDecay: 1 }], { lr: 0.1 })
   for (const p of [a, b]) setGrad(p, [1])
@@ -78,38 +77,40 @@ test('groups have options of their own, and lr sets all of them', async () => {
   ])
 })
 
-test.each([
+const absences: [string, (step: number) => boolean][] = [
   ['of one counter', () => false],
-  ['of several counters', (step: number) => step === 3],
-])('a saved and loaded optimizer %s goes on bit for bit', async (_, isAbsent) => {
-  const make = (values: readonly number[]): [Tensor[], Optimizer<{ lr: number }>] => {
-    const params = [leaf(values.slice(0, 2)), leaf(values.slice(2))]
-    return [params, new NAdam([{ params: [params[0]] }, { params: [params[1]], lr: 0.3 }], { lr: 0.01 })]
-  }
-  const advance = async (params: Tensor[], opt: Optimizer<{ lr: number }>, from: number, to: number) => {
-    for (let step = from; step < to; step++) {
-      opt.zeroGrad()
-      setGrad(params[0], numbers(2, step))
-      if (!isAbsent(step)) setGrad(params[1], numbers(3, 90 + step))
-      await opt.step()
+  ['of several counters', step => step === 3],
+]
+for (const [kind, isAbsent] of absences)
+  onEachDevice(`a saved and loaded optimizer ${kind} goes on bit for bit`, async () => {
+    const make = (values: readonly number[]): [Tensor[], Optimizer<{ lr: number }>] => {
+      const params = [leaf(values.slice(0, 2)), leaf(values.slice(2))]
+      return [params, new NAdam([{ params: [params[0]] }, { params: [params[1]], lr: 0.3 }], { lr: 0.01 })]
     }
-  }
-  const [params, opt] = make(numbers(5))
-  await advance(params, opt, 0, 17)
-  opt.lr = 0.2
-  const { settings, tensors } = opt.stateDict()
-  const bytes = await saveSafetensors(tensors)
-  const values = (await Promise.all(params.map(p => p.numbers()))).flat()
-  await advance(params, opt, 17, 40)
+    const advance = async (params: Tensor[], opt: Optimizer<{ lr: number }>, from: number, to: number) => {
+      for (let step = from; step < to; step++) {
+        opt.zeroGrad()
+        setGrad(params[0], numbers(2, step))
+        if (!isAbsent(step)) setGrad(params[1], numbers(3, 90 + step))
+        await opt.step()
+      }
+    }
+    const [params, opt] = make(numbers(5))
+    await advance(params, opt, 0, 17)
+    opt.lr = 0.2
+    const { settings, tensors } = opt.stateDict()
+    const bytes = await saveSafetensors(tensors)
+    const values = (await Promise.all(params.map(p => p.numbers()))).flat()
+    await advance(params, opt, 17, 40)
 
-  const [resumed, again] = make(values)
-  again.loadStateDict({ settings: JSON.parse(JSON.stringify(settings)), tensors: loadSafetensors(bytes) })
-  expect(again.lr).toBe(0.2)
-  await advance(resumed, again, 17, 40)
-  for (const i of [0, 1]) expect(await resumed[i].numbers()).toEqual(await params[i].numbers())
-})
+    const [resumed, again] = make(values)
+    again.loadStateDict({ settings: JSON.parse(JSON.stringify(settings)), tensors: loadSafetensors(bytes) })
+    expect(again.lr).toBe(0.2)
+    await advance(resumed, again, 17, 40)
+    for (const i of [0, 1]) expect(await resumed[i].numbers()).toEqual(await params[i].numbers())
+  })
 
-test('a state that does not fit is refused', () => {
+onEachDevice('a state that does not fit is refused', () => {
   const opt = new AdamW([leaf([1, 2])])
   const state = opt.stateDict()
   const wider = new AdamW([leaf([1, 2, 3])])
@@ -123,7 +124,7 @@ test('a state that does not fit is refused', () => {
   expect(() => opt.loadStateDict({ ...state, tensors: new Map([['x', zeros([2])]]) })).toThrow("not an optimizer's")
 })
 
-test('narrow parameters keep f32 state', async () => {
+onEachDevice('narrow parameters keep f32 state', async () => {
   const p = tensor([1, 2], { dtype: 'bf16', requiresGrad: true })
   const opt = new AdamW([p], { lr: 0.1 })
   p.grad = tensor([1, -1], { dtype: 'bf16' })
@@ -133,14 +134,14 @@ test('narrow parameters keep f32 state', async () => {
   await expectClose(p, [0.9, 2.1], 1e-2)
 })
 
-test('misuse', () => {
+onEachDevice('misuse', () => {
   const p = leaf([1])
   expect(() => new SGD([], { lr: 1 })).toThrow('SGD: needs at least one parameter')
   expect(() => new SGD([p, p], { lr: 1 })).toThrow('given twice')
   expect(() => new SGD([p.mul(2)], { lr: 1 })).toThrow('optimizes leaves')
 })
 
-test('clipping by norm scales all gradients together and gives the norm before', async () => {
+onEachDevice('clipping by norm scales all gradients together and gives the norm before', async () => {
   const params = [leaf([1, 1]), leaf([1]), leaf([1])]
   setGrad(params[0], [3, 0])
   setGrad(params[1], [4])
@@ -158,7 +159,7 @@ test('clipping by norm scales all gradients together and gives the norm before',
   expect(() => clipGradNorm([leaf([1])], 1)).toThrow('no parameter has a gradient')
 })
 
-test('the clipped norm and the gradient can be read after the step', async () => {
+onEachDevice('the clipped norm and the gradient can be read after the step', async () => {
   const w = leaf([3, 4])
   const opt = new SGD([w], { lr: 1 })
   w.mul(w).sum().mul(0.5).backward()
@@ -169,7 +170,7 @@ test('the clipped norm and the gradient can be read after the step', async () =>
   await expectClose(w, [2.4, 3.2])
 })
 
-test('disposing frees the state', async () => {
+onEachDevice('disposing frees the state', async () => {
   const p = leaf([1])
   const opt = new AdamW([p])
   const state = opt.stateDict().tensors.get('0.exp_avg')!

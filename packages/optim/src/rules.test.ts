@@ -1,10 +1,9 @@
 // Every rule against a plain loop in double precision, for 45 steps with a learning rate that moves.
 
-import { beforeAll, expect, test } from 'vitest'
-import { expectClose, leaf, numbers, setGrad, startDevice } from '../testing.ts'
+import { expect } from 'vitest'
+import { onEachDevice } from '../../tensor/src/testing/devices.ts'
+import { expectClose, leaf, numbers, setGrad } from '../testing.ts'
 import { Adagrad, Adam, Adamax, AdamW, NAdam, type Optimizer, RAdam, RMSprop, SGD } from './index.ts'
-
-beforeAll(() => startDevice())
 
 const size = 6
 const steps = 45
@@ -126,18 +125,19 @@ function adam(
   return p * (1 - lr * decoupled) - (lr * (s.m / (1 - betas[0] ** t))) / (Math.sqrt(s.v / (1 - betas[1] ** t)) + 1e-8)
 }
 
-test.each(cases)('%s', async (_, make, plain) => {
-  const p = leaf(start)
-  const opt = make(p)
-  let wanted = start.slice()
-  const states = start.map(() => ({}))
-  for (let step = 0; step < steps; step++) {
-    opt.lr = rate(step)
-    setGrad(p, gradient(step))
-    await opt.step()
-    wanted = wanted.map((v, i) => plain(v, gradient(step)[i], states[i], step + 1, rate(step)))
-    if (step === 0) await expectClose(p, wanted)
-  }
-  await expectClose(p, wanted)
-  expect(Math.max(...wanted.map((v, i) => Math.abs(v - start[i])))).toBeGreaterThan(0.05)
-})
+for (const [name, make, plain] of cases)
+  onEachDevice(name, async () => {
+    const p = leaf(start)
+    const opt = make(p)
+    let wanted = start.slice()
+    const states = start.map(() => ({}))
+    for (let step = 0; step < steps; step++) {
+      opt.lr = rate(step)
+      setGrad(p, gradient(step))
+      await opt.step()
+      wanted = wanted.map((v, i) => plain(v, gradient(step)[i], states[i], step + 1, rate(step)))
+      if (step === 0) await expectClose(p, wanted)
+    }
+    await expectClose(p, wanted)
+    expect(Math.max(...wanted.map((v, i) => Math.abs(v - start[i])))).toBeGreaterThan(0.05)
+  })

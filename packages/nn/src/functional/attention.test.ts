@@ -1,9 +1,8 @@
 import { type Tensor, tensor } from '@cairn/tensor'
-import { beforeAll, expect, test } from 'vitest'
-import { checkGradients, expectClose, sample, startDevice } from '../../testing.ts'
+import { expect } from 'vitest'
+import { onEachDevice } from '../../../tensor/src/testing/devices.ts'
+import { checkGradients, expectClose, sample } from '../../testing.ts'
 import { type AttentionOptions, scaledDotProductAttention } from './attention.ts'
-
-beforeAll(() => startDevice())
 
 /** Attention by four loops. `sees` says which keys count; `bias` is added to a score. */
 async function plain(
@@ -43,7 +42,7 @@ const inputs = (heads: number, kvHeads: number, queries: number, keys: number, d
 const attend = ([q, k, v]: readonly Tensor[], options: AttentionOptions = {}) =>
   scaledDotProductAttention(q, k, v, options)
 
-test('full attention', async () => {
+onEachDevice('full attention', async () => {
   const x = inputs(2, 2, 3, 5)
   await expectClose(attend(x), await plain(x, () => true))
   await expectClose(
@@ -57,7 +56,7 @@ test('full attention', async () => {
   )
 })
 
-test('causal attention, and at positions further on', async () => {
+onEachDevice('causal attention, and at positions further on', async () => {
   const x = inputs(2, 2, 5, 5)
   await expectClose(attend(x, { causal: true }), await plain(x, (_b, _h, i, j) => j <= i))
   const late = inputs(2, 2, 2, 6)
@@ -73,14 +72,14 @@ test('causal attention, and at positions further on', async () => {
   await expectClose(attend(late, { causal: true, positions: each }), await plain(late, (b, _h, i, j) => j <= i + 4 * b))
 })
 
-test('grouped heads share keys and values', async () => {
+onEachDevice('grouped heads share keys and values', async () => {
   for (const kvHeads of [1, 2, 4]) {
     const x = inputs(4, kvHeads, 3, 3)
     await expectClose(attend(x, { causal: true }), await plain(x, (_b, _h, i, j) => j <= i))
   }
 })
 
-test('lengths are data, and a row without keys gives zeros', async () => {
+onEachDevice('lengths are data, and a row without keys gives zeros', async () => {
   const x = inputs(4, 2, 3, 5)
   for (const lengths of [
     [5, 2],
@@ -92,7 +91,7 @@ test('lengths are data, and a row without keys gives zeros', async () => {
     )
 })
 
-test('masks by condition and by sum, per head and shared', async () => {
+onEachDevice('masks by condition and by sum, per head and shared', async () => {
   const x = inputs(4, 2, 3, 5)
   const perHead = sample([2, 4, 3, 5], 9)
   const bias = await perHead.numbers()
@@ -120,13 +119,17 @@ test('masks by condition and by sum, per head and shared', async () => {
   )
 })
 
-test('gradients', async () => {
-  await checkGradients((...x) => attend(x, { causal: true }), inputs(2, 1, 2, 3, 'f64'))
-  const lengths = tensor([2, 3], { dtype: 'i32' })
-  await checkGradients((...x) => attend(x, { lengths }), inputs(1, 1, 2, 3, 'f64'))
-})
+onEachDevice(
+  'gradients',
+  async () => {
+    await checkGradients((...x) => attend(x, { causal: true }), inputs(2, 1, 2, 3, 'f64'))
+    const lengths = tensor([2, 3], { dtype: 'i32' })
+    await checkGradients((...x) => attend(x, { lengths }), inputs(1, 1, 2, 3, 'f64'))
+  },
+  { on: ['reference', 'wasm'] },
+)
 
-test('shapes that do not fit', () => {
+onEachDevice('shapes that do not fit', () => {
   const [q, k, v] = inputs(3, 2, 2, 2)
   expect(() => attend([q, k, v])).toThrow('3 heads do not share 2 key heads evenly')
   expect(() => attend([q.select(0, 0), k, v])).toThrow('need the axes')

@@ -1,10 +1,9 @@
 import { type Tensor, tensor } from '@cairn/tensor'
-import { beforeAll, expect, test } from 'vitest'
-import { checkGradients, expectClose, sample, startDevice } from '../../testing.ts'
+import { expect } from 'vitest'
+import { onEachDevice } from '../../../tensor/src/testing/devices.ts'
+import { checkGradients, expectClose, sample } from '../../testing.ts'
 import { BatchNorm, GroupNorm, LayerNorm, RMSNorm } from '../index.ts'
 import { batchNorm, groupNorm, layerNorm, rmsNorm } from './norm.ts'
-
-beforeAll(() => startDevice())
 
 /** (x - mean) / sqrt(var + eps) of one list. */
 function standardized(values: readonly number[], eps: number): number[] {
@@ -15,7 +14,7 @@ function standardized(values: readonly number[], eps: number): number[] {
 const rows = (values: readonly number[], width: number): number[][] =>
   Array.from({ length: values.length / width }, (_, i) => values.slice(i * width, (i + 1) * width))
 
-test('layer norm', async () => {
+onEachDevice('layer norm', async () => {
   const x = sample([2, 3, 4]).mul(5).add(3)
   const weight = sample([4], 2)
   const bias = sample([4], 3)
@@ -29,7 +28,7 @@ test('layer norm', async () => {
   expect(new LayerNorm(4, { bias: false }).parameters().length).toBe(1)
 })
 
-test('rms norm', async () => {
+onEachDevice('rms norm', async () => {
   const x = sample([2, 4])
   const wanted = rows(await x.numbers(), 4).flatMap(r => {
     const size = Math.sqrt(r.reduce((s, v) => s + v * v, 0) / 4 + 1e-6)
@@ -38,7 +37,7 @@ test('rms norm', async () => {
   await expectClose(new RMSNorm(4).forward(x), wanted)
 })
 
-test('group norm', async () => {
+onEachDevice('group norm', async () => {
   const x = sample([2, 4, 3])
   await expectClose(
     new GroupNorm(2, 4).forward(x),
@@ -46,7 +45,7 @@ test('group norm', async () => {
   )
 })
 
-test('batch norm takes statistics in training and uses the running ones after', async () => {
+onEachDevice('batch norm takes statistics in training and uses the running ones after', async () => {
   const layer = new BatchNorm(2, { momentum: 0.25 })
   let mean = [0, 0]
   let variance = [1, 1]
@@ -77,24 +76,28 @@ test('batch norm takes statistics in training and uses the running ones after', 
   expect(await layer.num_batches_tracked.item()).toBe(40)
 })
 
-test('gradients', async () => {
-  const x = sample([2, 4], 5, 'f64')
-  const w = sample([4], 6, 'f64')
-  const b = sample([4], 7, 'f64')
-  const affine =
-    (f: (x: Tensor, o: { weight: Tensor; bias: Tensor }) => Tensor) => (x: Tensor, weight: Tensor, bias: Tensor) =>
-      f(x, { weight, bias })
-  await checkGradients(
-    affine((x, o) => layerNorm(x, 1, o)),
-    [x, w, b],
-  )
-  await checkGradients((x, weight) => rmsNorm(x, { weight }), [x, w])
-  await checkGradients(
-    affine((x, o) => groupNorm(x, 2, o)),
-    [x, w, b],
-  )
-  await checkGradients(
-    affine((x, o) => batchNorm(x, o)),
-    [x, w, b],
-  )
-})
+onEachDevice(
+  'gradients',
+  async () => {
+    const x = sample([2, 4], 5, 'f64')
+    const w = sample([4], 6, 'f64')
+    const b = sample([4], 7, 'f64')
+    const affine =
+      (f: (x: Tensor, o: { weight: Tensor; bias: Tensor }) => Tensor) => (x: Tensor, weight: Tensor, bias: Tensor) =>
+        f(x, { weight, bias })
+    await checkGradients(
+      affine((x, o) => layerNorm(x, 1, o)),
+      [x, w, b],
+    )
+    await checkGradients((x, weight) => rmsNorm(x, { weight }), [x, w])
+    await checkGradients(
+      affine((x, o) => groupNorm(x, 2, o)),
+      [x, w, b],
+    )
+    await checkGradients(
+      affine((x, o) => batchNorm(x, o)),
+      [x, w, b],
+    )
+  },
+  { on: ['reference', 'wasm'] },
+)

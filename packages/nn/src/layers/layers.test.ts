@@ -1,11 +1,10 @@
 import { Generator, tensor, zeros } from '@cairn/tensor'
-import { beforeAll, expect, test } from 'vitest'
-import { expectClose, sample, startDevice } from '../../testing.ts'
+import { expect } from 'vitest'
+import { onEachDevice } from '../../../tensor/src/testing/devices.ts'
+import { expectClose, sample } from '../../testing.ts'
 import { Dropout, Embedding, Linear, MultiheadAttention } from '../index.ts'
 
-beforeAll(() => startDevice())
-
-test('linear is x W^T + b', async () => {
+onEachDevice('linear is x W^T + b', async () => {
   const layer = new Linear(2, 3)
   layer.loadStateDict({
     weight: tensor([
@@ -20,7 +19,7 @@ test('linear is x W^T + b', async () => {
   expect(() => layer.forward(zeros([4, 3]))).toThrow('inner sizes differ')
 })
 
-test('embedding reads rows; the padding row stays out of training', async () => {
+onEachDevice('embedding reads rows; the padding row stays out of training', async () => {
   const layer = new Embedding(4, 2, { paddingIdx: 1 })
   const rows = (await layer.weight.toArray()) as number[][]
   expect(rows[1]).toEqual([0, 0])
@@ -42,7 +41,7 @@ test('embedding reads rows; the padding row stays out of training', async () => 
   ])
 })
 
-test('dropout drops its share in training only, and repeats under a seed', async () => {
+onEachDevice('dropout drops its share in training only, and repeats under a seed', async () => {
   const run = async () => new Dropout(0.25, { generator: new Generator(7) }).forward(zeros([4000]).add(1)).numbers()
   const once = await run()
   const kept = once.filter(v => v !== 0)
@@ -55,7 +54,7 @@ test('dropout drops its share in training only, and repeats under a seed', async
   expect(() => new Dropout(1.5)).toThrow('must be in [0, 1]')
 })
 
-test('multi-head attention projects, attends and projects back', async () => {
+onEachDevice('multi-head attention projects, attends and projects back', async () => {
   const layer = new MultiheadAttention(4, 2)
   expect([...layer.stateDict().keys()]).toEqual(['in_proj_weight', 'in_proj_bias', 'out_proj.weight', 'out_proj.bias'])
   // With queries of zero every key counts the same, so the result is the projection of the mean value.

@@ -1,6 +1,7 @@
 import { tensor } from '@cairn/tensor'
-import { beforeAll, expect, test } from 'vitest'
-import { checkGradients, expectClose, numbers, sample, startDevice } from '../../testing.ts'
+import { expect } from 'vitest'
+import { onEachDevice } from '../../../tensor/src/testing/devices.ts'
+import { checkGradients, expectClose, numbers, sample } from '../../testing.ts'
 import {
   bceLoss,
   bceWithLogits,
@@ -15,8 +16,6 @@ import {
   smoothL1Loss,
 } from '../index.ts'
 
-beforeAll(() => startDevice())
-
 const classes = 5
 const targets = [3, -100, 0, 4]
 const ids = () => tensor(targets, { dtype: 'i32' })
@@ -26,7 +25,7 @@ const logProbabilities = (row: readonly number[]): number[] => {
 }
 const table = Array.from({ length: 4 }, (_, i) => numbers(classes, i + 1).map(v => v * 4))
 
-test('cross entropy, with ignored targets and smoothing', async () => {
+onEachDevice('cross entropy, with ignored targets and smoothing', async () => {
   const logits = tensor(table)
   for (const smoothing of [0, 0.2]) {
     const each = table.map((row, i) => {
@@ -45,14 +44,14 @@ test('cross entropy, with ignored targets and smoothing', async () => {
   await expectClose(nllLoss(logits.logSoftmax(-1), ids()), [await batched.item()])
 })
 
-test('cross entropy of huge logits is finite; a target that is no class gives NaN', async () => {
+onEachDevice('cross entropy of huge logits is finite; a target that is no class gives NaN', async () => {
   await expectClose(crossEntropy(tensor([[1e4, 0, -1e4]]), tensor([1], { dtype: 'i32' })), [1e4])
   for (const wrong of [3, -1])
     expect(await crossEntropy(tensor([[1, 2, 3]]), tensor([wrong], { dtype: 'i32' })).item()).toBeNaN()
   expect(() => crossEntropy(tensor([[1, 2]]), tensor([1, 0], { dtype: 'i32' }))).toThrow('classes come last')
 })
 
-test('binary cross entropy', async () => {
+onEachDevice('binary cross entropy', async () => {
   const [x, t] = [numbers(6).map(v => v * 30), numbers(6, 2).map(v => (v + 1) / 2)]
   const p = x.map(v => 1 / (1 + Math.exp(-v)))
   const each = x.map((v, i) => (1 - t[i]) * v + Math.log1p(Math.exp(-Math.abs(v))) + Math.max(-v, 0))
@@ -71,7 +70,7 @@ test('binary cross entropy', async () => {
   expect(await bceLoss(tensor([0]), tensor([1])).item()).toBe(100)
 })
 
-test('distances', async () => {
+onEachDevice('distances', async () => {
   const [x, t] = [numbers(8).map(v => v * 4), numbers(8, 2)]
   const d = x.map((v, i) => v - t[i])
   const mean = (values: number[]) => [values.reduce((s, v) => s + v, 0) / values.length]
@@ -82,7 +81,7 @@ test('distances', async () => {
   await expectClose(smoothL1Loss(tensor(x), tensor(t), { beta: 2 }), mean(huber(2).map(v => v / 2)))
 })
 
-test('divergence', async () => {
+onEachDevice('divergence', async () => {
   const [p, q] = [table.map(logProbabilities), table.map((_, i) => logProbabilities(numbers(classes, 20 + i)))]
   const total = p.flat().reduce((s, v, i) => s + Math.exp(q.flat()[i]) * (q.flat()[i] - v), 0)
   await expectClose(klDiv(tensor(p), tensor(q).exp(), { reduction: 'batchMean' }), [total / 4])
@@ -90,7 +89,7 @@ test('divergence', async () => {
   await expectClose(klDiv(tensor([[-1, -2]]), tensor([[0, 1]]), { reduction: 'none' }), [0, 2])
 })
 
-test('cosines', async () => {
+onEachDevice('cosines', async () => {
   const [a, b] = [
     tensor([
       [3, 4],
@@ -106,13 +105,17 @@ test('cosines', async () => {
   await expectClose(cosineSimilarity(tensor([[0, 0]]), tensor([[1, 1]])), [0])
 })
 
-test('gradients', async () => {
-  const x = sample([4, classes], 3, 'f64')
-  const t = sample([4, classes], 4, 'f64')
-  await checkGradients(x => crossEntropy(x, ids()), [x])
-  await checkGradients(x => crossEntropy(x, ids(), { labelSmoothing: 0.1, reduction: 'none' }), [x])
-  await checkGradients((x, t) => bceWithLogits(x, t), [x, t])
-  await checkGradients((x, t) => huberLoss(x, t, { delta: 0.4 }), [x, t])
-  await checkGradients((x, t) => klDiv(x.logSoftmax(-1), t.softmax(-1)), [x, t])
-  await checkGradients((x, t) => cosineSimilarity(x, t), [x, t])
-})
+onEachDevice(
+  'gradients',
+  async () => {
+    const x = sample([4, classes], 3, 'f64')
+    const t = sample([4, classes], 4, 'f64')
+    await checkGradients(x => crossEntropy(x, ids()), [x])
+    await checkGradients(x => crossEntropy(x, ids(), { labelSmoothing: 0.1, reduction: 'none' }), [x])
+    await checkGradients((x, t) => bceWithLogits(x, t), [x, t])
+    await checkGradients((x, t) => huberLoss(x, t, { delta: 0.4 }), [x, t])
+    await checkGradients((x, t) => klDiv(x.logSoftmax(-1), t.softmax(-1)), [x, t])
+    await checkGradients((x, t) => cosineSimilarity(x, t), [x, t])
+  },
+  { on: ['reference', 'wasm'] },
+)
