@@ -114,14 +114,8 @@ export class Queue {
     const pieces = this.#closed
     this.#closed = []
     if (reads.length && pieces.length === 0) pieces.push(newPiece())
-    keepCrossing(pieces)
-    const places = reads.map(node => lastPlace(node, pieces))
-    const started = pieces.map((piece, i) =>
-      this.#submit(
-        piece,
-        reads.filter((_, at) => places[at] === i),
-      ),
-    )
+    keepCrossing(pieces, reads)
+    const started = pieces.map((piece, i) => this.#submit(piece, i === pieces.length - 1 ? reads : []))
     return {
       planned: Promise.all(started.map(s => s.planned)),
       finished: Promise.all(started.map(s => s.finished)).then(() => {}),
@@ -378,24 +372,34 @@ export class Queue {
 
 const rootsOf = (piece: Piece): Node[] => piece.entries.map(e => (e.kind === 'assign' ? e.value : e.node))
 
-/** Values that one piece computes and a later one needs are kept at the cut, so that no piece computes what lies before it again. */
-function keepCrossing(pieces: readonly Piece[]): void {
+/**
+ * Values that one piece computes and a later one needs are kept at the cut, so that no piece computes what lies before it again; and of a
+ * version that one piece overwrites and a later one reads, a copy. Reads belong to the last piece.
+ */
+function keepCrossing(pieces: readonly Piece[], reads: readonly Node[]): void {
   if (pieces.length < 2) return
   const maker = new Map<Node, Piece>()
+  const overwriter = new Map<Node, Piece>()
+  const crossing = new Map<Node, Piece>()
   for (const piece of pieces) {
-    const crossing = new Set<Node>()
     const seen = new Set<Node>()
     const stack: Node[] = []
     const visit = (node: Node) => {
-      if (node.alias || node.sources.length === 0) return
+      if (node.alias) return
+      if (node.op === 'storage') {
+        const by = overwriter.get(node)
+        if (by) crossing.set(node, by)
+      }
+      if (node.sources.length === 0) return
       const from = maker.get(node)
       if (!from) stack.push(node)
       else if (from !== piece) {
-        if (isWorthKeeping(node)) crossing.add(node)
+        if (isWorthKeeping(node)) crossing.set(node, from)
         else for (const s of node.sources) visit(s)
       }
     }
     rootsOf(piece).forEach(visit)
+    if (piece === pieces.at(-1)) reads.forEach(visit)
     while (stack.length) {
       const node = stack.pop()!
       if (seen.has(node)) continue
@@ -403,46 +407,18 @@ function keepCrossing(pieces: readonly Piece[]): void {
       node.sources.forEach(visit)
     }
     for (const node of seen) maker.set(node, piece)
-    for (const node of crossing) maker.get(node)!.entries.push({ kind: 'keep', node, handle: null, release: false })
+    for (const e of piece.entries) if (e.kind === 'assign' && !overwriter.has(e.base)) overwriter.set(e.base, piece)
   }
+  for (const [node, piece] of crossing) piece.entries.push({ kind: 'keep', node, handle: null, release: false })
 }
 
 /** Views of leaves and numbers cost nothing to see again. */
 function isWorthKeeping(node: Node): boolean {
   let at = node
-  while (movesOnly.has(at.op)) at = at.sources[0]
+  while (movesOnly.has(at.op) && !at.alias) at = at.sources[0]
   return at.sources.length > 0 && !at.alias
 }
 const movesOnly: ReadonlySet<string> = new Set(['reshape', 'permute', 'expand', 'slice', 'pad', 'identity'])
-
-/**
- * The last piece in which a node can be computed: the first that overwrites a version it reads. Later is better: what the last piece
- * computes anyway is shared with the read, and the pieces of one loop stay alike.
- */
-function lastPlace(node: Node, pieces: readonly Piece[]): number {
-  let place = pieces.length - 1
-  if (place <= 0) return place
-  const overwritten = new Map<Node, number>()
-  const kept = new Set<Node>()
-  pieces.forEach((piece, i) => {
-    for (const e of piece.entries)
-      if (e.kind === 'assign') overwritten.set(e.base, overwritten.get(e.base) ?? i)
-      else if (e.handle === null || e.handle.deref() !== undefined) kept.add(e.node)
-  })
-  const seen = new Set<Node>()
-  const stack = [node]
-  while (stack.length) {
-    const at = stack.pop()!
-    if (seen.has(at)) continue
-    seen.add(at)
-    // a version that a piece makes is there from that piece on
-    const leaf = at.alias ?? at
-    place = Math.min(place, overwritten.get(leaf) ?? place)
-    // what its own piece keeps is a value by then, whatever it was computed from
-    if (leaf.op !== 'storage' && !kept.has(at)) stack.push(...at.sources)
-  }
-  return place
-}
 
 const markComputed = (node: Node): void => {
   node.computed = true

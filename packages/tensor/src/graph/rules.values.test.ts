@@ -62,6 +62,37 @@ describe('versions', () => {
     ])
   })
 
+  onEachDevice('what is computed from the old version in the kernel that overwrites it', async () => {
+    const [a, b] = [tensor([1, 2, 3, 4]), tensor([10, 20, 30, 40])]
+    const triple = a.mul(3)
+    const half = a.add(b).mul(0.5)
+    const next = triple.add(1)
+    b.assign(next)
+    expect((await readAll([triple, half, next, b])).map(v => [...v])).toEqual([
+      [3, 6, 9, 12],
+      [5.5, 11, 16.5, 22],
+      [4, 7, 10, 13],
+      [4, 7, 10, 13],
+    ])
+  })
+
+  onEachDevice('a swap through one kernel', async () => {
+    const [a, b] = [tensor([1, 2]), tensor([10, 20])]
+    const [p, q] = [b.add(a), b.sub(a)]
+    a.assign(p)
+    b.assign(q)
+    expect((await readAll([a, b])).map(v => [...v])).toEqual([[11, 22], [9, 18]]) // biome-ignore format: pairs
+  })
+
+  onEachDevice('an old version assigned across a cut of the queue', async () => {
+    const [a, b] = [tensor([1]), tensor([0])]
+    const old = a.detach()
+    a.assign(a.add(1))
+    a.assign(a.add(1))
+    b.assign(old)
+    expect((await readAll([a, b])).map(v => v[0])).toEqual([3, 1])
+  })
+
   onEachDevice('an old version read across two cuts of the queue', async () => {
     const a = tensor([1])
     const old = a.detach()

@@ -42,8 +42,9 @@ export function onEachDevice(
   run: (device: DeviceName) => Promise<void> | void,
   options: DeviceTestOptions = {},
 ): void {
-  for (const { name, missing } of testDevices) {
-    if (options.on && !options.on.includes(name)) continue
+  const chosen = testDevices.filter(({ name }) => !options.on || options.on.includes(name))
+  if (chosen.length === 0) test.skip(`${title} (skipped: this run leaves out ${options.on!.join(' and ')})`, () => {})
+  for (const { name, missing } of chosen) {
     const label = missing ? `${title} [${name}] (skipped, the device does not start: ${missing})` : `${title} [${name}]`
     test.skipIf(missing)(
       label,
