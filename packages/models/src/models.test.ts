@@ -87,20 +87,25 @@ for (const [name, make] of models)
   })
 
 for (const [name, make] of models)
-  onEachDevice(`${name}: learns a text by heart`, async () => {
-    const model = make()
-    const opt = new AdamW(model.parameters(), { lr: 0.02 })
-    const x = ids([text[0].slice(0, -1)])
-    const y = ids([text[0].slice(1)])
-    let loss = model.forward(x).sum()
-    for (let i = 0; i < 50; i++) {
-      opt.zeroGrad()
-      loss = crossEntropy(model.forward(x), y)
-      loss.backward()
-      await opt.step()
-    }
-    expect(await loss.item()).toBeLessThan(0.2)
-  })
+  onEachDevice(
+    `${name}: learns a text by heart`,
+    async () => {
+      manualSeed(7)
+      const model = make()
+      const opt = new AdamW(model.parameters(), { lr: 0.02 })
+      const x = ids([text[0].slice(0, -1)])
+      const y = ids([text[0].slice(1)])
+      let loss = model.forward(x).sum()
+      for (let i = 0; i < 50; i++) {
+        opt.zeroGrad()
+        loss = crossEntropy(model.forward(x), y)
+        loss.backward()
+        await opt.step()
+      }
+      expect(await loss.item()).toBeLessThan(0.2)
+    },
+    { on: ['reference', 'wasm'] },
+  )
 
 onEachDevice('GPT-2 has the public names and shapes', () => {
   const names = [...new GPT2(gpt2).stateDict()].map(([name, t]) => `${name} [${t.shape.join(', ')}]`)
