@@ -340,7 +340,8 @@ export class Tokenizer {
         const pieces = new PreTokenizedText([{ text: AlignedText.untracked(text.slice(start, end)) }])
         normalizer?.normalize(pieces.pieces[0].text)
         preTokenizer?.preTokenize(pieces)
-        const ids = pieces.pieces.flatMap(piece => model.tokenize(piece.text.text).map(token => token.id))
+        const ids: number[] = []
+        for (const piece of pieces.pieces) for (const token of model.tokenize(piece.text.text)) ids.push(token.id)
         return { ids, length: ids.length }
       })
     }

@@ -55,6 +55,11 @@ export class BertNormalizer implements Normalizer {
   }
 
   normalize(text: AlignedText): void {
+    // Printable ASCII has no controls, no Chinese and no accents.
+    if (/^[ -~]*$/.test(text.text)) {
+      if (this.lowercase) text.lowerAscii()
+      return
+    }
     if (this.cleanText) clean(text)
     if (this.handleChineseChars) spaceChinese(text)
     if (this.stripAccents ?? this.lowercase) stripAccents(text)

@@ -8,7 +8,8 @@ export class Lowercase implements Normalizer {
   readonly type = 'Lowercase'
 
   normalize(text: AlignedText): void {
-    text.mapChars(lowerCase)
+    if (/^[ -~]*$/.test(text.text)) text.lowerAscii()
+    else text.mapChars(lowerCase)
   }
 
   toJSON(): JsonObject {

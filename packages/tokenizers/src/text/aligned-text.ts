@@ -165,6 +165,11 @@ export class AlignedText {
     if (changed) this.transform(changes, removedFirst)
   }
 
+  /** Lower case of a text that is all ASCII: characters change one for one, so the alignment stays. */
+  lowerAscii(): void {
+    this.text = this.text.toLowerCase()
+  }
+
   /** Keeps the characters for which `keep` holds. */
   filter(keep: (char: string) => boolean): void {
     this.mapChars(char => (keep(char) ? char : ''))
