@@ -1,4 +1,4 @@
-import { tensor } from '@cairn/tensor'
+import { bytesInUse, statistics, tensor } from '@cairn/tensor'
 import { expect } from 'vitest'
 import { onEachDevice } from '../../tensor/src/testing/devices.ts'
 import { argmax, type CausalLM, GPT2, generate, generateIds, Llama, sample, type TextTokenizer } from './index.ts'
@@ -43,6 +43,33 @@ onEachDevice('past the context, the window moves', async () => {
   const text = [1, 2, 3, ...ids]
   for (const n of [17, 18, 24]) expect(text[n]).toBe((await plain(model, text.slice(n === 24 ? 9 : 9, n), 1))[0])
 })
+
+onEachDevice(
+  'decoding compiles nothing after its first tokens, prompts of other lengths included, and holds no memory',
+  async device => {
+    for (const model of [gpt2(), llama()]) {
+      const write = (length: number) =>
+        collect(
+          generateIds(
+            model,
+            Array.from({ length }, (_, i) => i),
+            { maxNewTokens: 4, temperature: 0 },
+          ),
+        )
+      const measure = () => [statistics(device).plansCompiled, bytesInUse(device)] as const
+      for (const length of [3, 5, 6]) await write(length)
+      const [plans, bytes] = measure()
+      for (const length of [4, 7, 8, 9, 10, 2]) await write(length)
+      // A length may coincide with another size of the model, and then has a plan of its own, once.
+      expect(measure()[0] - plans).toBeLessThanOrEqual(1)
+      const after = measure()
+      for (const length of [10, 3, 8, 2, 7]) await write(length)
+      expect(measure()).toEqual(after)
+      expect(after[1]).toBeLessThan(1.1 * bytes)
+    }
+  },
+  { on: ['wasm', 'webgpu'] },
+)
 
 onEachDevice('a seed repeats a text; ids of the end stop it and are not given', async () => {
   const model = gpt2()

@@ -62,8 +62,10 @@ export async function* generateIds(
 
 /** Logits after the last of `ids`, read from the device. */
 async function nextLogits(model: CausalLM, ids: readonly number[], cache: KVCache): Promise<ArrayLike<number>> {
-  const logits = evaluating(model, () => {
-    const hidden = model.hidden(tensor(Int32Array.from(ids), [1, ids.length]), { cache })
+  // Freed at once: a long text would otherwise keep every row of logits until the garbage collector comes by.
+  using input = tensor(Int32Array.from(ids), [1, ids.length])
+  using logits = evaluating(model, () => {
+    const hidden = model.hidden(input, { cache })
     return model.logits(hidden.narrow(1, ids.length - 1, 1)).to('f32')
   })
   return (await logits.data()) as Float32Array
