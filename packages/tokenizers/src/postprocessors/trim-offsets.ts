@@ -12,8 +12,9 @@ export function trimOffsets(encoding: Encoding, addPrefixSpace: boolean): Encodi
     while (leading < chars.length && isSpace(chars[leading])) leading++
     let trailing = 0
     while (trailing < chars.length && isSpace(chars[chars.length - 1 - trailing])) trailing++
-    // The space that the pre-tokenizer put in front is not in the text, so there is nothing to leave out.
-    const skip = (i === 0 || start === 0) && addPrefixSpace ? 0 : leading
+    // The one space that the pre-tokenizer put in front is not in the text; more than one are the text's own.
+    const isPrefix = (i === 0 || start === 0) && addPrefixSpace && leading === 1
+    const skip = isPrefix ? 0 : leading
     const from = skip > 0 ? Math.min(start + skip, end) : start
     const to = trailing > 0 && end >= trailing ? Math.max(end - trailing, from) : end
     return [from, to]

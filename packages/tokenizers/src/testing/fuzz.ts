@@ -18,7 +18,7 @@ const pieces: readonly string[] = [
 
 /** Characters that older Unicode tables, such as the Rust library's, don't know or put elsewhere. */
 const recent =
-  /[\u0560\u0588\u0589\u0964\u0965\u0b55\u0c3c\u0c5d\u0cdd\u0d3b\u0d3c\u0e86\u0e89\u0e8c\u0e8e-\u0e93\u0e98\u0ea0\u0ea8\u0ea9\u0eac\u0eba\u0ece\u1878]/g
+  /[\u0560\u0588\u0589\u0964\u0965\u0b55\u0c3c\u0c5d\u0cdd\u0d3b\u0d3c\u0e86\u0e89\u0e8c\u0e8e-\u0e93\u0e98\u0ea0\u0ea8\u0ea9\u0eac\u0eba\u0ece\u1878\u1885\u1886]/g
 
 /** A random string of words, marks, scripts and things that break tokenizers. */
 export function fuzzString(next: () => number): string {
