@@ -30,6 +30,8 @@ export interface Lowered {
   readonly scalars: readonly number[]
   readonly reads: readonly Access[]
   readonly writes: readonly Access[]
+  /** for each result it stores, by the key of its Ref: the keys of what its value is loaded from */
+  readonly sources: ReadonlyMap<string, ReadonlySet<string>>
 }
 
 export interface LowerOptions {
@@ -100,8 +102,58 @@ class Frame implements Scope {
     }))
     return { name, buffers, scalars: this.scalarTypes }
   }
+  readonly sources = new Map<string, ReadonlySet<string>>()
+
+  /**
+   * Stores of results in an order in which each value is loaded before a result overwrites what it is loaded from. Where the results of an
+   * optimizer are written in place, the parameter, made from the moments, goes before them.
+   */
+  stores(results: Iterable<readonly [GNode, readonly Index[]]>): Stmt[] {
+    const values = [...results].map(([node, index]) => {
+      const ref = valueRef(node)
+      const value = this.emitter.value(node, index)
+      const read = new Set(loadedBuffers(value))
+      this.sources.set(ref.key, new Set([...read].flatMap(b => (b >= 0 ? [this.refs[b].key] : []))))
+      return { ref, value, read, to: this.#options.place(ref).key, index: flatIndex(index, node.shape) }
+    })
+    const body: Stmt[] = []
+    while (values.length) {
+      const free = values.findIndex(
+        v => !values.some(w => w !== v && [...w.read].some(b => this.refs[b]?.key === v.to)),
+      )
+      const [next] = values.splice(Math.max(0, free), 1)
+      body.push(this.store(next.ref, next.index, next.value))
+    }
+    return body
+  }
+
   lowered(kernel: Kernel): Lowered {
-    return { kernel, refs: this.refs, scalars: this.scalars, reads: this.emitter.loads, writes: this.writes }
+    const { refs, scalars, writes, sources } = this
+    return { kernel, refs, scalars, reads: this.emitter.loads, writes, sources }
+  }
+}
+
+/** The buffers that an expression loads from, its indices included. */
+function loadedBuffers(e: Expr, seen = new Set<Expr>(), found: number[] = []): number[] {
+  const stack = [e]
+  while (stack.length) {
+    const at = stack.pop()!
+    if (seen.has(at)) continue
+    seen.add(at)
+    if (at.op === 'load') {
+      found.push(at.buffer)
+      if (at.valid) stack.push(at.valid)
+      pushValues(at.index, stack)
+    } else if (at.op === 'index') pushValues(at.index, stack)
+    else if ('args' in at) stack.push(...at.args)
+  }
+  return found
+}
+
+function pushValues(index: Index, stack: Expr[]): void {
+  for (const { atom } of index.terms) {
+    if (atom?.kind === 'value') stack.push(atom.value)
+    else if (atom?.kind === 'div' || atom?.kind === 'mod') pushValues(atom.of, stack)
   }
 }
 
@@ -135,11 +187,7 @@ const isLoop = (axis: Axis): boolean => !isDim(axis.size, 1)
 
 function lowerMap(group: Group, options: LowerOptions): Lowered {
   const frame = new Frame(options, ownNodes(group))
-  const body: Stmt[] = []
-  for (const [node, index] of group.outputs) {
-    const value = frame.emitter.value(node, index)
-    body.push(frame.store(valueRef(node), flatIndex(index, node.shape), value))
-  }
+  const body = frame.stores(group.outputs)
   const kernel: LoopKernel = {
     kind: 'loop',
     ...frame.head(nameOf(group, options)),
@@ -169,9 +217,7 @@ function lowerMatmul(group: Group, options: LowerOptions): Lowered {
   const right = operand(b, k, n)
   const acc: Expr = { op: 'acc', dtype: 'f32', id: 0 }
   frame.locals.set(node, () => acc)
-  const body: Stmt[] = []
-  for (const [out, index] of group.outputs)
-    body.push(frame.store(valueRef(out), flatIndex(index, out.shape), frame.emitter.value(out, index)))
+  const body = frame.stores(group.outputs)
   const kernel: Kernel = {
     kind: 'matmul',
     ...frame.head(nameOf(group, options)),
@@ -345,12 +391,9 @@ function lowerRow(group: Group, reductions: readonly Reduction[], options: Lower
       )
     frame.emitter.forget()
   }
-  const stores = full.map(([node, index]) =>
-    frame.store(valueRef(node), flatIndex(index, node.shape), frame.emitter.value(node, index)),
-  )
+  const stores = frame.stores(full)
   if (stores.length) body.push(...nest(inner, [], stores))
-  for (const [node, index] of rows)
-    body.push(frame.store(valueRef(node), flatIndex(index, node.shape), frame.emitter.value(node, index)))
+  body.push(...frame.stores(rows))
 
   const numbered = renumberScratch(body, frame.refs.length)
   const kernel: LoopKernel = {
@@ -556,9 +599,7 @@ function lowerInTwo(group: Group, reductions: readonly Reduction[], split: Split
     })
   })
   for (const r of reductions) second.locals.set(r.node, () => accumulator(r))
-  const results = [...group.outputs].map(([node, index]) =>
-    second.store(valueRef(node), flatIndex(index, node.shape), second.emitter.value(node, index)),
-  )
+  const results = second.stores(group.outputs)
   const joined: LoopKernel = {
     kind: 'loop',
     ...second.head(`${nameOf(group, options)}: join`),

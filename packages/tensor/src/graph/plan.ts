@@ -48,10 +48,13 @@ export function compile(captured: Captured, model: SizeModel, limits: Limits): P
   const lowerGroup = (group: Group): Lowered[] => lower(group, { scratch: limits.scratch, place, stored })
   const kernels = new Map<Group, Lowered[]>(groups.map(g => [g, lowerGroup(g)]))
 
+  const written = new Map<Group, InPlace[]>()
   const inPlace = roots.map(({ node, leaf }) => {
     if (leaf < 0) return false
     const group = home.get(node)!
     if (!mayWriteInPlace(group, node, leaf, kernels.get(group)!)) return false
+    if (!fitsBeside(written.get(group) ?? [], { key: `V${node.id}`, leaf: `L${leaf}` }, kernels.get(group)![0]))
+      return false
     const readers = groups.filter(
       g => g !== group && kernels.get(g)!.some(l => l.reads.some(r => r.ref.key === `L${leaf}`)),
     )
@@ -59,6 +62,7 @@ export function compile(captured: Captured, model: SizeModel, limits: Limits): P
     for (const r of readers) group.needs.add(r)
     const [target] = live.filter(n => n.op === 'storage' && n.leaf === leaf)
     aliases.set(`V${node.id}`, { key: `L${leaf}`, dtype: target.dtype, shape: target.shape })
+    written.set(group, [...(written.get(group) ?? []), { key: `V${node.id}`, leaf: `L${leaf}` }])
     return true
   })
   for (const group of groups)
@@ -86,6 +90,29 @@ function mayWriteInPlace(group: Group, node: GNode, leaf: number, kernels: reado
   if (writes.length !== 1 || kernels.length !== 1) return false
   const at = indexKey(writes[0].index)
   return kernels[0].reads.every(r => r.ref.key !== key || indexKey(r.index) === at)
+}
+
+interface InPlace {
+  /** of the result's Ref, and of the leaf whose memory it takes */
+  readonly key: string
+  readonly leaf: string
+}
+
+/**
+ * Whether a kernel's results can be stored in some order with one more in place: whoever loads a leaf goes before what overwrites it, so two
+ * results must not each overwrite what the other loads (a swap).
+ */
+function fitsBeside(before: readonly InPlace[], added: InPlace, { sources }: Lowered): boolean {
+  const all = [...before, added]
+  const left = new Set(sources.keys())
+  for (;;) {
+    const next = [...left].find(key => {
+      const own = all.find(p => p.key === key)
+      return !own || ![...left].some(other => other !== key && sources.get(other)!.has(own.leaf))
+    })
+    if (next === undefined) return left.size === 0
+    left.delete(next)
+  }
 }
 
 function reachable(roots: readonly GNode[], nodes: readonly GNode[]): GNode[] {
