@@ -16,7 +16,7 @@ import {
 } from '@cairn/tensor'
 import type { Curves } from './loss-curve.ts'
 import type { Progress } from './progress.ts'
-import { evenWindows, randomWindows } from './text-windows.ts'
+import { type Batch, evenWindows, randomWindows } from './text-windows.ts'
 
 export interface LanguageRun {
   readonly model: GPT2
@@ -46,16 +46,19 @@ export interface RunState extends Curves {
 /** Steps between two readings of the losses: the device is not waited for in between. */
 const readEvery = 10
 
-/** The mean loss on held-out text, always the same windows. */
-export async function heldOutLoss({ model, heldOut, batch, context, evalBatches }: LanguageRun): Promise<number> {
+/** The mean loss over batches, without training on them. */
+export async function meanLoss(model: GPT2, batches: Iterable<Batch>): Promise<number> {
   model.eval()
   const losses: number[] = []
   // One at a time: a measurement needs the memory of one batch.
-  for (const { x, y } of evenWindows(heldOut, batch, context, evalBatches))
-    losses.push(await noGrad(() => crossEntropy(model.forward(x), y)).item())
+  for (const { x, y } of batches) losses.push(await noGrad(() => crossEntropy(model.forward(x), y)).item())
   model.train()
   return losses.reduce((a, b) => a + b, 0) / losses.length
 }
+
+/** The mean loss on held-out text, always the same windows. */
+export const heldOutLoss = ({ model, heldOut, batch, context, evalBatches }: LanguageRun): Promise<number> =>
+  meanLoss(model, evenWindows(heldOut, batch, context, evalBatches))
 
 /**
  * Trains until the last step or until `stop.asked`; `state` grows as it goes.

@@ -18,24 +18,31 @@ function smoothed(train: readonly number[], count: number): Point[] {
   const points: Point[] = []
   for (let at = 0; at < train.length; at += width) {
     const part = train.slice(at, at + width)
-    points.push([at + (part.length + 1) / 2, part.reduce((a, b) => a + b, 0) / part.length])
+    points.push([Math.round(at + (part.length + 1) / 2), part.reduce((a, b) => a + b, 0) / part.length])
   }
   return points
 }
 
+/** The smoothed curve, with `o` where the loss on held-out text was measured. */
 export function printCurve({ train, validation }: Curves): void {
   if (train.length < 2) return
   const width = Math.max(30, Math.min(90, (process.stdout.columns ?? 80) - 12))
-  const series = [smoothed(train, width), validation.map(([step, loss]): Point => [step, loss])]
+  const points = smoothed(train, width)
+  const values = [...points.map(([, loss]) => loss), ...validation.map(([, loss]) => loss)]
   console.log(
-    plot(
-      series.filter(s => s.length > 1),
-      { width, height: 12, xLabel: 'step', title: 'loss in training and on held-out text', formatter: short },
-    ),
+    plot(points, {
+      width,
+      height: 12,
+      yRange: [Math.min(...values), Math.max(...values)],
+      points: validation.map(([x, y]) => ({ x, y })),
+      symbols: { point: 'o' },
+      hideXAxisTicks: true,
+      xLabel: `steps 1 to ${train.length}`,
+      title: 'loss; o on held-out text',
+      formatter: value => value.toFixed(1),
+    }),
   )
 }
-const short = (value: number, { axis }: { axis: string }): string | number =>
-  axis === 'y' ? value.toFixed(1) : Math.round(value)
 
 export function curveSvg({ train, validation }: Curves): string {
   const [width, height] = [720, 400]

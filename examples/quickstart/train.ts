@@ -75,7 +75,7 @@ await main(async () => {
     schedule: cosineWithWarmup({
       lr: 3e-3,
       minLr: 3e-4,
-      warmup: Math.min(100, settings.steps),
+      warmup: Math.ceil(settings.steps / 10),
       steps: settings.steps,
     }),
     train,
