@@ -13,10 +13,9 @@ import type { TensorMethods } from './ops/methods.ts'
 import { type PrimitiveName, primitiveOf } from './primitives/table.ts'
 import { type Shape, sameShape, sizeOf } from './shape.ts'
 
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: ops/methods.ts installs exactly the methods that TensorMethods names
 export interface Tensor extends TensorMethods {}
 
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: see above
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: ops/methods.ts installs exactly the methods that TensorMethods names
 export class Tensor {
   #node: Node | null
   #storage: Storage | null

@@ -170,7 +170,9 @@ export class WorkerCrew implements Crew {
     const starting = this.#state === 'starting'
     await this.#stopWorkers()
     this.#settle() // what had ended before
-    const failed = this.#jobs.splice(0, starting ? this.#jobs.length : Math.min(1, this.#submitted))
+    // A worker may have taken a job and died of it before its word of being ready came through, so a crew that seems to be starting fails
+    // one job as well. Each new crew fails at least one, so workers that can never start end with the jobs.
+    const failed = this.#jobs.splice(0, Math.min(1, starting ? this.#jobs.length : this.#submitted))
     this.#submitted = 0
     this.#state = 'down'
     for (const job of failed) job.ended({ error })
