@@ -1,0 +1,15 @@
+// Every suite passes, on WASM and on WebGPU.
+import { testDevices } from '../packages/tensor/src/testing/devices.ts'
+import { checkSuite, type SuiteCheck } from './check-suite.ts'
+
+const checks: SuiteCheck[] = [
+  { name: 'torch-ops', data: 'reference/torch', only: 'spine', cases: 50 },
+  { name: 'torch-train', data: 'reference/torch', cases: 90 },
+  { name: 'gpt-nano', data: 'models/gpt-nano-sort', cases: 20 },
+]
+const compiled = testDevices.filter(d => d.name !== 'reference')
+for (const check of checks) for (const device of compiled) checkSuite(check, device)
+
+// On a software GPU it takes most of a minute: suites.slow.test.ts.
+const stories: SuiteCheck = { name: 'stories260k', data: 'reference/stories260K', cases: 20 }
+for (const device of compiled.filter(d => d.name === 'wasm')) checkSuite(stories, device)
