@@ -2,7 +2,13 @@
 
 import { expect, test } from 'vitest'
 import { CairnError, ShapeError } from './errors.ts'
-import { decode, encode, fromBf16, fromF16, roundTo, toBf16, toF16 } from './numeric.ts'
+import {
+  bf16ToNumber as fromBf16,
+  f16ToNumber as fromF16,
+  numberToBf16 as toBf16,
+  numberToF16 as toF16,
+} from './kernel/half.ts'
+import { decode, encode, roundTo } from './numeric.ts'
 import { draw, testSeed } from './testing/random.ts'
 
 const everyHalf = Array.from({ length: 65536 }, (_, bits) => bits)

@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { type DType, manualSeed, noGrad, rand, Tensor, tensor, where } from '../index.ts'
-import { erf } from '../primitives/elementwise.ts'
+import { erf } from '../kernel/erf.ts'
 import { checkOp, given, supports } from '../testing/check-op.ts'
 import { onEachDevice } from '../testing/devices.ts'
 import { torchCase } from '../testing/torch-cases.ts'

@@ -4,6 +4,8 @@
 import type { DType } from '../dtype.ts'
 import { isFloat, isInteger } from '../dtype.ts'
 import { DTypeError } from '../errors.ts'
+import { erf } from '../kernel/erf.ts'
+import { roundHalfEven } from '../kernel/half.ts'
 import { type Constant, k } from '../ops/operand.ts'
 import type { Tensor } from '../tensor.ts'
 import type { Primitive, Typed, Value } from './types.ts'
@@ -118,31 +120,6 @@ function multiply(a: number, b: number, dtype: DType): number {
 function power(a: number, b: number): number {
   // ECMAScript differs from IEEE 754 pow: 1 ** NaN and (-1) ** Infinity are 1 there
   return a === 1 || b === 0 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b
-}
-
-function roundHalfEven(a: number): number {
-  const r = Math.round(a)
-  return Math.abs(a - Math.trunc(a)) === 0.5 && r % 2 !== 0 ? r - 1 : Object.is(a, -0) || (r === 0 && a < 0) ? -0 : r
-}
-
-/** erf in double precision: the Maclaurin series for |x| < 3, a continued fraction of erfc beyond (Abramowitz and Stegun 7.1.5, 7.1.14). */
-export function erf(x: number): number {
-  const a = Math.abs(x)
-  if (Number.isNaN(x)) return x
-  if (a > 6) return Math.sign(x)
-  if (a < 3) {
-    let term = x
-    let sum = x
-    for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n++) {
-      term *= (-x * x) / n
-      sum += term / (2 * n + 1)
-      if (n > 200) break
-    }
-    return (sum * 2) / Math.sqrt(Math.PI)
-  }
-  let fraction = 0
-  for (let n = 60; n > 0; n--) fraction = n / 2 / (a + fraction)
-  return Math.sign(x) * (1 - Math.exp(-a * a) / Math.sqrt(Math.PI) / (a + fraction))
 }
 
 function check(name: string, row: Row, source: Typed): void {
