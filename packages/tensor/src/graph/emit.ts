@@ -6,7 +6,7 @@ import { type Dim, dim, isConstant, isDim } from '../kernel/dim.ts'
 import { addIndex, dimIndex, type Index, indexKey, scaleIndex, valueIndex } from '../kernel/index-expr.ts'
 import { type BinaryOp, binaryOps, type Expr, type UnaryOp, unaryOps } from '../kernel/ir.ts'
 import { threefryParity, threefryRotations } from '../primitives/source.ts'
-import type { GNode } from './simplify.ts'
+import type { GNode } from './gnode.ts'
 import { type Bound, flatIndex, through, viewOps } from './views.ts'
 
 /** A place in memory that a kernel binds: a leaf's storage, a stored value, or partial results between two kernels. */

@@ -18,8 +18,8 @@ import type { BufferParam, Expr, Kernel, LoopKernel, ReduceOp, Stmt } from '../k
 import { mergeParallelAxes } from '../kernel/merge-axes.ts'
 import { type ReduceName, reduceStart } from '../primitives/reduce.ts'
 import { type Access, and, Emitter, leafRef, type Ref, type Scope, valueRef } from './emit.ts'
+import type { GNode } from './gnode.ts'
 import { type Group, isLeaf, isReduce, weightOf } from './schedule.ts'
-import type { GNode } from './simplify.ts'
 import { flatIndex, viewOps } from './views.ts'
 
 export interface Lowered {

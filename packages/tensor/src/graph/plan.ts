@@ -7,9 +7,10 @@ import { type Dim, productDim } from '../kernel/dim.ts'
 import { indexKey } from '../kernel/index-expr.ts'
 import type { Captured } from './capture.ts'
 import type { Ref } from './emit.ts'
+import type { GNode } from './gnode.ts'
 import { type Lowered, lower } from './lower.ts'
 import { dependsOn, type Group, schedule } from './schedule.ts'
-import { type GNode, simplify } from './simplify.ts'
+import { simplify } from './simplify.ts'
 import type { SizeModel } from './symbols.ts'
 
 export type Slot =

@@ -15,7 +15,8 @@ import {
   substitute,
   zeroIndex,
 } from '../kernel/index-expr.ts'
-import type { GNode, SimplifiedRoot } from './simplify.ts'
+import type { GNode } from './gnode.ts'
+import type { SimplifiedRoot } from './simplify.ts'
 import { flatIndex, through, viewOps } from './views.ts'
 
 export interface Group {

@@ -5,25 +5,9 @@ import type { DType } from '../dtype.ts'
 import { type Dim, dimKey, isDim, one, sameDim } from '../kernel/dim.ts'
 import { type Axis, axisIndex, type Index } from '../kernel/index-expr.ts'
 import type { Captured } from './capture.ts'
+import type { GNode } from './gnode.ts'
 import type { SizeModel } from './symbols.ts'
 import { flatIndex, through, viewOps } from './views.ts'
-
-export interface GNode {
-  readonly id: number
-  readonly op: string
-  readonly sources: readonly GNode[]
-  readonly shape: readonly Dim[]
-  readonly dtype: DType
-  readonly sizes: readonly Dim[]
-  readonly axis: number
-  readonly axes: readonly number[]
-  readonly steps: readonly number[]
-  readonly mode: string
-  /** a constant's value */
-  readonly value: number
-  /** storage number of a leaf, slot of a scalar, else -1 */
-  readonly leaf: number
-}
 
 type Draft = Omit<GNode, 'id'>
 

@@ -3,7 +3,7 @@
 
 import { type Dim, dim, isDim, mulDim, negDim, one, sameDim } from '../kernel/dim.ts'
 import { addIndex, dimIndex, divIndex, type Index, modIndex, scaleIndex, zeroIndex } from '../kernel/index-expr.ts'
-import type { GNode } from './simplify.ts'
+import type { GNode } from './gnode.ts'
 
 export const viewOps: ReadonlySet<string> = new Set(['reshape', 'permute', 'expand', 'slice', 'pad', 'narrowAt'])
 
