@@ -17,6 +17,8 @@ export interface MeasureOptions {
   seconds?: number
   /** ... and so many runs. */
   runs?: number
+  /** Milliseconds for which `compare` runs a side untimed before each timing of it. */
+  settle?: number
 }
 
 /** Runs `work` one call after the other and awaits each. */
@@ -62,8 +64,9 @@ export interface Comparison {
  * meanwhile, because after a sleep caches and clock are not what they are in a program at work.
  */
 export async function compare(work: Work, limit: Work, options: MeasureOptions = {}): Promise<Comparison> {
-  const { warmup = 3, seconds = 1.5, runs = 7 } = options
+  const { warmup = 3, seconds = 1.5, runs = 7, settle = 0 } = options
   const rateOf = async ({ amount, run }: Work): Promise<number> => {
+    for (const end = performance.now() + settle; performance.now() < end; ) await run()
     await new Promise(resolve => setImmediate(resolve))
     const pause = performance.now() + 0.2
     while (performance.now() < pause);

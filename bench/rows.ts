@@ -7,7 +7,7 @@ import type { BenchOptions, Measurement } from './bench.ts'
 import { copyLimitModule } from './limits/copy-limit.ts'
 import { type PlacedKernel, placeKernel } from './limits/kernel.ts'
 import { compare, measure } from './measure.ts'
-import { eachThreadCount, onThreads } from './wasm.ts'
+import { eachThreadCount, onThreads, settling } from './wasm.ts'
 
 export const rows = 4096
 export const columns = 768
@@ -54,7 +54,12 @@ export async function* rowBench({ name, inputs, apply, print }: RowOp, { device 
         wanted?: number,
       ): Promise<Measurement> => {
         const limit = { amount: 1, run: () => kernel.run(items) }
-        const { rate, limit: most, share, spread } = await compare({ amount: 1, run: once }, limit)
+        const {
+          rate,
+          limit: most,
+          share,
+          spread,
+        } = await compare({ amount: 1, run: once }, limit, { settle: settling(threads!) })
         return {
           name: title,
           value: 1000 / rate,

@@ -5,7 +5,7 @@ import { bytesInUse, defaultDevice, realize, statistics } from '@cairn/tensor'
 import type { BenchOptions, Measurement } from './bench.ts'
 import { gemmLimitOn } from './limits/threads.ts'
 import { compare, measure } from './measure.ts'
-import { eachThreadCount, onThreads } from './wasm.ts'
+import { eachThreadCount, onThreads, settling } from './wasm.ts'
 
 export interface Training {
   readonly name: string
@@ -44,7 +44,16 @@ export async function* stepBench(trainings: readonly Training[], { device }: Ben
         yield { name: title, value: (1000 * median) / count, unit: 'ms/step', spread }
       } else {
         const work = { amount: flops * count, run: group(count) }
-        const { rate, limit: most, share, spread } = await compare(work, limit, { warmup: 1, seconds: 3 })
+        const {
+          rate,
+          limit: most,
+          share,
+          spread,
+        } = await compare(work, limit, {
+          warmup: 1,
+          seconds: 3,
+          settle: settling(threads!),
+        })
         const [value, least] = [rate, most].map(r => (1000 * flops) / r) as [number, number]
         const what = { name: `its ${(flops / 1e9).toPrecision(3)} GFLOP at the limit`, value: least }
         yield { name: title, value, unit: 'ms/step', limit: what, share, spread }

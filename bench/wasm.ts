@@ -30,3 +30,9 @@ export async function* eachThreadCount(
   }
   await disposeDevice('wasm')
 }
+
+/**
+ * Milliseconds to settle before a timing: threads that slept while others worked wake up on one processor, and the system takes 0.1 s and more
+ * to move them apart. Timed at once, two threads have the rate of one.
+ */
+export const settling = (threads: number): number => (threads > 1 ? 300 : 0)

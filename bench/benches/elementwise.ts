@@ -6,7 +6,7 @@ import { copyLimitModule } from '../limits/copy-limit.ts'
 import { placeKernel } from '../limits/kernel.ts'
 import { compare, measure } from '../measure.ts'
 import { wave } from '../rows.ts'
-import { eachThreadCount, onThreads } from '../wasm.ts'
+import { eachThreadCount, onThreads, settling } from '../wasm.ts'
 
 export const description = 'gelu(x * a + b), add and sum of 4M f32 values against the rate of a copy'
 
@@ -47,7 +47,12 @@ export async function* run({ device }: BenchOptions): AsyncGenerator<Measurement
         yield { name: title, value: median * 1000, unit: 'ms', spread }
       } else {
         const limit = { amount: 8 * count, run: () => copy.run(count / 16) }
-        const { rate, limit: most, share, spread } = await compare({ amount: bytes, run: once }, limit)
+        const {
+          rate,
+          limit: most,
+          share,
+          spread,
+        } = await compare({ amount: bytes, run: once }, limit, { settle: settling(threads!) })
         const [value, least] = [rate, most].map(r => (1000 * bytes) / r) as [number, number]
         yield { name: title, value, unit: 'ms', limit: { name: 'copying as many bytes', value: least }, share, spread }
       }

@@ -5,7 +5,7 @@ import { randn, realize, type Tensor } from '@cairn/tensor'
 import type { BenchOptions, Measurement } from '../bench.ts'
 import { gemmLimitOn } from '../limits/threads.ts'
 import { compare, measure } from '../measure.ts'
-import { eachThreadCount, onThreads } from '../wasm.ts'
+import { eachThreadCount, onThreads, settling } from '../wasm.ts'
 
 export const description = 'f32 matmul 256 to 2048 against the micro-kernel limit, on one thread and on two'
 
@@ -43,7 +43,12 @@ export async function* run({ device, args }: BenchOptions): AsyncGenerator<Measu
         const { median, spread } = await measure(multiply)
         yield { name, value: amount / median / 1e9, unit: 'GFLOP/s', spread }
       } else {
-        const { rate, limit: most, share, spread } = await compare({ amount, run: multiply }, limit)
+        const {
+          rate,
+          limit: most,
+          share,
+          spread,
+        } = await compare({ amount, run: multiply }, limit, { settle: settling(threads!) })
         yield {
           name: `${name}, ${onThreads(threads!)}`,
           value: rate / 1e9,
