@@ -122,6 +122,19 @@ onEachDevice('to() converts and keeps ties, freezing and integer buffers', async
   expect(new BatchNorm(2).to('bf16').num_batches_tracked.dtype).toBe('i32')
 })
 
+test('to another device: every tensor moves, parameters stay parameters, shared ones stay shared', async () => {
+  const model = new BatchNorm(2)
+  const other = model.weight.device === 'wasm' ? 'reference' : 'wasm'
+  const values = await model.weight.numbers()
+  expect(model.to(other)).toBe(model)
+  for (const [name, t] of model.stateDict()) expect([name, t.device]).toEqual([name, other])
+  expect(model.weight.requiresGrad).toBe(true)
+  expect(await model.weight.numbers()).toEqual(values)
+  const loss = model.weight.mul(model.weight).sum()
+  loss.backward()
+  expect(await model.weight.grad!.numbers()).toEqual(values.map(v => 2 * v))
+})
+
 onEachDevice('lists and sequences are numbered', async () => {
   const net = new Sequential(new Linear(2, 3), new ReLU(), new Linear(3, 1))
   expect([...net.stateDict().keys()]).toEqual(['0.weight', '0.bias', '2.weight', '2.bias'])

@@ -1,7 +1,7 @@
 // A module is a tree of parameters, buffers and children, found by looking at its fields. A field's name is its key in the state
 // dict, so it is spelled as PyTorch spells it (`ln_1`, `c_attn`) and public checkpoints load without renaming.
 
-import { CairnError, type DType, Tensor } from '@cairn/tensor'
+import { CairnError, type DeviceName, type DType, Tensor } from '@cairn/tensor'
 import { buffer, isParameter, parameter } from './parameter.ts'
 
 /** Tensors by their path: 'h.0.attn.c_attn.weight'. */
@@ -144,15 +144,18 @@ export class Module {
   }
 
   /**
-   * Converts floating-point parameters and buffers to another floating-point dtype. They become other tensors: make optimizers after it.
+   * Converts floating-point parameters and buffers to another floating-point dtype, or moves all of them to another device. They become other
+   * tensors: make optimizers after it.
    */
-  to(dtype: DType): this {
+  to(target: DType | DeviceName): this {
     const converted = new Map<Tensor, Tensor>()
+    const stays = (t: Tensor): boolean =>
+      target === t.dtype || target === t.device || (isFloat(target) && !isFloat(t.dtype))
     const convert = (t: Tensor): Tensor => {
-      if (t.dtype === dtype || !['f64', 'f32', 'f16', 'bf16'].includes(t.dtype)) return t
+      if (stays(t)) return t
       let next = converted.get(t)
       if (!next) {
-        const value = t.detach().to(dtype)
+        const value = t.detach().to(target)
         next = isParameter(t) ? parameter(value) : buffer(value)
         if (isParameter(t)) next.requiresGrad = t.requiresGrad
         converted.set(t, next)
@@ -175,6 +178,8 @@ export class Module {
     for (const [, t] of this.#tensors()) t[Symbol.dispose]()
   }
 }
+
+const isFloat = (target: string): boolean => ['f64', 'f32', 'f16', 'bf16'].includes(target)
 
 const list = (names: readonly string[]): string =>
   names.length <= 8 ? names.join(', ') : `${names.slice(0, 8).join(', ')} and ${names.length - 8} more`

@@ -59,12 +59,50 @@ describe('two devices', () => {
       await realize(here.add(1), there.add(1))
       expect(() => here.add(there)).toThrow(/^add: tensors are on \w+ and reference/)
       expect(() => here.assign(there)).toThrow(/^assign: tensors are on/)
-      expect(() => here.to('reference')).toThrow(
-        /^to: a lazy tensor does not move by itself; copy its values: tensor\(await x\.data\(\)/,
-      )
+      expect(() => here.to('reference')).toThrow(/^to: gradients do not cross devices; use x\.detach\(\)/)
       expect(here.to(device)).toBe(here)
-      const moved = tensor(await here.data(), here.shape, { dtype: here.dtype, device: 'reference' })
+      const moved = here.detach().to('reference')
       expect(await moved.add(there).numbers()).toEqual([2, 3])
+    },
+    { on: ['wasm', 'webgpu'] },
+  )
+})
+
+describe('to another device', () => {
+  onEachDevice(
+    'moves the version at the call, in the order of both queues, and keeps the dtype',
+    async device => {
+      const x = tensor([1, 2, 3], { device })
+      const first = x.to('reference')
+      x.assign(x.mul(10))
+      const second = x.to('reference')
+      const sum = first.add(second)
+      expect(await sum.numbers()).toEqual([11, 22, 33])
+      expect(sum.device).toBe('reference')
+      // there and back without a wait between
+      const back = first.mul(2).to(device).add(x)
+      expect(back.device).toBe(device)
+      expect(await back.numbers()).toEqual([12, 24, 36])
+      for (const dtype of ['i32', 'u8', 'bool', 'f16'] as const) {
+        const there = tensor([1, 0, 1], { dtype, device }).to('reference')
+        expect(there.dtype).toBe(dtype)
+        expect(await there.numbers()).toEqual([1, 0, 1])
+      }
+    },
+    { on: ['wasm', 'webgpu'] },
+  )
+
+  onEachDevice(
+    'a value that cannot be had rejects on the other device too',
+    async device => {
+      const w = tensor([1], { device })
+      const stale = w.mul(2)
+      w.assign(w.add(1))
+      await realize(w)
+      const moved = stale.to('reference')
+      await expect(moved.data()).rejects.toThrow(/has moved on/)
+      await expect(moved.add(1).data()).rejects.toThrow(/has moved on/)
+      expect(await w.to('reference').numbers()).toEqual([2])
     },
     { on: ['wasm', 'webgpu'] },
   )

@@ -259,10 +259,7 @@ export function checkSameDevice(op: string, tensors: readonly Tensor[]): Engine 
     if (!(t instanceof Tensor))
       throw new CairnError(op, `needs tensors, got ${typeof t}; a second copy of @cairn/tensor makes foreign ones`)
     if (t.engine !== first.engine)
-      throw new DeviceError(
-        op,
-        `tensors are on ${first.device} and ${t.device}; make one where the other is: tensor(await x.data(), x.shape, { device: '${first.device}' })`,
-      )
+      throw new DeviceError(op, `tensors are on ${first.device} and ${t.device}; move one with .to('${first.device}')`)
   }
   return first.engine
 }

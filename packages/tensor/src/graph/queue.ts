@@ -218,6 +218,11 @@ export class Queue {
     }
   }
 
+  /** What is asked from now on waits for `event`: values on their way from another device. */
+  hold(event: Promise<unknown>): void {
+    quietly(this.#after(async () => event))
+  }
+
   #watermark = firstWatermark
   #waiting = 0
   #after<T>(run: () => Promise<T>): Promise<T> {

@@ -1,11 +1,10 @@
 // Elementwise ops. Numbers beside tensors are data (see operand.ts); shapes broadcast as in NumPy.
 
-import type { DType } from '../dtype.ts'
 import { isFloat, isInteger } from '../dtype.ts'
-import { DeviceError, DTypeError } from '../errors.ts'
+import { DTypeError } from '../errors.ts'
 import { type BinaryName, takes, type UnaryName } from '../primitives/elementwise.ts'
 import { apply, Tensor } from '../tensor.ts'
-import { broadcast, cast, checkDType, operand, pair, toFloat } from './build.ts'
+import { broadcast, cast, operand, pair, toFloat } from './build.ts'
 import { type Constant, k, type Operand } from './operand.ts'
 import { withDerivative } from './shortcut.ts'
 
@@ -147,21 +146,6 @@ function limit(x: Tensor, value: Operand, beyond: (a: Tensor, b: Value) => Tenso
   const bound = operand('clamp', value, x)
   const outside = beyond(x, bound)
   return where(isFloat(bound.dtype) ? outside.or(isnan(bound)) : outside, bound, x)
-}
-
-/**
- * Another dtype. Float to integer truncates towards zero and saturates; NaN becomes 0.
- * @throws DeviceError for the name of another device: values cross devices by `await x.data()` only
- */
-export function to(x: Tensor, target: DType | 'wasm' | 'webgpu' | 'reference'): Tensor {
-  if (target === 'wasm' || target === 'webgpu' || target === 'reference') {
-    if (x.device === target) return x
-    throw new DeviceError(
-      'to',
-      `a lazy tensor does not move by itself; copy its values: tensor(await x.data(), x.shape, { dtype: '${x.dtype}', device: '${target}' })`,
-    )
-  }
-  return cast(x, checkDType('to', target))
 }
 
 /** The same 32 bits read as another 32-bit type. */

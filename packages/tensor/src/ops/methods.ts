@@ -8,6 +8,7 @@ import * as matrix from './matmul.ts'
 import * as movement from './movement.ts'
 import * as reduce from './reduce.ts'
 import * as scan from './scan.ts'
+import { to } from './transfer.ts'
 
 const { cat: _cat, stack: _stack, ...views } = movement
 const { where: _where, whereMethod, ...pointwise } = elementwise
@@ -20,6 +21,7 @@ const methods = {
   ...indexing,
   ...matrix,
   where: whereMethod,
+  to,
   backward,
 }
 

@@ -1,0 +1,42 @@
+// A tensor's values on another device. The move is queued like everything else: the source is read in its queue's turn, the target's queue
+// waits for the bytes before it plans what was asked of it later.
+
+import { type DeviceName, engineOf } from '../device.ts'
+import type { DType } from '../dtype.ts'
+import { GradientError } from '../errors.ts'
+import { state } from '../graph/scope.ts'
+import { Storage } from '../graph/storage.ts'
+import { Tensor } from '../tensor.ts'
+import { cast, checkDType } from './build.ts'
+
+const devices: ReadonlySet<string> = new Set<DeviceName>(['wasm', 'webgpu', 'reference'])
+
+/**
+ * Another dtype, or a copy of the values on another device.
+ * Float to integer truncates towards zero and saturates; NaN becomes 0. Gradients do not cross devices.
+ * @throws GradientError when a tensor that requires a gradient is moved: `detach()` it, or move under `noGrad`
+ */
+export function to(x: Tensor, target: DType | DeviceName): Tensor {
+  return devices.has(target) ? moved(x, target as DeviceName) : cast(x, checkDType('to', target as DType))
+}
+
+function moved(x: Tensor, device: DeviceName): Tensor {
+  const engine = engineOf(device)
+  if (x.engine === engine) return x
+  if (x.requiresGrad && state.grad)
+    throw new GradientError('to', `gradients do not cross devices; use x.detach().to('${device}')`)
+  const storage = new Storage(engine, x.shape, x.dtype)
+  const version = storage.head
+  storage.settled = version
+  engine.queue.hold(
+    x.data().then(
+      values => {
+        storage.host = values
+      },
+      error => {
+        version.error = error
+      },
+    ),
+  )
+  return new Tensor(storage)
+}
