@@ -122,7 +122,7 @@ onEachDevice('to() converts and keeps ties, freezing and integer buffers', async
   expect(new BatchNorm(2).to('bf16').num_batches_tracked.dtype).toBe('i32')
 })
 
-test('to another device: every tensor moves, parameters stay parameters, shared ones stay shared', async () => {
+onEachDevice('to another device: every tensor moves, parameters stay parameters, shared ones stay shared', async () => {
   const model = new BatchNorm(2)
   const other = model.weight.device === 'wasm' ? 'reference' : 'wasm'
   const values = await model.weight.numbers()

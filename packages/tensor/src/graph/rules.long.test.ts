@@ -80,8 +80,12 @@ describe('two thousand steps', () => {
   onEachDevice(
     'a plain loop holds no more at step 2000 than at step 100, and ends where plain loops end',
     async device => {
-      // compiled code and its statistics are memory too: another run fills them first
-      await trainer().run(1, 1000)
+      // compiled code and its statistics are memory too: a rehearsal of all that follows fills them first
+      const rehearsal = trainer()
+      await rehearsal.run(1, 3000)
+      rehearsal.plainly(1, 3000)
+      await rehearsal.first.numbers()
+      await settle()
       const { run, plainly, first, second } = trainer()
       const measure = async (): Promise<{ bytes: number; heap: number }> => {
         const heap = await settle()
@@ -94,7 +98,12 @@ describe('two thousand steps', () => {
       expectClose(await first.numbers(), wanted.first, { absolute: 1e-4, relative: 1e-3 }, 'first layer at step 300')
       expectClose(await second.numbers(), wanted.second, { absolute: 1e-4, relative: 1e-3 }, 'second layer at step 300')
       const late = await run(301, 2000)
-      const atLast = await measure()
+      let atLast = await measure()
+      // the engine's own compiled code ages over several collections before it goes; what is held never goes
+      for (let again = 0; again < 20 && atLast.heap >= atFirst.heap * 1.05; again++) {
+        await new Promise(resolve => setTimeout(resolve, 50))
+        atLast = await measure()
+      }
       expect(atLast.bytes, 'bytes on the device').toBe(atFirst.bytes)
       expect(atLast.heap, 'bytes of the heap').toBeLessThan(atFirst.heap * 1.05)
       expect([early > middle, middle > late]).toEqual([true, true])
