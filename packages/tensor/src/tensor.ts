@@ -143,7 +143,7 @@ export class Tensor {
 
   /** The values, row-major, in a fresh typed array that the caller owns: bool as Uint8Array, f16 and bf16 as bits in Uint16Array. */
   data(): Promise<TypedArray> {
-    return this.engine.queue.read(this.node, this)
+    return this.engine.queue.read(this.node)
   }
 
   /** The only element as a number (bool: 0 or 1). */

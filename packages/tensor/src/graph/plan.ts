@@ -31,8 +31,6 @@ export interface Plan {
   readonly temps: readonly Temp[]
   /** for each root: its target's memory is written while it is read */
   readonly inPlace: readonly boolean[]
-  /** for each root: a kernel writes it (a plan without kernels has none) */
-  readonly lowered: readonly Lowered[]
 }
 
 export function compile(captured: Captured, model: SizeModel, limits: Limits): Plan {
@@ -192,5 +190,5 @@ function bind(
   }))
   const scalars: ComputeType[] = []
   for (const n of captured.nodes) if (n.op === 'scalar') scalars[n.leaf] = computeType(n.dtype)
-  return { program: { launches, slots: slots.length, scalars }, slots, temps, inPlace, lowered }
+  return { program: { launches, slots: slots.length, scalars }, slots, temps, inPlace }
 }

@@ -140,8 +140,7 @@ export class Queue {
   }
 
   /** The values of a node, after everything queued so far. */
-  async read(node: Node, handle: object | null = null): Promise<TypedArray> {
-    void handle
+  async read(node: Node): Promise<TypedArray> {
     const run = this.run(isSettled(node) ? [] : [node])
     // The read joins the device's queue as soon as the run is planned, before later effects are.
     const { executor } = this.#engine

@@ -307,9 +307,16 @@ export class BodyPrinter {
   private scalarLoad(e: Extract<Expr, { op: 'load' }>): Node {
     const place = this.address(e.buffer, e.index, 0)
     if (!e.valid) return this.element(e.buffer, place)
+    return this.guardedLoad(e, this.scalar(e.valid), place)
+  }
+
+  /** An element that is read only where `valid` holds, else 0. */
+  private guardedLoad(
+    e: Extract<Expr, { op: 'load' }>,
+    valid: Node,
+    { base, offset }: ReturnType<typeof this.address>,
+  ): Node {
     const { code } = this
-    const valid = this.scalar(e.valid)
-    const { base, offset } = place
     const dtype = this.memories[e.buffer]
     const type = scalarTypes[computeTypeOfMemory(dtype)]
     const zero = this.constant(e.dtype, 0)
@@ -848,40 +855,16 @@ export class BodyPrinter {
   }
 
   private maskedGather(e: Extract<Expr, { op: 'load' }>, u: number): Node {
-    const { code } = this
     const { varies } = this.lanes!
     const varying = varies.of(e.valid!)
     const valid = varying ? this.vector(e.valid!, u) : this.scalar(e.valid!)
-    const dtype = this.memories[e.buffer]
-    const at = this.storedIn(e.buffer)
-    const lanes = [0, 1, 2, 3].map(lane => {
-      const condition = varying ? this.extract('bool', valid, lane) : valid
-      const { base, offset } = this.address(e.buffer, e.index, 4 * u + lane)
-      const zero = this.constant(e.dtype, 0)
-      const type = scalarTypes[e.dtype]
-      const node = code.node(
-        type,
-        [condition, base, zero],
-        (f, use) => {
-          use(condition)
-          f.if(
-            type,
-            () => {
-              use(base)
-              call(f, storages[dtype].load, offset)
-            },
-            () => use(zero),
-          )
-        },
-        {
-          repeated: true,
-          ...(at
-            ? { at, reads: new Set([bufferReads + e.buffer]) }
-            : { key: `masked ${e.buffer} ${condition.id} ${base.id} ${offset}` }),
-        },
-      )
-      return dtype === 'bool' ? code.op('i32_ne', 'i32', [node, code.i32(0)]) : node
-    })
+    const lanes = [0, 1, 2, 3].map(lane =>
+      this.guardedLoad(
+        e,
+        varying ? this.extract('bool', valid, lane) : valid,
+        this.address(e.buffer, e.index, 4 * u + lane),
+      ),
+    )
     return this.fromLanes(e.dtype, lanes)
   }
 
