@@ -1,0 +1,1 @@
+export { RagArgumentError, RagError, RagFormatError } from './errors.ts'
