@@ -1,4 +1,18 @@
 export { crc32c } from './checksum.ts'
+export * from './dense/index.ts'
 export type { Embedder } from './embedding/embedder.ts'
 export { RagArgumentError, RagError, RagFormatError } from './errors.ts'
 export { readSegment, type Segment, type SegmentArray, writeSegment } from './segment.ts'
+export { type Bounds, type Filter, type Metadata, matches, type Scalar } from './stores/filter.ts'
+export type {
+  Access,
+  ChunkInput,
+  Damage,
+  DocumentInput,
+  Hit,
+  ReadOptions,
+  SearchRequest,
+  Store,
+  StoredDocument,
+  StoreStatistics,
+} from './stores/store.ts'
