@@ -29,6 +29,20 @@ export {
   saveSafetensors,
   saveSafetensorsFile,
 } from './io/safetensors.ts'
+export {
+  type ConvOptions,
+  type ConvTransposeOptions,
+  conv1d,
+  conv2d,
+  conv3d,
+  convTranspose1d,
+  convTranspose2d,
+  convTranspose3d,
+  fold2d,
+  type PerAxis,
+  type UnfoldOptions,
+  unfold2d,
+} from './ops/conv.ts'
 export { where } from './ops/elementwise.ts'
 export { Tensor } from './ops/methods.ts'
 export { cat, type SliceRange, stack } from './ops/movement.ts'

@@ -5,7 +5,15 @@ import { type Dim, dim, isDim, mulDim, negDim, one, sameDim } from '../kernel/di
 import { addIndex, dimIndex, divIndex, type Index, modIndex, scaleIndex, zeroIndex } from '../kernel/index-expr.ts'
 import type { GNode } from './gnode.ts'
 
-export const viewOps: ReadonlySet<string> = new Set(['reshape', 'permute', 'expand', 'slice', 'pad', 'narrowAt'])
+export const viewOps: ReadonlySet<string> = new Set([
+  'reshape',
+  'permute',
+  'expand',
+  'slice',
+  'pad',
+  'narrowAt',
+  'window',
+])
 
 /** low <= value < high must hold, else the element is 0 */
 export interface Bound {
@@ -52,6 +60,14 @@ export function through(view: GNode, index: readonly Index[]): Seen {
         return moved
       })
       return { index: inner, bounds, moved: null }
+    }
+    case 'window': {
+      const [step, dilation] = view.steps.map(dim)
+      const within = scaleIndex(index[index.length - 1], dilation)
+      return {
+        index: x.shape.map((_, d) => (d === view.axis ? addIndex(scaleIndex(index[d], step), within) : index[d])),
+        ...nothing,
+      }
     }
     case 'narrowAt':
       return {

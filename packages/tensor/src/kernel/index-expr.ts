@@ -2,7 +2,7 @@
 // (gather), or a quotient or remainder that could not be simplified. Keeping the sum explicit lets printers read
 // strides straight off it: a coefficient of 1 on the vector axis is a contiguous load, an absent axis is a splat.
 
-import { type Dim, dimKey, divideDim, isConstant, isDim, mulDim, one, sameDim, sameSymbols } from './dim.ts'
+import { type Dim, dim, dimKey, divideDim, isConstant, isDim, mulDim, one, sameDim, sameSymbols } from './dim.ts'
 import type { Expr } from './ir.ts'
 
 export interface Axis {
@@ -155,6 +155,8 @@ export function divIndex(index: Index, by: Dim): Index {
   if (isDim(by, 1)) return index
   const [whole, rest] = splitBy(index, by)
   if (rest.terms.length === 0 || below(rest, by)) return whole
+  const [more, less] = splitCoefficients(rest, by)
+  if (less && below(less, by)) return addIndex(whole, more)
   const only = rest.terms.length === 1 && isDim(rest.terms[0].coef, 1) ? rest.terms[0].atom : null
   if (only?.kind === 'div') return addIndex(whole, divIndex(only.of, mulDim(only.by, by)))
   if (only?.kind === 'mod' && divideDim(only.by, by)) {
@@ -170,6 +172,8 @@ export function modIndex(index: Index, by: Dim): Index {
   if (isDim(by, 1)) return zeroIndex
   const [, rest] = splitBy(index, by)
   if (rest.terms.length === 0 || below(rest, by)) return rest
+  const [, less] = splitCoefficients(rest, by)
+  if (less && below(less, by)) return less
   const only = rest.terms.length === 1 && isDim(rest.terms[0].coef, 1) ? rest.terms[0].atom : null
   // (q mod ab) mod b = q mod b
   if (only?.kind === 'mod' && divideDim(only.by, by)) return modIndex(only.of, by)
@@ -187,6 +191,17 @@ function splitBy(index: Index, by: Dim): [Index, Index] {
     else rest.push(term)
   }
   return [{ terms: whole }, { terms: rest }]
+}
+
+/** 4 a = 3 a + a: the quotient by 3 is a when a < 3. The steps of a diagonal, which would otherwise stay quotients. */
+function splitCoefficients({ terms }: Index, by: Dim): [whole: Index, rest: Index | null] {
+  if (!isConstant(by) || terms.some(t => !isConstant(t.coef) || t.coef.factor < 0)) return [zeroIndex, null]
+  const parts = terms.map(({ atom, coef }) => ({ atom, times: Math.floor(coef.factor / by.factor), coef }))
+  if (parts.every(p => p.times === 0)) return [zeroIndex, null]
+  const some = (factor: (p: (typeof parts)[number]) => number): Index => ({
+    terms: parts.flatMap(p => (factor(p) === 0 ? [] : [{ atom: p.atom, coef: dim(factor(p)) }])),
+  })
+  return [some(p => p.times), some(p => p.coef.factor - p.times * by.factor)]
 }
 
 /** The coefficient of an axis when the index is linear in it (zero if absent); null when it sits inside a quotient, remainder or value. */

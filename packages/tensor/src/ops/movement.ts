@@ -192,6 +192,31 @@ export function dilate(x: Tensor, axis: number, step: number): Tensor {
   return narrow(merged, d, 0, (x.shape[d] - 1) * step + 1)
 }
 
+/**
+ * Windows along an axis, as views: element [.., o, .., j] is x[.., o * step + j * dilation, ..], with j in a new last axis.
+ * @param size elements of a window
+ */
+export function windows(x: Tensor, axis: number, size: number, step = 1, dilation = 1): Tensor {
+  const d = normalizeAxis('windows', axis, x.ndim)
+  checkCount('windows', 'size', size)
+  checkCount('windows', 'step', step, 1)
+  checkCount('windows', 'dilation', dilation, 1)
+  const reach = (size - 1) * dilation + 1
+  if (reach > x.shape[d])
+    throw new ShapeError('windows', `a window of ${reach} does not fit axis ${d}`, { size: x.shape[d] })
+  const count = Math.floor((x.shape[d] - Math.max(0, reach)) / step) + 1
+  if (size === 1)
+    return unsqueeze(slice(x, ...x.shape.map((_, i) => (i === d ? ([null, null, step] as const) : null))), -1)
+  const shape = [...x.shape.map((n, i) => (i === d ? count : n)), size]
+  return apply('window', [x], { axis: d, steps: [step, dilation] }, shape)
+}
+
+/** torch.Tensor.unfold: windows of `size` every `step` elements of an axis, in a new last axis. */
+export const unfold = (x: Tensor, axis: number, size: number, step: number): Tensor => {
+  const d = normalizeAxis('unfold', axis, x.ndim)
+  return windows(x, d, size, step)
+}
+
 /** Tensors one after the other along an axis. */
 export function cat(tensors: readonly Tensor[], axis = 0): Tensor {
   if (tensors.length === 0) throw new CairnError('cat', 'needs at least one tensor')

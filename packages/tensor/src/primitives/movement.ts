@@ -4,6 +4,7 @@
 import { ShapeError } from '../errors.ts'
 import type { Attributes } from '../graph/node.ts'
 import { type Shape, sizeOf, stridesOf } from '../shape.ts'
+import type { Tensor } from '../tensor.ts'
 import type { Primitive, Value } from './types.ts'
 
 /** Fills `out` from the source position that `from` gives for each result index; negative means 0. */
@@ -92,7 +93,7 @@ const slice: Primitive = {
 }
 
 /** The transpose of a slice: steps become flips and dilation, bounds become padding. */
-function unslice(g: import('../tensor.ts').Tensor, shape: Shape, { sizes, steps }: Attributes) {
+function unslice(g: Tensor, shape: Shape, { sizes, steps }: Attributes) {
   let back = g.flip(steps!.flatMap((s, d) => (s < 0 ? [d] : [])))
   const size = steps!.map((s, d) => (g.shape[d] === 0 ? 0 : (g.shape[d] - 1) * Math.abs(s) + 1))
   for (let d = 0; d < shape.length; d++) {
@@ -140,6 +141,46 @@ const narrowAt: Primitive = {
   },
 }
 
+/**
+ * Windows along `axis`: result index o of the axis and j of a new last axis read source index o * steps[0] + j * steps[1]. Convolutions, pooling and
+ * framing are this; made of reshapes and slices, each index would cost a quotient and a remainder.
+ */
+const window: Primitive = {
+  family: 'movement',
+  infer: ([x], _, shape) => ({ shape: shape!, dtype: x.dtype }),
+  vjp: (g, [x], _, { axis, steps }) => [unwindow(g, axis!, x.shape[axis!], steps![0], steps![1])],
+  evaluate([x], out, { axis, steps }) {
+    const strides = stridesOf(x.shape)
+    const step = [...strides.map((s, d) => (d === axis ? s * steps![0] : s)), strides[axis!] * steps![1]]
+    move(x, out, index => dot(index, step))
+  },
+}
+
+/**
+ * The transpose of windows, without writing to one place twice: each source element sums what the windows that hold it have for it. With
+ * h[p, j'] the windows of g (spread out by `step`, zeros around), it is the sum over j of h[p - j * dilation, j], a diagonal of h.
+ */
+export function unwindow(g: Tensor, axis: number, size: number, step: number, dilation: number): Tensor {
+  const last = g.ndim - 1
+  const count = g.shape[last]
+  const along = (from: number, to: number) =>
+    g.shape.map((_, d): [number, number] => (d === axis ? [from, to] : [0, 0]))
+  if (dilation === 1 && step >= count) {
+    // windows that do not overlap lie side by side
+    const order = g.shape.flatMap((_, d) => (d === last ? [] : d === axis ? [d, last] : [d]))
+    const wide = g.pad(g.shape.map((_, d) => [0, d === last ? step - count : 0] as const)).permute(order)
+    const merged = wide.reshape(g.shape.slice(0, last).map((n, d) => (d === axis ? n * step : n)))
+    const missing = size - merged.shape[axis]
+    return merged.pad(merged.shape.map((_, d) => [0, d === axis ? missing : 0] as const))
+  }
+  const spread = g.dilate(axis, step)
+  const reach = (count - 1) * dilation
+  const padded = spread.pad(along(reach, size - spread.shape[axis]))
+  const windows = padded.windows(axis, count, 1, dilation).flip(last + 1)
+  const diagonal = windows.flatten(last).slice(...windows.shape.slice(0, last).map(() => null), [null, null, count + 1])
+  return diagonal.sum(last)
+}
+
 /** Sources one after the other along `axis`. */
 const cat: Primitive = {
   family: 'movement',
@@ -177,4 +218,4 @@ const cat: Primitive = {
   },
 }
 
-export const movement = { reshape, permute, expand, slice, pad, narrowAt, cat }
+export const movement = { reshape, permute, expand, slice, pad, narrowAt, window, cat }
