@@ -3,7 +3,7 @@ import { testDevices } from '../packages/tensor/src/testing/devices.ts'
 import { checkSuite, type SuiteCheck } from './check-suite.ts'
 
 const checks: SuiteCheck[] = [
-  { name: 'torch-ops', data: 'reference/torch', only: 'spine', cases: 50 },
+  { name: 'torch-ops', data: 'reference/torch', cases: 78 },
   { name: 'torch-train', data: 'reference/torch', cases: 90 },
   { name: 'gpt-nano', data: 'models/gpt-nano-sort', cases: 20 },
 ]

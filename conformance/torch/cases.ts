@@ -34,6 +34,9 @@ export class Attributes {
     const value = this.#get(names)
     return value !== undefined && value !== null
   }
+  raw(name: string): unknown {
+    return this.#get([name])
+  }
   number(fallback: number, ...names: string[]): number {
     const value = this.#get(names) ?? fallback
     if (typeof value !== 'number') throw new Error(`${names[0]} must be a number, not ${JSON.stringify(value)}`)

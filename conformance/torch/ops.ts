@@ -16,14 +16,43 @@ import {
   scaledDotProductAttention,
   smoothL1Loss,
 } from '@cairn/nn'
-import { cat, ones, type Tensor, tensor, where } from '@cairn/tensor'
+import {
+  adaptiveAvgPool1d,
+  adaptiveAvgPool2d,
+  adaptiveAvgPool3d,
+  adaptiveMaxPool1d,
+  adaptiveMaxPool2d,
+  avgPool1d,
+  avgPool2d,
+  avgPool3d,
+  cat,
+  conv1d,
+  conv2d,
+  conv3d,
+  convTranspose1d,
+  convTranspose2d,
+  convTranspose3d,
+  gru,
+  type InterpolateMode,
+  interpolate,
+  type LstmOptions,
+  lstm,
+  maxPool1d,
+  maxPool2d,
+  maxPool3d,
+  ones,
+  type RecurrentWeights,
+  rnn,
+  type Tensor,
+  tensor,
+  where,
+} from '@cairn/tensor'
 import type { Attributes, Inputs, Row } from './cases.ts'
 
 type Run = NonNullable<Row['run']>
 
 const spine = (run: Run): Row => ({ group: 'spine', run })
-const breadth = (run?: Run): Row => ({ group: 'breadth', run })
-const missing = breadth()
+const breadth = (run: Run): Row => ({ group: 'breadth', run })
 
 /** The only input, whatever its name. */
 const x = (inputs: Inputs): Tensor => inputs.x ?? inputs.a ?? Object.values(inputs)[0]
@@ -118,6 +147,95 @@ const divergence = (name: 'batchmean' | 'mean'): Row =>
       softened ? target(inputs).softmax(-1) : target(inputs),
       options,
     )
+  })
+
+const several = (attrs: Attributes, fallback: readonly number[], ...names: string[]): readonly number[] | undefined =>
+  attrs.has(...names) ? attrs.numbers(fallback, ...names) : undefined
+
+const convolution = (run: typeof conv2d): Row =>
+  breadth((inputs, attrs) => {
+    const padding =
+      attrs.has('padding') && typeof attrs.raw('padding') === 'string'
+        ? attrs.text('valid', 'padding')
+        : several(attrs, [0], 'padding')
+    return run(inputs.x, inputs.w ?? inputs.weight, inputs.b ?? inputs.bias, {
+      stride: several(attrs, [1], 'stride'),
+      padding: padding as 'same' | readonly number[] | undefined,
+      dilation: several(attrs, [1], 'dilation'),
+      groups: attrs.number(1, 'groups'),
+    })
+  })
+
+const transposed = (run: typeof convTranspose2d): Row =>
+  breadth((inputs, attrs) =>
+    run(inputs.x, inputs.w ?? inputs.weight, inputs.b ?? inputs.bias, {
+      stride: several(attrs, [1], 'stride'),
+      padding: several(attrs, [0], 'padding'),
+      outputPadding: several(attrs, [0], 'output_padding'),
+      dilation: several(attrs, [1], 'dilation'),
+      groups: attrs.number(1, 'groups'),
+    }),
+  )
+
+const pooling = (attrs: Attributes) => ({
+  stride: several(attrs, [1], 'stride'),
+  padding: several(attrs, [0], 'padding'),
+  ceilMode: attrs.flag('ceil_mode'),
+})
+const kernel = (attrs: Attributes) => attrs.numbers([2], 'k', 'kernel', 'kernel_size')
+const maximum = (run: typeof maxPool2d): Row =>
+  breadth((inputs, attrs) =>
+    run(x(inputs), kernel(attrs), { ...pooling(attrs), dilation: several(attrs, [1], 'dilation') }),
+  )
+const average = (run: typeof avgPool2d): Row =>
+  breadth((inputs, attrs) =>
+    run(x(inputs), kernel(attrs), {
+      ...pooling(attrs),
+      countIncludePad: attrs.has('count_include_pad') ? attrs.flag('count_include_pad') : undefined,
+    }),
+  )
+const sized = (run: typeof adaptiveAvgPool2d): Row =>
+  breadth((inputs, attrs) => run(x(inputs), attrs.numbers([1], 'size', 'output_size')))
+
+const resize = (fallback: InterpolateMode): Row =>
+  breadth((inputs, attrs, given) => {
+    const named = given.op.match(/nearest|bilinear|bicubic|trilinear|linear|area/)?.[0] ?? fallback
+    const factors = several(attrs, [1], 'scale', 'scale_factor')
+    const rank = x(inputs).ndim - 2
+    return interpolate(x(inputs), {
+      mode: attrs.text(named, 'mode') as InterpolateMode,
+      size: several(attrs, [1], 'size'),
+      scaleFactor: factors?.length === 1 ? new Array<number>(rank).fill(factors[0]) : factors,
+      alignCorners: attrs.flag('align_corners'),
+      antialias: attrs.flag('antialias'),
+    })
+  })
+
+type Recurrent = (input: Tensor, weights: readonly RecurrentWeights[], options: LstmOptions) => Tensor[]
+/** Weights by torch's names, as many layers and directions as there are. */
+const recurrent = (run: Recurrent): Row =>
+  breadth((inputs, attrs, given) => {
+    attrs.number(0, 'hidden')
+    const bidirectional = attrs.flag('bidirectional') || inputs.weight_ih_l0_reverse !== undefined
+    const weights: RecurrentWeights[] = []
+    for (let layer = 0; inputs[`weight_ih_l${layer}`]; layer++)
+      for (const way of bidirectional ? ['', '_reverse'] : ['']) {
+        const named = (name: string) => inputs[`${name}_l${layer}${way}`]
+        weights.push({
+          ih: named('weight_ih'),
+          hh: named('weight_hh'),
+          biasIh: named('bias_ih'),
+          biasHh: named('bias_hh'),
+        })
+      }
+    attrs.number(1, 'num_layers', 'layers')
+    const outputs = run(x(inputs), weights, {
+      batchFirst: attrs.flag('batch_first'),
+      bidirectional,
+      hidden: inputs.h0,
+      cell: inputs.c0,
+    })
+    return outputs.slice(0, given.outputs?.length ?? 1)
   })
 
 export const ops: Readonly<Record<string, Row>> = {
@@ -271,16 +389,44 @@ export const ops: Readonly<Record<string, Row>> = {
   kl_div_batchmean: divergence('batchmean'),
   cosine_similarity: breadth((inputs, attrs) => cosineSimilarity(...pair(inputs), { axis: axis(attrs, 1) })),
 
-  conv1d: missing,
-  conv2d: missing,
-  conv3d: missing,
-  conv_transpose1d: missing,
-  conv_transpose2d: missing,
-  max_pool2d: missing,
-  avg_pool2d: missing,
-  interpolate: missing,
-  lstm: missing,
-  gru: missing,
+  // convolutions, pooling, resizing
+  conv1d: convolution(conv1d),
+  conv2d: convolution(conv2d),
+  conv3d: convolution(conv3d),
+  conv_transpose1d: transposed(convTranspose1d),
+  conv_transpose2d: transposed(convTranspose2d),
+  conv_transpose3d: transposed(convTranspose3d),
+  max_pool1d: maximum(maxPool1d),
+  max_pool2d: maximum(maxPool2d),
+  max_pool3d: maximum(maxPool3d),
+  avg_pool1d: average(avgPool1d),
+  avg_pool2d: average(avgPool2d),
+  avg_pool3d: average(avgPool3d),
+  adaptive_avg_pool1d: sized(adaptiveAvgPool1d),
+  adaptive_avg_pool2d: sized(adaptiveAvgPool2d),
+  adaptive_avg_pool3d: sized(adaptiveAvgPool3d),
+  adaptive_max_pool1d: sized(adaptiveMaxPool1d),
+  adaptive_max_pool2d: sized(adaptiveMaxPool2d),
+  interpolate: resize('nearest'),
+  interpolate_nearest: resize('nearest'),
+  interpolate_linear: resize('linear'),
+  interpolate_bilinear: resize('bilinear'),
+  interpolate_bicubic: resize('bicubic'),
+  interpolate_trilinear: resize('trilinear'),
+
+  // recurrent layers
+  lstm: recurrent((input, weights, options) => {
+    const { output, hidden, cell } = lstm(input, weights, options)
+    return [output, hidden, cell]
+  }),
+  gru: recurrent((input, weights, options) => {
+    const { output, hidden } = gru(input, weights, options)
+    return [output, hidden]
+  }),
+  rnn: recurrent((input, weights, options) => {
+    const { output, hidden } = rnn(input, weights, options)
+    return [output, hidden]
+  }),
 }
 
 function correction(attrs: Attributes): number {

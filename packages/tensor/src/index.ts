@@ -38,14 +38,29 @@ export {
   convTranspose1d,
   convTranspose2d,
   convTranspose3d,
-  fold2d,
+  fold,
   type PerAxis,
   type UnfoldOptions,
-  unfold2d,
+  unfold,
 } from './ops/conv.ts'
 export { where } from './ops/elementwise.ts'
+export { type InterpolateMode, type InterpolateOptions, interpolate } from './ops/interpolate.ts'
 export { Tensor } from './ops/methods.ts'
 export { cat, type SliceRange, stack } from './ops/movement.ts'
+export * from './ops/pool.ts'
+export {
+  gru,
+  gruCell,
+  type LstmOptions,
+  lstm,
+  lstmCell,
+  type RecurrentOptions,
+  type RecurrentWeights,
+  rnn,
+  rnnCell,
+  type ScanOptions,
+  scan,
+} from './ops/recurrent.ts'
 export {
   bernoulli,
   defaultGenerator,

@@ -4,6 +4,8 @@ import { type DType, dtypes, isFloat, isInteger, promote } from '../dtype.ts'
 import { DTypeError, ShapeError } from '../errors.ts'
 import type { Engine } from '../graph/engine.ts'
 import { Node } from '../graph/node.ts'
+import { Storage } from '../graph/storage.ts'
+import { encode } from '../numeric.ts'
 import { broadcastShapes, type Shape, sameShape } from '../shape.ts'
 import { apply, Tensor } from '../tensor.ts'
 import type { Constant, Operand } from './operand.ts'
@@ -18,6 +20,14 @@ export function scalarOf(value: number, dtype: DType, device: Engine): Tensor {
 /** A 0-d leaf that is part of the structure. */
 export const constantOf = (value: number, dtype: DType, device: Engine): Tensor =>
   new Tensor(new Node('constant', [], [], dtype, device, { value }))
+
+/** Values of the host on the device of `like`: tables that an op makes for itself. */
+export function hostTensor(values: ArrayLike<number>, shape: Shape, dtype: DType, like: Tensor): Tensor {
+  const storage = new Storage(like.engine, shape, dtype)
+  storage.host = encode(dtype, values)
+  storage.settled = storage.head
+  return new Tensor(storage)
+}
 
 /** An operand beside `like`: a number takes its dtype. */
 export function operand(op: string, value: Operand | Constant, like: Tensor, dtype: DType = like.dtype): Tensor {

@@ -8,10 +8,10 @@ import {
   convTranspose1d,
   convTranspose2d,
   convTranspose3d,
-  fold2d,
+  fold,
   type Tensor,
   tensor,
-  unfold2d,
+  unfold,
   zeros,
 } from '../index.ts'
 import { checkOp } from '../testing/check-op.ts'
@@ -114,10 +114,10 @@ checkOp('convTranspose3d', (x, w) => convTranspose3d(x, w, undefined, { stride: 
     ],
   ],
 })
-checkOp('unfold2d', x => unfold2d(x, [2, 3], { padding: 1, stride: [1, 2], dilation: [2, 1] }), {
+checkOp('unfold', x => unfold(x, [2, 3], { padding: 1, stride: [1, 2], dilation: [2, 1] }), {
   shapes: [[2, 2, 4, 5]],
 })
-checkOp('fold2d', x => fold2d(x, [4, 5], [2, 3], { padding: 1, stride: [1, 2] }), { shapes: [[2, 12, 15]] })
+checkOp('fold', x => fold(x, [4, 5], [2, 3], { padding: 1, stride: [1, 2] }), { shapes: [[2, 12, 15]] })
 
 describe('against plain loops', () => {
   /** Every index at once: out[n][o][y][x] = sum over channels and kernel of x * w. */

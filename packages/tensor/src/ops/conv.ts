@@ -306,21 +306,21 @@ function patches(op: string, input: Shape, size: PerAxis, options: UnfoldOptions
  * torch.nn.functional.unfold (im2col): every window of [N, C, H, W] as a column.
  * @returns [N, C * KH * KW, windows]
  */
-export function unfold2d(x: Tensor, kernel: PerAxis, options: UnfoldOptions = {}): Tensor {
-  if (x.ndim < 3) throw new ShapeError('unfold2d', 'needs [batch, channels, ...]', { shape: [...x.shape] })
-  return columnsOf(x, patches('unfold2d', x.shape.slice(2), kernel, options)).squeeze(1)
+export function unfold(x: Tensor, kernel: PerAxis, options: UnfoldOptions = {}): Tensor {
+  if (x.ndim < 3) throw new ShapeError('unfold', 'needs [batch, channels, ...]', { shape: [...x.shape] })
+  return columnsOf(x, patches('unfold', x.shape.slice(2), kernel, options)).squeeze(1)
 }
 
 /**
- * torch.nn.functional.fold (col2im): the sum of columns [N, C * KH * KW, windows] at the places that unfold2d takes them from.
+ * torch.nn.functional.fold (col2im): the sum of columns [N, C * KH * KW, windows] at the places that unfold takes them from.
  * @param size the result's [H, W]
  */
-export function fold2d(columns: Tensor, size: Shape, kernel: PerAxis, options: UnfoldOptions = {}): Tensor {
-  const { input, output, kernel: k, stride, dilation, padding } = patches('fold2d', size, kernel, options)
+export function fold(columns: Tensor, size: Shape, kernel: PerAxis, options: UnfoldOptions = {}): Tensor {
+  const { input, output, kernel: k, stride, dilation, padding } = patches('fold', size, kernel, options)
   const [n, rows, count] = columns.shape
   if (columns.ndim !== 3 || rows % sizeOf(k) !== 0 || count !== sizeOf(output))
     throw new ShapeError(
-      'fold2d',
+      'fold',
       `needs [batch, channels * ${sizeOf(k)}, ${sizeOf(output)}], got [${columns.shape.join(', ')}]`,
     )
   const r = k.length
