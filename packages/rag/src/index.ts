@@ -1,3 +1,13 @@
+export {
+  Analyzer,
+  type AnalyzerOptions,
+  type AnalyzerSettings,
+  createAnalyzer,
+  type Token,
+} from './analysis/analyzer.ts'
+export { defaultEdits, type FuzzyMatch, TermDictionary } from './analysis/dictionary.ts'
+export { highlight, type Snippet, type Span, snippet } from './analysis/highlight.ts'
+export { Synonyms } from './analysis/synonyms.ts'
 export { crc32c } from './checksum.ts'
 export * from './dense/index.ts'
 export type { Embedder } from './embedding/embedder.ts'
