@@ -28,6 +28,8 @@ export class IndexError extends CairnError {}
 export class StaleError extends CairnError {}
 /** Misuse of gradients: no history, freed history, not a scalar. */
 export class GradientError extends CairnError {}
+/** An effect or a read inside of a transform (`grad`, `vmap`, `jvp` ...), or a value that has left one. */
+export class TransformError extends CairnError {}
 /** The device ran out of memory; nothing was changed. */
 export class OutOfMemoryError extends CairnError {}
 /** A malformed or hostile file. */

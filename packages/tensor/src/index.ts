@@ -1,6 +1,19 @@
 // The public surface of @cairn/tensor, and nothing else.
 
-export { type BackwardOptions, type GradOptions, grad, valueAndGrad, vjp } from './autograd/backward.ts'
+export type { BackwardOptions, GradOptions } from './autograd/backward.ts'
+export { customGradient, type Pullback } from './autograd/custom.ts'
+export {
+  type ArgNums,
+  type ArgsAt,
+  type GradTransform,
+  grad,
+  valueAndGrad,
+  vjp,
+  type WithAux,
+} from './autograd/grad.ts'
+export { hessian, type JacobianOf, type JacobianOptions, jacobian } from './autograd/jacobian.ts'
+export { hvp, jvp, linearize } from './autograd/jvp.ts'
+export { type Randomness, type VmapOptions, vmap } from './autograd/vmap.ts'
 export {
   arange,
   eye,

@@ -4,18 +4,29 @@ import { type DeviceName, defaultEngine, engineOf } from './device.ts'
 import type { TypedArray } from './dtype.ts'
 import type { Engine } from './graph/engine.ts'
 import type { Statistics } from './graph/executor.ts'
+import { checkEffect } from './graph/scope.ts'
 import type { Tensor } from './tensor.ts'
 
 const groups = (tensors: readonly Tensor[]): Map<Engine, Tensor[]> => Map.groupBy(tensors, t => t.engine)
 
 /** Computes the tensors and keeps their values; without arguments, runs everything queued on the default device. Resolves when it is done. */
-export async function realize(...tensors: readonly Tensor[]): Promise<void> {
+export function realize(...tensors: readonly Tensor[]): Promise<void> {
+  checkEffect('realize')
+  return run(tensors)
+}
+
+async function run(tensors: readonly Tensor[]): Promise<void> {
   if (tensors.length === 0) return defaultEngine().queue.realize([])
   await Promise.all([...groups(tensors)].map(([engine, list]) => engine.queue.realize(list.map(t => t.node))))
 }
 
 /** Reads several tensors in one execution. */
-export async function readAll(tensors: readonly Tensor[]): Promise<TypedArray[]> {
+export function readAll(tensors: readonly Tensor[]): Promise<TypedArray[]> {
+  checkEffect('readAll')
+  return read(tensors)
+}
+
+async function read(tensors: readonly Tensor[]): Promise<TypedArray[]> {
   const runs = [...groups(tensors)].map(([engine, list]) => engine.queue.realize(list.map(t => t.node)))
   for (const run of runs) run.catch(() => {})
   const reads = tensors.map(t => t.data())
@@ -28,7 +39,12 @@ export async function readAll(tensors: readonly Tensor[]): Promise<TypedArray[]>
  * Runs what is queued on the devices of these tensors; resolves when at most two plans are in flight, which is back-pressure. Optimizers end
  * their step with it.
  */
-export async function step(tensors: readonly Tensor[]): Promise<void> {
+export function step(tensors: readonly Tensor[]): Promise<void> {
+  checkEffect('step')
+  return stepAll(tensors)
+}
+
+async function stepAll(tensors: readonly Tensor[]): Promise<void> {
   await Promise.all([...groups(tensors).keys()].map(engine => engine.queue.step()))
 }
 

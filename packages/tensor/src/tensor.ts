@@ -7,7 +7,7 @@ import { CairnError, DeviceError, DTypeError, GradientError, ShapeError } from '
 import type { Engine } from './graph/engine.ts'
 import { type Attributes, Node, noAttributes } from './graph/node.ts'
 import type { Way } from './graph/queue.ts'
-import { state } from './graph/scope.ts'
+import { checkEffect, state } from './graph/scope.ts'
 import { Storage } from './graph/storage.ts'
 import type { TensorMethods } from './ops/methods.ts'
 import { type PrimitiveName, primitiveOf } from './primitives/table.ts'
@@ -101,6 +101,7 @@ export class Tensor {
    * @param value same shape and dtype
    */
   assign(value: Tensor | number): this {
+    checkEffect('assign')
     const storage = this.own()
     const next = typeof value === 'number' ? this.detach().fullLike(value) : value
     if (!sameShape(next.shape, this.shape))
@@ -143,18 +144,27 @@ export class Tensor {
 
   /** The values, row-major, in a fresh typed array that the caller owns: bool as Uint8Array, f16 and bf16 as bits in Uint16Array. */
   data(): Promise<TypedArray> {
+    checkEffect('data')
     return this.engine.queue.read(this.node)
   }
 
   /** The only element as a number (bool: 0 or 1). */
-  async item(): Promise<number> {
+  item(): Promise<number> {
+    checkEffect('item')
+    return this.#item()
+  }
+  async #item(): Promise<number> {
     if (this.size !== 1)
       throw new ShapeError('item', `needs exactly one element, the tensor has ${this.size}`, { shape: [...this.shape] })
     return (await this.numbers())[0]
   }
 
   /** The values as nested arrays of numbers (booleans for bool); a number for a 0-d tensor. */
-  async toArray(): Promise<NestedArray> {
+  toArray(): Promise<NestedArray> {
+    checkEffect('toArray')
+    return this.#toArray()
+  }
+  async #toArray(): Promise<NestedArray> {
     const flat = await this.numbers()
     const value = this.dtype === 'bool' ? (v: number) => v !== 0 : (v: number) => v
     const nest = (axis: number, at: number, step: number): NestedArray => {
@@ -166,7 +176,11 @@ export class Tensor {
   }
 
   /** The values as plain numbers, whatever the dtype. */
-  async numbers(): Promise<number[]> {
+  numbers(): Promise<number[]> {
+    checkEffect('numbers')
+    return this.#numbers()
+  }
+  async #numbers(): Promise<number[]> {
     return this.engine.decode(this.dtype, await this.data())
   }
 

@@ -3,7 +3,7 @@
 
 import { GradientError } from '../errors.ts'
 import type { Node } from '../graph/node.ts'
-import { within } from '../graph/scope.ts'
+import { checkEffect, within } from '../graph/scope.ts'
 import { constantOf } from '../ops/build.ts'
 import { primitiveOf } from '../primitives/table.ts'
 import { apply, checkGradient, gradientOf, Tensor } from '../tensor.ts'
@@ -73,7 +73,7 @@ export interface BackwardOptions {
   readonly retainGraph?: boolean
 }
 
-function seedOf(op: string, root: Tensor, gradient?: Tensor): Tensor {
+export function seedOf(op: string, root: Tensor, gradient?: Tensor): Tensor {
   if (gradient) {
     checkGradient(op, gradient, root)
     return gradient
@@ -98,6 +98,7 @@ function checkHistory(op: string, root: Tensor): void {
  * `realize()` does. The root is kept, and becomes a leaf when it has run (unless `retainGraph`).
  */
 export function backward(root: Tensor, options: BackwardOptions = {}): void {
+  checkEffect('backward')
   checkHistory('backward', root)
   const wanted = options.inputs ? new Set(options.inputs.map(t => t.node)) : null
   const results = gradients([root], [seedOf('backward', root, options.gradient)], wanted, false)
@@ -129,75 +130,4 @@ export function gradientsOf(root: Tensor, inputs: readonly Tensor[], options: Gr
     if (!g) throw new GradientError('grad', 'an input was not used to compute the root', { shape: [...t.shape] })
     return new Tensor(g.node)
   })
-}
-
-/** A leaf of its own for each argument, so that a function can be differentiated at it. */
-function leaves(args: readonly Tensor[]): Tensor[] {
-  return args.map(t => {
-    const leaf = apply('identity', [t])
-    leaf.node.requiresGrad = true
-    return leaf
-  })
-}
-
-/**
- * Results whose only history leads to the leaves that `grad` made are constants to the caller: without this, `w = w.sub(grad(f)(w))`
- * would drag all its steps along.
- */
-function forget(results: readonly Tensor[], made: readonly Tensor[]): void {
-  const own = new Set(made.map(t => t.node))
-  const seen = new Set<Node>()
-  const stack = results.map(t => t.node)
-  while (stack.length) {
-    const node = stack.pop()!
-    if (seen.has(node) || !node.requiresGrad) continue
-    seen.add(node)
-    const history = node.sources.filter(s => s.requiresGrad)
-    if (history.length === 0 && !own.has(node)) return
-    stack.push(...history)
-  }
-  for (const t of results) if (!t.storage) t.node.requiresGrad = false
-}
-
-type Inputs = readonly [Tensor, ...Tensor[]]
-
-/**
- * The gradient of a scalar function, as a function: `grad(f)(x)` is df/dx (first argument), itself differentiable. Or, called with a
- * tensor and inputs, the gradients of that tensor as torch.autograd.grad gives them.
- */
-export function grad(root: Tensor, inputs: readonly Tensor[], options?: GradOptions): Tensor[]
-export function grad<A extends Inputs>(f: (...args: A) => Tensor): (...args: A) => Tensor
-export function grad<A extends Inputs>(
-  of: Tensor | ((...args: A) => Tensor),
-  inputs?: readonly Tensor[],
-  options?: GradOptions,
-): Tensor[] | ((...args: A) => Tensor) {
-  if (of instanceof Tensor) return gradientsOf(of, inputs ?? [], options)
-  return (...args: A) => valueAndGrad(of)(...args)[1]
-}
-
-/** `valueAndGrad(f)(x)` is [f(x), df/dx] for the first argument. */
-export function valueAndGrad<A extends Inputs>(f: (...args: A) => Tensor): (...args: A) => [Tensor, Tensor] {
-  return (...args: A) => {
-    const [x, ...rest] = args
-    const [leaf] = leaves([x])
-    const out = f(...([leaf, ...rest] as unknown as A))
-    if (out.size !== 1)
-      throw new GradientError('grad', 'needs a function that returns one element', { shape: [...out.shape] })
-    const [g] = gradientsOf(out, [leaf], { createGraph: true })
-    forget([out, g], [leaf])
-    return [out, g]
-  }
-}
-
-/** The vector-Jacobian product: [f(x), a function from a cotangent to the gradients of all arguments]. */
-export function vjp<A extends Inputs>(f: (...args: A) => Tensor, ...args: A): [Tensor, (g: Tensor) => Tensor[]] {
-  const inner = leaves(args)
-  const out = f(...(inner as unknown as A))
-  const pull = (g: Tensor): Tensor[] => {
-    const results = gradientsOf(out, inner, { gradient: g, createGraph: true })
-    forget(results, inner)
-    return results
-  }
-  return [out, pull]
 }

@@ -3,15 +3,18 @@
 // micro-batch is one piece), and after storages were made (so that the first iteration looks like the others).
 
 import type { TypedArray } from '../dtype.ts'
-import { OutOfMemoryError, StaleError } from '../errors.ts'
+import { OutOfMemoryError, StaleError, TransformError } from '../errors.ts'
 import { collectGarbage } from './collect.ts'
 import type { Engine } from './engine.ts'
 import type { Executor, Root } from './executor.ts'
 import { type Node, nodeCount } from './node.ts'
+import { checkEffect, state } from './scope.ts'
 import { type Memory, Storage } from './storage.ts'
 
 /** How a storage is assigned: made, a gradient collected, or written by an optimizer, a layer or the user. */
 export type Way = 'init' | 'grad' | 'assign'
+
+const effectNames: Record<Way, string> = { init: 'own', grad: 'backward', assign: 'assign' }
 
 interface Assign {
   readonly kind: 'assign'
@@ -74,6 +77,7 @@ export class Queue {
   }
 
   assign(storage: Storage, value: Node, way: Way): void {
+    checkEffect(effectNames[way])
     if (storage.disposed) throw new StaleError('assign', `${storage.label} was disposed`)
     if ((way !== 'init' && this.#open.inits) || this.#open.ways.get(storage)?.has(way)) this.#cut()
     const base = storage.head
@@ -89,7 +93,7 @@ export class Queue {
 
   /** Keeps a value at the next run: while `handle` lives, or in any case when it is null. */
   keep(node: Node, handle: object | null, release = false): void {
-    if (node.op === 'storage') return
+    if (node.op === 'storage' || state.mapped) return
     this.#open.entries.push({ kind: 'keep', node, handle: handle && new WeakRef(handle), release })
   }
 
@@ -359,6 +363,8 @@ export class Queue {
       if (seen.has(node)) continue
       seen.add(node)
       if (node.op === 'storage') sources.add(node)
+      if (node.op === 'placeholder')
+        throw new TransformError('vmap', 'a value of one example has left the function; return it as a result')
       for (const s of node.sources) stack.push(resolve(s, node))
     }
     return sources

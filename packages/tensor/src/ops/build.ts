@@ -89,6 +89,10 @@ export function checkDType(op: string, dtype: DType): DType {
   return dtype
 }
 
+/** Positions 0 .. n-1 along an axis of `shape`, i32. */
+export const positions = (shape: Shape, axis: number, device: Engine): Tensor =>
+  apply('iota', [], { axis }, shape, device)
+
 /** A floating-point version of x: integers and bools become f32. */
 export const toFloat = (x: Tensor): Tensor => (isFloat(x.dtype) ? x : cast(x, 'f32'))
 

@@ -4,10 +4,12 @@
 import type { DType } from '../dtype.ts'
 import { isFloat, isInteger } from '../dtype.ts'
 import { DTypeError } from '../errors.ts'
+import type { DerivativeRule } from '../graph/node.ts'
 import { erf } from '../kernel/erf.ts'
 import { roundHalfEven } from '../kernel/half.ts'
 import { type Constant, k } from '../ops/operand.ts'
 import type { Tensor } from '../tensor.ts'
+import { alignAxes, everyExample } from './batching.ts'
 import type { Primitive, Typed, Value } from './types.ts'
 
 type Vjp = (g: Tensor, sources: readonly Tensor[], out: Tensor) => readonly (Tensor | null)[]
@@ -143,6 +145,7 @@ function primitive(name: string, row: Row): Primitive {
       return { shape: shaped(sources).shape, dtype: row.gives ?? sources[0].dtype }
     },
     vjp: row.vjp,
+    batch: alignAxes,
     evaluate([a, b], out) {
       const f = row.evaluate as (a: number, b: number, dtype: DType) => number
       const stepA = a.shape.length === 0 ? 0 : 1
@@ -157,6 +160,7 @@ const where: Primitive = {
   family: 'elementwise',
   infer: sources => ({ shape: shaped(sources).shape, dtype: sources[1].dtype }),
   vjp: (g, [condition]) => [null, g.where(condition, k(0)), g.where(condition.not(), k(0))],
+  batch: alignAxes,
   evaluate([c, a, b], out) {
     const at = (v: Value, i: number) => (v.shape.length === 0 ? v.data[0] : v.data[i])
     for (let i = 0; i < out.data.length; i++) out.data[i] = at(c, i) ? at(a, i) : at(b, i)
@@ -168,6 +172,7 @@ const cast: Primitive = {
   family: 'elementwise',
   infer: ([x], { mode }) => ({ shape: x.shape, dtype: mode as DType }),
   vjp: (g, [x]) => [isFloat(x.dtype) ? g.to(x.dtype) : null],
+  batch: alignAxes,
   evaluate([x], out) {
     for (let i = 0; i < out.data.length; i++) {
       const v = x.data[i]
@@ -196,6 +201,7 @@ function saturate(v: number, dtype: DType): number {
 const bitcast: Primitive = {
   family: 'elementwise',
   infer: ([x], { mode }) => ({ shape: x.shape, dtype: mode as DType }),
+  batch: alignAxes,
   evaluate([x], out) {
     const bits = new DataView(new ArrayBuffer(4))
     for (let i = 0; i < out.data.length; i++) {
@@ -212,6 +218,7 @@ const identity: Primitive = {
   family: 'elementwise',
   infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
   vjp: g => [g],
+  batch: alignAxes,
   evaluate: ([x], out) => out.data.set(x.data),
 }
 
@@ -220,6 +227,27 @@ const shortcut: Primitive = {
   family: 'elementwise',
   infer: ([value]) => ({ shape: value.shape, dtype: value.dtype }),
   vjp: (g, [, ...inputs], out, { rule }) => [null, ...rule!(g, inputs, out)],
+  batch({ size, sources: [value, ...inputs], attributes, again, mapped }) {
+    const rule: DerivativeRule = (g, given, out) => {
+      const list = (parts: readonly Tensor[]) => ({
+        g: parts[0],
+        given: parts.slice(1, -1),
+        out: parts[parts.length - 1],
+      })
+      const run = mapped((...parts) => {
+        const { g, given, out } = list(parts)
+        return attributes.rule!(g, given, out)
+      })
+      const parts = run(
+        { value: g, batched: true },
+        ...given.map((value, i) => ({ value, batched: inputs[i].batched })),
+        { value: out, batched: true },
+      )
+      // what all examples share collects the gradients of all
+      return parts.map((part, i) => (part && !inputs[i].batched ? part.sum(0) : part))
+    }
+    return again([everyExample(value, size), ...inputs.map(i => i.value)], { rule })
+  },
   evaluate: ([value], out) => out.data.set(value.data),
 }
 

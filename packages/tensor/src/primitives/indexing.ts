@@ -6,6 +6,7 @@ import { isInteger } from '../dtype.ts'
 import { DTypeError, IndexError, ShapeError } from '../errors.ts'
 import { k } from '../ops/operand.ts'
 import { sizeOf, stridesOf } from '../shape.ts'
+import { moveAxis, shiftAxis } from './batching.ts'
 import type { Primitive, Typed, Value } from './types.ts'
 
 function checkIndex(op: string, x: Typed, index: Typed, axis: number): void {
@@ -51,6 +52,16 @@ const gather: Primitive = {
     return { shape: index.shape, dtype: x.dtype }
   },
   vjp: (g, [x, index], _, { axis }) => [x.zerosLike().scatterAdd(axis!, index, g), null],
+  batch(batch) {
+    const { size, sources, attributes, shape, again } = batch
+    const [x, index] = sources
+    if (x.batched) return shiftAxis(batch)
+    // All examples pick from one table: more picks along the axis, so that its gradient is one table too and not one for each example.
+    const axis = attributes.axis!
+    const picks = moveAxis(index.value, 0, axis)
+    const flat = shape.map((n, d) => (d === axis ? size * n : n))
+    return moveAxis(again([x.value, picks.reshape(flat)]).reshape(picks.shape), axis, 0)
+  },
   evaluate([x, index], out, { axis }) {
     eachIndex('gather', index, x.shape, axis!, (i, to) => {
       out.data[i] = x.data[to]
@@ -85,6 +96,7 @@ const scatter: Primitive = {
     const share = g.div(winners)
     return [share.where(kept, k(0)), null, share.gather(axis!, index).where(won, k(0))]
   },
+  batch: shiftAxis,
   evaluate([x, index, updates], out, { axis, mode }) {
     out.data.set(x.data)
     eachIndex('scatter', index, x.shape, axis!, (i, to) => {

@@ -3,8 +3,10 @@
 
 import { ShapeError } from '../errors.ts'
 import type { Attributes } from '../graph/node.ts'
+import { positions } from '../ops/build.ts'
 import { type Shape, sizeOf, stridesOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
+import { everyExample, shiftAxes, shiftAxis } from './batching.ts'
 import type { Primitive, Value } from './types.ts'
 
 /** Fills `out` from the source position that `from` gives for each result index; negative means 0. */
@@ -42,6 +44,7 @@ const reshape: Primitive = {
     return { shape: shape!, dtype: x.dtype }
   },
   vjp: (g, [x]) => [g.reshape(x.shape)],
+  batch: shiftAxes(attributes => attributes),
   evaluate: ([x], out) => out.data.set(x.data),
 }
 
@@ -50,6 +53,7 @@ const permute: Primitive = {
   family: 'movement',
   infer: ([x], { axes }) => ({ shape: axes!.map(a => x.shape[a]), dtype: x.dtype }),
   vjp: (g, _, __, { axes }) => [g.permute(inverse(axes!))],
+  batch: shiftAxes(({ axes }) => ({ axes: [0, ...axes!.map(a => a + 1)] })),
   evaluate([x], out, { axes }) {
     const strides = stridesOf(x.shape)
     const step = axes!.map(a => strides[a])
@@ -73,6 +77,7 @@ const expand: Primitive = {
     const axes = out.shape.flatMap((n, i) => (n !== x.shape[i] ? [i] : []))
     return [axes.length ? g.sum(axes, { keepDim: true }) : g]
   },
+  batch: shiftAxes(attributes => attributes),
   evaluate([x], out) {
     const step = stridesOf(x.shape).map((s, i) => (x.shape[i] === 1 ? 0 : s))
     move(x, out, index => dot(index, step))
@@ -84,6 +89,7 @@ const slice: Primitive = {
   family: 'movement',
   infer: ([x], _, shape) => ({ shape: shape!, dtype: x.dtype }),
   vjp: (g, [x], _, attributes) => [unslice(g, x.shape, attributes)],
+  batch: shiftAxes(({ sizes, steps }) => ({ sizes: [0, ...sizes!], steps: [1, ...steps!] })),
   evaluate([x], out, { sizes, steps }) {
     const strides = stridesOf(x.shape)
     const step = strides.map((s, d) => s * steps![d])
@@ -111,6 +117,7 @@ const pad: Primitive = {
   family: 'movement',
   infer: ([x], { sizes }) => ({ shape: x.shape.map((n, d) => n + sizes![2 * d] + sizes![2 * d + 1]), dtype: x.dtype }),
   vjp: (g, [x], _, { sizes }) => [g.slice(...x.shape.map((n, d) => [sizes![2 * d], sizes![2 * d] + n] as const))],
+  batch: shiftAxes(({ sizes }) => ({ sizes: [0, 0, ...sizes!] })),
   evaluate([x], out, { sizes }) {
     const strides = stridesOf(x.shape)
     move(x, out, index => {
@@ -134,6 +141,14 @@ const narrowAt: Primitive = {
     return { shape: x.shape.map((n, d) => (d === axis ? sizes![0] : n)), dtype: x.dtype }
   },
   vjp: (g, [x, start], _, { axis }) => [x.zerosLike().setNarrow(axis!, start, g), null],
+  batch({ size, sources: [x, start], attributes, shape, again }) {
+    const [whole, axis] = [everyExample(x, size), attributes.axis! + 1]
+    if (!start.batched) return again([whole, start.value], { ...attributes, axis })
+    // a window of its own for each example: its places as an index
+    const all = [size, ...shape]
+    const first = start.value.clamp(0, whole.shape[axis] - all[axis]).reshape(all.map((n, d) => (d === 0 ? n : 1)))
+    return whole.gather(axis, first.expand(all).add(positions(all, axis, whole.engine)))
+  },
   evaluate([x, start], out, { axis }) {
     const strides = stridesOf(x.shape)
     const first = Math.min(Math.max(0, start.data[0]), x.shape[axis!] - out.shape[axis!])
@@ -149,6 +164,7 @@ const window: Primitive = {
   family: 'movement',
   infer: ([x], _, shape) => ({ shape: shape!, dtype: x.dtype }),
   vjp: (g, [x], _, { axis, steps }) => [unwindow(g, axis!, x.shape[axis!], steps![0], steps![1])],
+  batch: shiftAxes(attributes => ({ ...attributes, axis: attributes.axis! + 1 })),
   evaluate([x], out, { axis, steps }) {
     const strides = stridesOf(x.shape)
     const step = [...strides.map((s, d) => (d === axis ? s * steps![0] : s)), strides[axis!] * steps![1]]
@@ -205,6 +221,7 @@ const cat: Primitive = {
       return g.narrow(axis!, at - length, length)
     })
   },
+  batch: shiftAxis,
   evaluate(sources, out, { axis }) {
     const inner = sizeOf(out.shape.slice(axis! + 1))
     const row = out.shape[axis!] * inner

@@ -5,6 +5,7 @@ import { isFloat } from '../dtype.ts'
 import { DTypeError } from '../errors.ts'
 import { k } from '../ops/operand.ts'
 import type { Tensor } from '../tensor.ts'
+import { shiftAxes } from './batching.ts'
 import type { Primitive, Typed } from './types.ts'
 
 interface Row {
@@ -67,6 +68,7 @@ function primitive(name: ReduceName, row: Row): Primitive {
       const result = out.reshape(kept)
       return [row.vjp(back, x, result, axes!)]
     },
+    batch: shiftAxes(({ axes }) => ({ axes: axes!.map(a => a + 1) })),
     evaluate([x], out, { axes }) {
       out.data.fill(row.start(x.dtype))
       const step = outputStrides(x.shape, axes!)

@@ -1,11 +1,16 @@
 // Values made from nothing: positions and random bits.
 
+import { positions } from '../ops/build.ts'
+import { k } from '../ops/operand.ts'
+import { sizeOf } from '../shape.ts'
+import type { Tensor } from '../tensor.ts'
 import type { Primitive } from './types.ts'
 
 /** i32 positions along `axis` of the result. */
 const iota: Primitive = {
   family: 'source',
   infer: (_, __, shape) => ({ shape: shape!, dtype: 'i32' }),
+  batch: ({ again }) => again([]),
   evaluate(_, out, { axis }) {
     const inner = out.shape.slice(axis! + 1).reduce((a, b) => a * b, 1)
     for (let i = 0; i < out.data.length; i++) out.data[i] = Math.floor(i / inner) % out.shape[axis!]
@@ -19,6 +24,18 @@ const iota: Primitive = {
 const randomBits: Primitive = {
   family: 'source',
   infer: (_, __, shape) => ({ shape: shape!, dtype: 'u32' }),
+  random: true,
+  batch({ size, sources, shape, again }) {
+    const values = sources.map(s => s.value)
+    if (!sources.some(s => s.batched)) return again(values, undefined, [size, ...shape])
+    // a key or a count of its own for each example: each draws what it would draw alone
+    const [low, high, draw] = sources.map(({ value, batched }) =>
+      value.reshape([batched ? size : 1, 1]).expand([size, 1]),
+    )
+    const count = sizeOf(shape)
+    const places = positions([size, count], 1, values[0].engine).to('u32')
+    return threefryOf([low, high], places, draw.expand([size, count])).reshape([size, ...shape])
+  },
   evaluate([low, high, draw], out) {
     for (let i = 0; i < out.data.length; i++) out.data[i] = threefry(low.data[0], high.data[0], i, draw.data[0])
   },
@@ -44,6 +61,25 @@ export function threefry(key0: number, key1: number, count0: number, count1: num
     y = (y + keys[(group + 2) % 3] + group + 1) | 0
   }
   return x >>> 0
+}
+
+/** The same in tensor ops: all of one shape, u32; keys may be [size, 1]. */
+function threefryOf([key0, key1]: readonly Tensor[], count0: Tensor, count1: Tensor): Tensor {
+  const keys = [key0, key1, key0.xor(key1).xor(k(threefryParity))]
+  let x = count0.add(keys[0])
+  let y = count1.add(keys[1])
+  for (let group = 0; group < 5; group++) {
+    for (const turn of threefryRotations[group % 2]) {
+      x = x.add(y)
+      y = y
+        .shiftLeft(k(turn))
+        .or(y.shiftRight(k(32 - turn)))
+        .xor(x)
+    }
+    x = x.add(keys[(group + 1) % 3])
+    y = y.add(keys[(group + 2) % 3]).add(k(group + 1))
+  }
+  return x
 }
 
 export const source = { iota, randomBits }

@@ -1,10 +1,11 @@
-// What a primitive states, in one entry: shape and dtype, derivative, plain evaluation. (Lowering of elementwise rows
+// What a primitive states, in one entry: shape and dtype, derivative, batching, plain evaluation. (Lowering of elementwise rows
 // is the kernel op of the same name; the other families are lowered by graph/lower.ts.)
 
 import type { DType } from '../dtype.ts'
 import type { Attributes } from '../graph/node.ts'
 import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
+import type { BatchRule } from './batching.ts'
 
 export interface Typed {
   readonly shape: Shape
@@ -22,6 +23,10 @@ export interface Primitive {
   infer(sources: readonly Typed[], attributes: Attributes, shape?: Shape): Typed
   /** Gradients of the sources in terms of tensors; null where none flows. Absent: not differentiable. */
   vjp?(g: Tensor, sources: readonly Tensor[], out: Tensor, attributes: Attributes): readonly (Tensor | null)[]
+  /** The same for many examples at once (vmap): see batching.ts for the usual rules. */
+  readonly batch: BatchRule
+  /** Draws random numbers, so that examples without batched sources differ too. */
+  readonly random?: boolean
   /** Ordinary loops. `out` is zero-filled; the caller rounds it to the dtype afterwards. */
   evaluate(sources: readonly Value[], out: Value, attributes: Attributes): void
 }

@@ -1,6 +1,7 @@
 // How much an execution computes: wraps the executor of a device and counts what it is given.
 
 import { type DeviceName, engineOf } from '../device.ts'
+import { statistics } from '../run.ts'
 
 export interface Work {
   /** executions: plans of the queue */
@@ -27,4 +28,12 @@ export async function countWork(device: DeviceName, run: () => Promise<unknown>)
     executor.execute = execute
   }
   return work
+}
+
+/** How many kernels `run` launches on a compiled device. Everything that `run` queues must be awaited in it. */
+export async function countLaunches(device: DeviceName, run: () => Promise<unknown>): Promise<number> {
+  await engineOf(device).ready()
+  const before = statistics(device).launches
+  await run()
+  return statistics(device).launches - before
 }
