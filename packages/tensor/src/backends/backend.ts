@@ -18,13 +18,27 @@ export interface Binding {
   readonly bytes: number
 }
 
-export interface Launch {
-  readonly kernel: Kernel
+/** What a kernel runs over. */
+export interface Part {
   /** for each buffer of the kernel, the slot of the program that binds it */
   readonly buffers: readonly number[]
   /** for each scalar of the kernel, the scalar slot of the program */
   readonly scalars: readonly number[]
+  /** the part's own sizes: Dim symbols of the kernel, numbered after those of the run */
+  readonly sizes?: readonly number[]
 }
+
+export interface Launch extends Part {
+  readonly kernel: Kernel
+  /** the same kernel over other memory, independent of each other and of the first: one launch, only where `limits.parts` */
+  readonly more?: readonly Part[]
+}
+
+export const partsOf = (launch: Launch): readonly Part[] => (launch.more ? [launch, ...launch.more] : [launch])
+
+/** Values of a kernel's Dim symbols in one part of a launch. */
+export const symbolsOfPart = ({ sizes }: Part, symbols: ArrayLike<number>): ArrayLike<number> =>
+  sizes ? [...Array.from(symbols), ...sizes] : symbols
 
 /** Kernels in order; each sees the effects of those before it. */
 export interface Program {
@@ -48,6 +62,8 @@ export interface Limits {
   readonly bufferBytes: number
   /** whether kernels may use scratch rows (LoopKernel.scratch) */
   readonly scratch: boolean
+  /** whether one launch may run its kernel over several memories (`Launch.more`) */
+  readonly parts: boolean
   /** dtypes that can be stored and computed */
   readonly dtypes: ReadonlySet<DType>
 }

@@ -16,7 +16,7 @@ const reference = new Engine('reference', () => Promise.resolve(new ReferenceExe
 const compiled = new CompiledExecutor(new InterpretBackend())
 const kernels = new Engine('interpret', () => Promise.resolve(compiled))
 const narrow = new Engine('narrow', () =>
-  Promise.resolve(new CompiledExecutor(new InterpretBackend({ scratch: false, buffersPerKernel: 6 }))),
+  Promise.resolve(new CompiledExecutor(new InterpretBackend({ scratch: false, parts: false, buffersPerKernel: 6 }))),
 )
 
 beforeAll(() => Promise.all([reference.ready(), kernels.ready(), narrow.ready()]))

@@ -17,14 +17,14 @@ const spaceOf = (kernel: Kernel): string =>
 /** One line a kernel: number, ops, items, then each buffer's slot with r, w or rw. */
 export function describePlan(plan: Plan): string {
   const access = { read: 'r', write: 'w', readwrite: 'rw' } as const
-  const lines = plan.program.launches.map(({ kernel, buffers }, i) => {
+  const lines = plan.program.launches.map(({ kernel, buffers, more }, i) => {
     const bound = kernel.buffers.map((b, at) => {
       const slot = plan.slots[buffers[at]]
       const name =
         slot.kind === 'leaf' ? `leaf ${slot.leaf}` : slot.kind === 'root' ? `root ${slot.root}` : `temp ${slot.temp}`
       return `${name} ${access[b.access]}`
     })
-    return `${String(i).padStart(4)}  ${kernel.name}  (${spaceOf(kernel)})  ${bound.join(', ')}`
+    return `${String(i).padStart(4)}  ${kernel.name}  (${spaceOf(kernel)}${more ? ` and ${more.length} more parts` : ''})  ${bound.join(', ')}`
   })
   const written = plan.inPlace.filter(Boolean).length
   return [

@@ -8,8 +8,10 @@ import {
   addIndex,
   axisIndex,
   dimIndex,
+  divIndex,
   type Index,
   indexKey,
+  modIndex,
   scaleIndex,
   substitute,
   valueIndex,
@@ -19,6 +21,7 @@ import { mergeParallelAxes } from '../kernel/merge-axes.ts'
 import { type ReduceName, reduceStart } from '../primitives/reduce.ts'
 import { type Access, and, Emitter, leafRef, type Ref, type Scope, valueRef } from './emit.ts'
 import type { GNode } from './gnode.ts'
+import { isLong, pieceLength } from './long.ts'
 import { type Group, isLeaf, isReduce, weightOf } from './schedule.ts'
 import { flatIndex, viewOps } from './views.ts'
 
@@ -283,6 +286,8 @@ interface Reduction {
   readonly node: GNode
   readonly acc: number
   readonly level: number
+  /** the axes it runs over */
+  readonly over: readonly Axis[]
   readonly index: readonly Index[]
   /** the index of the source, over the group's axes */
   readonly source: readonly Index[]
@@ -313,15 +318,34 @@ function reductionsOf(group: Group, options: LowerOptions): Reduction[] {
     const source = node.sources[0].shape.map((_, d) =>
       node.axes.includes(d) ? axisIndex(over[reduced++]) : index[outer++],
     )
-    return { node, acc, level: levelOf(node), index, source }
+    return { node, acc, level: levelOf(node), over, index, source }
   })
 }
 
 function lowerRows(group: Group, options: LowerOptions): Lowered[] {
   const reductions = reductionsOf(group, options)
   const split = splitOf(group, reductions)
-  return split ? lowerInTwo(group, reductions, split, options) : [lowerRow(group, reductions, options)]
+  return split ? lowerInTwo(group, split, options) : [lowerRow(group, reductions, options)]
 }
+
+/** Reductions that run over the same axes share their loops. A kernel with one row may have several such spaces. */
+interface Space {
+  readonly over: readonly Axis[]
+  readonly reductions: readonly Reduction[]
+}
+
+const spacesOf = (reductions: readonly Reduction[]): Space[] =>
+  [
+    ...Map.groupBy(reductions, r =>
+      r.over
+        .filter(isLoop)
+        .map(a => a.id)
+        .join(),
+    ).values(),
+  ].map(list => ({
+    over: list[0].over.filter(isLoop),
+    reductions: list,
+  }))
 
 const declare = (r: Reduction): Stmt => {
   const dtype = computeType(r.node.dtype)
@@ -354,7 +378,11 @@ function lowerRow(group: Group, reductions: readonly Reduction[], options: Lower
   const isInner = (index: readonly Index[]) => dependsOnAxes(index, inner)
   const full = [...group.outputs].filter(([, index]) => isInner(index))
   const rows = [...group.outputs].filter(([, index]) => !isInner(index))
-  const scratch = options.scratch ? scratchOf(group, reductions, full, options) : new Map<GNode, Scratch>()
+  // rows kept in scratch memory lie along the one space that all loops run over
+  const scratch =
+    options.scratch && spacesOf(reductions).length < 2
+      ? scratchOf(group, reductions, full, options)
+      : new Map<GNode, Scratch>()
   const span = productDim(inner.map(a => a.size))
   const column = flatIndex(
     inner.map(axisIndex),
@@ -366,22 +394,13 @@ function lowerRow(group: Group, reductions: readonly Reduction[], options: Lower
   for (let level = 0; level < levels; level++) {
     const now = reductions.filter(r => r.level === level)
     const saved = [...scratch].filter(([, s]) => s.first === level)
-    const statements: Stmt[] = []
-    for (const [node, s] of saved) {
-      const value = frame.emitter.value(node, s.index)
-      statements.push({ kind: 'store', buffer: -1 - s.slot, index: column, value, mode: 'set', valid: null })
+    for (const space of spacesOf(now)) {
+      const statements: Stmt[] = saved.map(([node, s]) => {
+        const value = frame.emitter.value(node, s.index)
+        return { kind: 'store', buffer: -1 - s.slot, index: column, value, mode: 'set', valid: null }
+      })
+      body.push(...space.reductions.map(declare), ...sumLoops(space, frame, statements))
     }
-    for (const r of now) {
-      body.push(declare(r))
-      statements.push(update(r, frame.emitter.value(r.node.sources[0], r.source)))
-    }
-    body.push(
-      ...nest(
-        inner,
-        now.map(r => r.acc),
-        statements,
-      ),
-    )
     for (const r of now) open.set(r.node, r)
     for (const [node, s] of saved)
       frame.locals.set(node, index =>
@@ -405,6 +424,16 @@ function lowerRow(group: Group, reductions: readonly Reduction[], options: Lower
     body: numbered,
   }
   return frame.lowered(mergeParallelAxes(kernel, fresh))
+}
+
+/** The loops of one space, each reduction taking the value of its source. */
+function sumLoops({ over, reductions }: Space, frame: Frame, before: readonly Stmt[] = []): Stmt[] {
+  const updates = reductions.map(r => update(r, frame.emitter.value(r.node.sources[0], r.source)))
+  return nest(
+    over,
+    reductions.map(r => r.acc),
+    [...before, ...updates],
+  )
 }
 
 const sameIndex = (a: readonly Index[], b: readonly Index[]): boolean =>
@@ -518,101 +547,114 @@ function renumberScratch(body: readonly Stmt[], buffers: number): Stmt[] {
   return body.map(stmt)
 }
 
+/** The spaces of a group whose reductions are cut into pieces, which run in parallel; a second kernel joins them. */
 interface Split {
-  /** the inner axis that is cut */
-  readonly axis: Axis
-  readonly length: number
-  readonly pieces: number
+  readonly long: readonly Space[]
+  readonly short: readonly Space[]
 }
 
-/** Elements of one piece of a long reduction: independent of the number of threads, so results are too. */
-const pieceLength = 4096
-
-/** Long reductions with few results are cut into pieces, which run in parallel; a second kernel joins them. */
 function splitOf(group: Group, reductions: readonly Reduction[]): Split | null {
   if (reductions.length === 0 || reductions.some(r => r.level > 0)) return null
   if ([...group.outputs.values()].some(index => dependsOnAxes(index, group.inner))) return null
-  const sizes = group.axes.map(a => a.size)
-  if (!sizes.every(isConstant)) return null
-  const inner = productDim(group.inner.map(a => a.size)).factor
-  const outer = productDim(sizes).factor / inner
-  if (outer > 64 || inner < 4 * pieceLength) return null
-  const loops = group.inner.filter(isLoop)
-  const rest = (axis: Axis) => inner / axis.size.factor
-  const axis = loops[0]
-  const length = Math.max(1, Math.floor(pieceLength / rest(axis)))
-  const pieces = Math.ceil(axis.size.factor / length)
-  return pieces > 1 ? { axis, length, pieces } : null
+  if (!group.axes.every(a => isConstant(a.size))) return null
+  const outer = productDim(group.axes.filter(a => !group.inner.includes(a)).map(a => a.size)).factor
+  const spaces = spacesOf(reductions)
+  const long = spaces.filter(s => isLong(outer, productDim(s.over.map(a => a.size)).factor))
+  return long.length ? { long, short: spaces.filter(s => !long.includes(s)) } : null
 }
 
-function lowerInTwo(group: Group, reductions: readonly Reduction[], split: Split, options: LowerOptions): Lowered[] {
-  const outer = group.axes.filter(a => !group.inner.includes(a) && isLoop(a))
-  const piece = newAxis(dim(split.pieces))
-  const offset = newAxis(dim(split.length))
-  const mapping = new Map([
-    [split.axis.id, addIndex(scaleIndex(axisIndex(piece), dim(split.length)), axisIndex(offset))],
-  ])
-  const partial = (r: Reduction): Ref => ({
-    key: `P${r.node.id}`,
-    dtype: partialType(r.node.dtype),
-    shape: [...outer.map(a => a.size), piece.size],
-  })
-  const place = flatIndex([...outer, piece].map(axisIndex), [...outer.map(a => a.size), piece.size])
+const partialOf = (r: Reduction, shape: readonly Dim[]): Ref => ({
+  key: `P${r.node.id}`,
+  dtype: partialType(r.node.dtype),
+  shape,
+})
 
-  const first = new Frame(options, ownNodes(group))
-  const updates = reductions.map(r => {
-    const index = r.source.map(i => substitute(i, mapping, e => e))
-    return update(r, first.emitter.value(r.node.sources[0], index))
-  })
-  const left = addIndex(dimIndex(split.axis.size), scaleIndex(axisIndex(piece), dim(-split.length)))
-  const accs = reductions.map(r => r.acc)
-  const ragged = split.axis.size.factor % split.length !== 0
-  const rest = group.inner.filter(a => a !== split.axis && isLoop(a))
-  const loops: Stmt = {
-    kind: 'loop',
-    axis: offset,
-    end: ragged ? left : null,
-    reduces: accs,
-    ordered: false,
-    body: nest(rest, accs, updates),
+/** The pieces of one space: a kernel, and the axis over pieces. */
+function lowerPieces(group: Group, space: Space, outer: readonly Axis[], options: LowerOptions) {
+  const whole = productDim(space.over.map(a => a.size)).factor
+  const cut = (flat: boolean) => {
+    const frame = new Frame(options, ownNodes(group))
+    const [axis] = space.over
+    const size = flat ? whole : axis.size.factor
+    const length = flat ? pieceLength : Math.max(1, Math.floor((pieceLength * axis.size.factor) / whole))
+    const piece = newAxis(dim(Math.ceil(size / length)))
+    const offset = newAxis(dim(length))
+    const at = addIndex(scaleIndex(axisIndex(piece), dim(length)), axisIndex(offset))
+    const mapping = flat ? unflatten(at, space.over) : new Map([[axis.id, at]])
+    const updates = space.reductions.map(r => {
+      const index = r.source.map(i => substitute(i, mapping, e => e))
+      return update(r, frame.emitter.value(r.node.sources[0], index))
+    })
+    const accs = space.reductions.map(r => r.acc)
+    const loops: Stmt = {
+      kind: 'loop',
+      axis: offset,
+      // always there in runs through memory, so that ragged ones are of one form with the others
+      end: flat || size % length ? addIndex(dimIndex(dim(size)), scaleIndex(axisIndex(piece), dim(-length))) : null,
+      reduces: accs,
+      ordered: false,
+      body: flat ? updates : nest(space.over.slice(1), accs, updates),
+    }
+    return { frame, piece, loops }
   }
-  const stores = reductions.map(r => first.store(partial(r), place, accumulator(r)))
+  // as one run through memory where the operands lie so, which makes pieces of all shapes alike
+  const asOne = cut(true)
+  const plain = asOne.frame.emitter.loads.every(l => l.index.terms.every(t => !t.atom || t.atom.kind === 'axis'))
+  const { frame, piece, loops } = plain ? asOne : cut(false)
+  const shape = [...outer.map(a => a.size), piece.size]
+  const place = flatIndex([...outer, piece].map(axisIndex), shape)
+  const stores = space.reductions.map(r => frame.store(partialOf(r, shape), place, accumulator(r)))
   const kernel: LoopKernel = {
     kind: 'loop',
-    ...first.head(`${nameOf(group, options)}: pieces`),
+    ...frame.head(`${nameOf(group, options)}: pieces`),
     parallel: [...outer, piece],
     vector: false,
     scratch: [],
-    body: [...reductions.map(declare), loops, ...stores],
+    body: [...space.reductions.map(declare), loops, ...stores],
   }
+  return { lowered: frame.lowered(mergeParallelAxes(kernel, fresh)), piece, shape, place }
+}
 
-  const second = new Frame(options, ownNodes(group))
-  const joins = reductions.map(r => {
-    const ref = partial(r)
-    second.emitter.loads.push({ ref, index: place })
-    return update(r, {
-      op: 'load',
-      dtype: computeType(ref.dtype),
-      buffer: second.buffer(ref),
-      index: place,
-      valid: null,
-    })
+/** Each axis in terms of a position in row-major order. */
+function unflatten(at: Index, axes: readonly Axis[]): Map<number, Index> {
+  const mapping = new Map<number, Index>()
+  axes.forEach((axis, i) => {
+    const above = divIndex(at, productDim(axes.slice(i + 1).map(a => a.size)))
+    mapping.set(axis.id, i === 0 ? above : modIndex(above, axis.size))
   })
-  for (const r of reductions) second.locals.set(r.node, () => accumulator(r))
-  const results = second.stores(group.outputs)
+  return mapping
+}
+
+function lowerInTwo(group: Group, { long, short }: Split, options: LowerOptions): Lowered[] {
+  const outer = group.axes.filter(a => !group.inner.includes(a) && isLoop(a))
+  const frame = new Frame(options, ownNodes(group))
+  const pieces: Lowered[] = []
+  const body: Stmt[] = []
+  for (const space of long) {
+    const { lowered, piece, shape, place } = lowerPieces(group, space, outer, options)
+    pieces.push(lowered)
+    const joins = space.reductions.map(r => {
+      const ref = partialOf(r, shape)
+      frame.emitter.loads.push({ ref, index: place })
+      const dtype = computeType(ref.dtype)
+      return update(r, { op: 'load', dtype, buffer: frame.buffer(ref), index: place, valid: null })
+    })
+    const reduces = space.reductions.map(r => r.acc)
+    body.push(...space.reductions.map(declare))
+    body.push({ kind: 'loop', axis: piece, end: null, reduces, ordered: false, body: joins })
+  }
+  for (const space of short) body.push(...space.reductions.map(declare), ...sumLoops(space, frame))
+  for (const r of [...long, ...short].flatMap(s => s.reductions)) frame.locals.set(r.node, () => accumulator(r))
+  body.push(...frame.stores(group.outputs))
   const joined: LoopKernel = {
     kind: 'loop',
-    ...second.head(`${nameOf(group, options)}: join`),
+    ...frame.head(`${nameOf(group, options)}: join`),
     parallel: outer,
     vector: false,
     scratch: [],
-    body: [
-      ...reductions.map(declare),
-      { kind: 'loop', axis: piece, end: null, reduces: accs, ordered: false, body: joins },
-      ...results,
-    ],
+    body,
   }
-  return [first.lowered(mergeParallelAxes(kernel, fresh)), second.lowered(mergeParallelAxes(joined, fresh))]
+  return [...pieces, frame.lowered(mergeParallelAxes(joined, fresh))]
 }
 
 /** Partial sums of narrow floats stay wide. */

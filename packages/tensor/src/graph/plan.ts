@@ -1,7 +1,7 @@
 // A plan: the kernels of one piece of the queue in order, what each of their slots binds, and how long each intermediate value lives.
 // Compiled from the graph alone; storages, numbers and sizes come at each run.
 
-import type { Launch, Limits, Program } from '../backends/backend.ts'
+import type { Launch, Limits, Part, Program } from '../backends/backend.ts'
 import { type ComputeType, computeType, type DType } from '../dtype.ts'
 import { type Dim, productDim } from '../kernel/dim.ts'
 import { indexKey } from '../kernel/index-expr.ts'
@@ -9,6 +9,7 @@ import type { Captured } from './capture.ts'
 import type { Ref } from './emit.ts'
 import type { GNode } from './gnode.ts'
 import { type Lowered, lower } from './lower.ts'
+import { formOf, type Joined, joinParts } from './parts.ts'
 import { dependsOn, type Group, schedule } from './schedule.ts'
 import { simplify } from './simplify.ts'
 import type { SizeModel } from './symbols.ts'
@@ -39,7 +40,7 @@ export function compile(captured: Captured, model: SizeModel, limits: Limits): P
     roots.map(r => r.node),
     graph.nodes,
   )
-  const { groups, home } = schedule(roots, live, limits.buffersPerKernel)
+  const { groups, home } = schedule(roots, live, limits)
   const stored = (node: GNode): boolean => home.get(node)?.outputs.has(node) ?? false
 
   const aliases = new Map<string, Ref>()
@@ -68,9 +69,15 @@ export function compile(captured: Captured, model: SizeModel, limits: Limits): P
     if ([...group.outputs.keys()].some(n => aliases.has(`V${n.id}`)) || readsAlias(kernels.get(group)!, aliases))
       kernels.set(group, lowerGroup(group))
 
-  const lowered = ordered(groups).flatMap(g => kernels.get(g)!)
-  const rootOf = new Map(roots.map((r, i) => [`V${r.node.id}`, i] as const))
-  return bind(captured, lowered, rootOf, inPlace)
+  const rootOf = new Map<string, number>(roots.map((r, i) => [`V${r.node.id}`, i]))
+  const order = ordered(groups)
+  const launches = limits.parts
+    ? joinParts(
+        formsTogether(order, kernels, key => key[0] === 'L' || rootOf.has(key)).flatMap(g => kernels.get(g)!),
+        model.positions.length,
+      )
+    : order.flatMap(g => kernels.get(g)!).map(lowered => ({ kernel: lowered.kernel, parts: [{ lowered }] }))
+  return bind(captured, launches, rootOf, inPlace)
 }
 
 const readsAlias = (kernels: readonly Lowered[], aliases: ReadonlyMap<string, Ref>): boolean =>
@@ -158,36 +165,65 @@ function ordered(groups: readonly Group[]): Group[] {
   return out
 }
 
+/**
+ * Kernels that nothing in the plan waits for, and that bind nothing large but what is kept anyway, go to the end, those of one form side by
+ * side: an optimizer's updates become one launch, and no intermediate value lives longer for it.
+ */
+function formsTogether(
+  order: readonly Group[],
+  kernels: ReadonlyMap<Group, readonly Lowered[]>,
+  kept: (key: string) => boolean,
+): Group[] {
+  const needed = new Set(order.flatMap(g => [...g.needs]))
+  const small = (shape: readonly Dim[]) => productDim(shape).sample <= 4096
+  const forms = new Map<string, Group[]>()
+  for (const group of order) {
+    const [only, ...others] = kernels.get(group)!
+    if (needed.has(group) || others.length || !only.refs.every(r => kept(r.key) || small(r.shape))) continue
+    const form = formOf(only)
+    if (form === null) continue
+    const mates = forms.get(form)
+    if (mates) mates.push(group)
+    else forms.set(form, [group])
+  }
+  const moved = [...forms.values()].filter(mates => mates.length > 1).flat()
+  const late = new Set(moved)
+  return [...order.filter(g => !late.has(g)), ...moved]
+}
+
 function bind(
   captured: Captured,
-  lowered: readonly Lowered[],
+  joined: readonly Joined[],
   rootOf: ReadonlyMap<string, number>,
   inPlace: readonly boolean[],
 ): Plan {
   const slots: Slot[] = []
   const slotOf = new Map<string, number>()
   const temps: { dtype: DType; size: Dim; first: number; last: number }[] = []
-  const launches: Launch[] = lowered.map((l, step) => ({
-    kernel: l.kernel,
-    buffers: l.refs.map(ref => {
-      let slot = slotOf.get(ref.key)
-      if (slot === undefined) {
-        slot = slots.length
-        slotOf.set(ref.key, slot)
-        const root = rootOf.get(ref.key)
-        if (ref.key[0] === 'L') slots.push({ kind: 'leaf', leaf: Number(ref.key.slice(1)) })
-        else if (root !== undefined) slots.push({ kind: 'root', root })
-        else {
-          slots.push({ kind: 'temp', temp: temps.length })
-          temps.push({ dtype: ref.dtype, size: productDim(ref.shape), first: step, last: step })
-        }
+  const slotAt = (ref: Ref, step: number): number => {
+    let slot = slotOf.get(ref.key)
+    if (slot === undefined) {
+      slot = slots.length
+      slotOf.set(ref.key, slot)
+      const root = rootOf.get(ref.key)
+      if (ref.key[0] === 'L') slots.push({ kind: 'leaf', leaf: Number(ref.key.slice(1)) })
+      else if (root !== undefined) slots.push({ kind: 'root', root })
+      else {
+        slots.push({ kind: 'temp', temp: temps.length })
+        temps.push({ dtype: ref.dtype, size: productDim(ref.shape), first: step, last: step })
       }
-      const bound = slots[slot]
-      if (bound.kind === 'temp') temps[bound.temp].last = step
-      return slot
-    }),
-    scalars: l.scalars,
-  }))
+    }
+    const bound = slots[slot]
+    if (bound.kind === 'temp') temps[bound.temp].last = step
+    return slot
+  }
+  const launches = joined.map(({ kernel, parts }, step): Launch => {
+    const [first, ...more] = parts.map(({ lowered, sizes }): Part => {
+      const buffers = lowered.refs.map(ref => slotAt(ref, step))
+      return { buffers, scalars: lowered.scalars, ...(sizes && { sizes }) }
+    })
+    return { kernel, ...first, ...(more.length && { more }) }
+  })
   const scalars: ComputeType[] = []
   for (const n of captured.nodes) if (n.op === 'scalar') scalars[n.leaf] = computeType(n.dtype)
   return { program: { launches, slots: slots.length, scalars }, slots, temps, inPlace }

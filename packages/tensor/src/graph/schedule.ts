@@ -4,6 +4,7 @@
 //
 // A group is a kernel to be: iteration axes, the stored results with their place on these axes, and the reductions inside it.
 
+import type { Limits } from '../backends/backend.ts'
 import { type Dim, isDim, mulDim, one, productDim, sameDim } from '../kernel/dim.ts'
 import {
   type Axis,
@@ -16,6 +17,7 @@ import {
   zeroIndex,
 } from '../kernel/index-expr.ts'
 import type { GNode } from './gnode.ts'
+import { pieceLength } from './long.ts'
 import type { SimplifiedRoot } from './simplify.ts'
 import { flatIndex, through, viewOps } from './views.ts'
 
@@ -93,7 +95,7 @@ const noNode = (): never => {
 export function schedule(
   roots: readonly SimplifiedRoot[],
   nodes: readonly GNode[],
-  buffersPerKernel: number,
+  { buffersPerKernel, parts }: Pick<Limits, 'buffersPerKernel' | 'parts'>,
 ): Schedule {
   const groups: Group[] = []
   const home = new Map<GNode, Group>()
@@ -287,7 +289,29 @@ export function schedule(
         return
       }
       if (group.inner.length && group.inner.some(a => outer.includes(a))) continue
+      const oneRow = rest.length > 0 && rest.length === group.axes.filter(a => !isDim(a.size, 1)).length
+      const full = [...group.outputs].some(
+        ([n, index]) => usedAxes(flatIndex(index, n.shape))?.some(a => rest.includes(a)) ?? true,
+      )
+      if (oneRow && !full && group.inner.length) {
+        // one result from several sources: each has axes of its own, unless it reads what another one reads
+        const twin = [...group.reduces].find(
+          ([n, { over: o }]) =>
+            sameSizes(
+              o.map(a => a.size),
+              over,
+            ) && inCommon(n.sources[0], node.sources[0]),
+        )
+        const inner = twin ? [...twin[1].over] : newAxes(over)
+        if (!twin) {
+          group.axes = [...group.axes, ...inner]
+          group.inner = [...group.inner, ...inner]
+        }
+        join(group, place, inner)
+        return
+      }
       if (rest.length !== wanted.length || rest.some((a, i) => !sameDim(a.size, wanted[i]))) continue
+      if (group.inner.length === 0 && fewRows(group, rest)) continue
       const matching = rest.slice()
       const inner = over.map((d): Axis => (isDim(d, 1) ? { id: axes++, size: one } : matching.shift()!))
       if (group.inner.length === 0) group.inner = rest
@@ -364,7 +388,7 @@ export function schedule(
     else placeElementwise(node, list)
   }
   recompute(nodes, requests, home, rootNodes, free, buffersPerKernel)
-  return { groups: mergeSiblings(groups, home, buffersPerKernel), home }
+  return { groups: mergeSiblings(groups, home, buffersPerKernel, parts), home }
 }
 
 /** The sizes that the nearest reductions under an elementwise node run over. */
@@ -393,16 +417,39 @@ function rowOf(group: Group, index: readonly Index[], node: GNode, rows: readonl
   if (group.inner.length || group.anchor || rows.length === 0) return null
   const used = usedAxes(flatIndex(index, node.shape))
   if (!used || !sameDim(productDim(used.map(a => a.size)), productDim(node.shape))) return null
-  const missing = group.axes.filter(a => !isDim(a.size, 1) && !used.includes(a))
-  return missing.length &&
-    rows.some(r =>
-      sameSizes(
-        r,
-        missing.map(a => a.size),
-      ),
+  const loops = group.axes.filter(a => !isDim(a.size, 1))
+  const missing = loops.filter(a => !used.includes(a))
+  if (missing.length === 0 || fewRows(group, missing)) return null
+  const along = (r: readonly Dim[]): boolean =>
+    sameSizes(
+      r,
+      missing.map(a => a.size),
     )
-    ? missing
-    : null
+  // one number made from several sources (a norm of all gradients) belongs to none of them
+  return (missing.length === loops.length ? rows.every(along) : rows.some(along)) ? missing : null
+}
+
+/** So few and so long rows that a kernel over them would leave threads idle. */
+function fewRows(group: Group, along: readonly Axis[]): boolean {
+  const samples = (list: readonly Axis[]) => list.reduce((n, a) => n * a.size.sample, 1)
+  return samples(group.axes.filter(a => !along.includes(a))) < 8 && samples(along) >= pieceLength
+}
+
+/** Whether two values are computed from the same memory. */
+function inCommon(a: GNode, b: GNode): boolean {
+  const reads = (node: GNode): Set<GNode> => {
+    const found = new Set<GNode>()
+    const stack = [node]
+    while (stack.length && found.size < 100) {
+      const at = stack.pop()!
+      if (found.has(at) || at.op === 'scalar' || at.op === 'constant') continue
+      found.add(at)
+      if (!isLeaf(at) && !isReduce(at) && at.op !== 'matmul' && at.op !== 'scatter') stack.push(...at.sources)
+    }
+    return found
+  }
+  const first = reads(a)
+  return [...reads(b)].some(n => first.has(n) && n.shape.some(d => !isDim(d, 1)))
 }
 
 export function dependsOn(group: Group, on: Group): boolean {
@@ -487,7 +534,11 @@ function runsAcross(group: Group, index: readonly Index[], node: GNode): boolean
 function spreads(group: Group, index: readonly Index[], node: GNode): boolean {
   const used = usedAxes(flatIndex(index, node.shape))
   if (!used) return false
-  const loops = group.axes.filter(a => !isDim(a.size, 1))
+  // of a kernel with several spaces, only the loops around the node
+  const around = [...group.reduces.values()].filter(r => r.over.some(a => used.includes(a))).flatMap(r => r.over)
+  const loops = group.axes.filter(
+    a => !isDim(a.size, 1) && (around.length === 0 || around.includes(a) || !group.inner.includes(a)),
+  )
   const last = loops[loops.length - 1]
   if (!last || !used.includes(last)) return false
   return loops.filter(a => !used.includes(a)).reduce((n, a) => n * a.size.sample, 1) > 4
@@ -583,7 +634,14 @@ function recompute(
 }
 
 /** Kernels over the same axes that read a value in common and do not wait for each other become one with several results. */
-function mergeSiblings(groups: readonly Group[], home: Map<GNode, Group>, buffersPerKernel: number): Group[] {
+function mergeSiblings(
+  groups: readonly Group[],
+  home: Map<GNode, Group>,
+  buffersPerKernel: number,
+  parts: boolean,
+): Group[] {
+  // where a launch has parts, a number in common is no reason: they need not be of one size (graph/parts.ts)
+  const binds = (n: GNode): boolean => !parts || n.shape.some(d => !isDim(d, 1))
   const left: Group[] = []
   for (const group of groups) {
     if (group.outputs.size === 0) continue
@@ -593,7 +651,7 @@ function mergeSiblings(groups: readonly Group[], home: Map<GNode, Group>, buffer
         other =>
           other.anchor === null &&
           sameSpace(other, group) &&
-          [...group.loads].some(n => other.loads.has(n)) &&
+          [...group.loads].some(n => binds(n) && other.loads.has(n)) &&
           new Set([...group.loads, ...other.loads]).size + group.outputs.size + other.outputs.size <=
             buffersPerKernel &&
           !dependsOn(other, group) &&

@@ -5,7 +5,16 @@ import { bytesOf, type DType, type TypedArray } from '../../dtype.ts'
 import { OutOfMemoryError } from '../../errors.ts'
 import { interpret } from '../../kernel/interpret.ts'
 import { arrayOf } from '../../numeric.ts'
-import type { Backend, Binding, DeviceBuffer, Executable, Limits, Program } from '../backend.ts'
+import {
+  type Backend,
+  type Binding,
+  type DeviceBuffer,
+  type Executable,
+  type Limits,
+  type Program,
+  partsOf,
+  symbolsOfPart,
+} from '../backend.ts'
 
 class Bytes implements DeviceBuffer {
   readonly bytes: number
@@ -27,13 +36,14 @@ export class InterpretBackend implements Backend {
   bytesInUse = 0
   readonly #maxBytes: number
 
-  constructor(options: { scratch?: boolean; maxBytes?: number; buffersPerKernel?: number } = {}) {
+  constructor(options: { scratch?: boolean; parts?: boolean; maxBytes?: number; buffersPerKernel?: number } = {}) {
     this.#maxBytes = options.maxBytes ?? Infinity
     this.limits = {
       alignment: 64,
       buffersPerKernel: options.buffersPerKernel ?? 64,
       bufferBytes: 2 ** 31,
       scratch: options.scratch ?? true,
+      parts: options.parts ?? true,
       dtypes: new Set<DType>(['f32', 'f16', 'bf16', 'f64', 'i32', 'u32', 'i8', 'u8', 'i64', 'bool']),
     }
   }
@@ -76,11 +86,14 @@ export class InterpretBackend implements Backend {
   ): Promise<void> {
     for (const launch of executable.program.launches) {
       const { kernel } = launch
-      const arrays = kernel.buffers.map((param, i) => {
-        const binding = bindings[launch.buffers[i]]
-        return view(binding, param.dtype, Math.floor(binding.bytes / bytesOf(param.dtype)))
-      })
-      interpret(kernel, arrays, { scalars: launch.scalars.map(slot => scalars[slot]), symbols })
+      for (const part of partsOf(launch)) {
+        const arrays = kernel.buffers.map((param, i) => {
+          const binding = bindings[part.buffers[i]]
+          return view(binding, param.dtype, Math.floor(binding.bytes / bytesOf(param.dtype)))
+        })
+        const own = { scalars: part.scalars.map(slot => scalars[slot]), symbols: symbolsOfPart(part, symbols) }
+        interpret(kernel, arrays, own)
+      }
     }
     return Promise.resolve()
   }

@@ -144,6 +144,27 @@ describe.each([1, 2])('%i threads', threads => {
     backend.free(whole)
   })
 
+  test('a launch of many parts: own memory, sizes (also none) and numbers, each element once', async () => {
+    const sizes = [1, 64, 0, 100_000, 63, 65, 7, 1000]
+    const [first, ...more] = sizes.map((size, p) => ({ buffers: [p], scalars: [p % 2], sizes: [size] }))
+    using program = backend.load({
+      launches: [{ kernel: step, ...first, more }],
+      slots: sizes.length,
+      scalars: ['f32', 'f32'],
+    })
+    const buffers = sizes.map(size => backend.allocate(4 * size + 256))
+    for (let round = 0; round < 5; round++) {
+      for (const b of buffers) backend.write(bindingOf(b), 'f32', new Float32Array(b.bytes / 4).fill(round))
+      await backend.run(program, buffers.map(bindingOf), [2, -3], [])
+      for (const [p, b] of buffers.entries()) {
+        const got = (await backend.read(bindingOf(b), 'f32', b.bytes / 4)) as Float32Array
+        const wanted = round * (p % 2 ? -3 : 2) + 1
+        expect([p, got.findIndex((v, at) => v !== (at < sizes[p] ? wanted : round))]).toEqual([p, -1])
+      }
+    }
+    for (const b of buffers) backend.free(b)
+  })
+
   test('a trap names the kernel; the backend goes on', async () => {
     const bad = Int32Array.from({ length: 100 }, () => 0x3f000000)
     await expect(runOn(backend, wild, [new Float32Array(100), bad], [100])).rejects.toThrow(/wild gather/)

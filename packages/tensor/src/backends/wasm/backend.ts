@@ -8,10 +8,22 @@ import { features, KernelPool, KernelTrapError, tapeStepBytes, writeTape } from 
 import { bytesOf, type ComputeType, type DType, dtypes, type TypedArray } from '../../dtype.ts'
 import { CairnError, DeviceLostError, ShapeError } from '../../errors.ts'
 import { dimKey, evaluateDim } from '../../kernel/dim.ts'
-import type { Backend, Binding, DeviceBuffer, Executable, Limits, Program } from '../backend.ts'
+import {
+  type Backend,
+  type Binding,
+  type DeviceBuffer,
+  type Executable,
+  type Launch,
+  type Limits,
+  type Part,
+  type Program,
+  partsOf,
+  symbolsOfPart,
+} from '../backend.ts'
 import { copyUnit, printCopyKernel } from './copy-kernel.ts'
-import { KernelCache, type LoadedKernel } from './kernels.ts'
+import { KernelCache, type LaunchPlan, type LoadedKernel } from './kernels.ts'
 import { type Block, blockAlignment, Heap, pageBytes } from './memory.ts'
+import { partsHeader, partWords, placeParts } from './print-parts.ts'
 
 export interface WasmBackendOptions {
   /** Threads that run kernels; 1 runs them on the calling thread. 'auto': one for each processor. */
@@ -79,7 +91,7 @@ class WasmExecutable implements Executable {
   readonly program: Program
   readonly kernels: readonly LoadedKernel[]
   readonly ready: Promise<unknown> | null
-  /** byte offset of each launch's parameters in a block; the tape comes first */
+  /** byte offset of each launch's parameters in a block, the table of parts before theirs; the tape comes first */
   readonly offsets: readonly number[]
   readonly blockBytes: number
   /** blocks that no run uses now */
@@ -93,9 +105,9 @@ class WasmExecutable implements Executable {
     this.program = program
     this.kernels = kernels
     let at = align(kernels.length * tapeStepBytes, 16)
-    this.offsets = kernels.map(k => {
+    this.offsets = kernels.map((k, i) => {
       const offset = at
-      at += align(k.words * 4, 16)
+      at += paramBytes(k, partsOf(program.launches[i]).length)
       return offset
     })
     this.blockBytes = at
@@ -113,15 +125,21 @@ class WasmExecutable implements Executable {
   }
 }
 
+/** Bytes of a launch's parameters: of one part, or a table and those of each part. */
+const paramBytes = ({ words }: LoadedKernel, parts: number): number =>
+  parts === 1 ? align(4 * words, 16) : tableBytes(parts) + parts * align(4 * words, 16)
+const tableBytes = (parts: number): number => align(4 * (partsHeader + parts * partWords), 16)
+
 const align = (bytes: number, to: number): number => Math.ceil(bytes / to) * to
 
 class Implementation implements WasmBackend {
   readonly name = 'wasm'
   readonly limits: Limits = {
     alignment: blockAlignment,
-    buffersPerKernel: 64,
+    buffersPerKernel: 256,
     bufferBytes: mostPages * pageBytes,
     scratch: true,
+    parts: true,
     dtypes: new Set(Object.keys(dtypes) as DType[]),
   }
   private readonly pool: KernelPool
@@ -366,7 +384,7 @@ class Implementation implements WasmBackend {
     this.check('load')
     const held: LoadedKernel[] = []
     try {
-      for (const { kernel } of program.launches) held.push(this.cache.hold(kernel))
+      for (const { kernel, more } of program.launches) held.push(this.cache.hold(kernel, more !== undefined))
     } catch (error) {
       for (const kernel of held) this.cache.release(kernel)
       throw error
@@ -395,7 +413,7 @@ class Implementation implements WasmBackend {
       const program = executable as WasmExecutable
       if (program.disposed) throw new DeviceLostError('run', 'the program was disposed')
       const addresses = bindings.map(b => this.address(b, 'run'))
-      const plans = program.kernels.map(k => k.plan(symbols))
+      const plans = program.kernels.map((k, i) => planOf(k, program.program.launches[i], symbols))
       this.reserveScratch(plans.reduce((most, p) => Math.max(most, p.scratch), 0))
       const block =
         program.spare.pop() ?? this.heap.allocate(program.blockBytes, program.kernels[0]?.kernel.name ?? 'run')
@@ -438,22 +456,31 @@ class Implementation implements WasmBackend {
     addresses: readonly number[],
     scalars: readonly number[],
     symbols: readonly number[],
-    plans: readonly { items: number; grain: number; partition: number }[],
+    plans: readonly PartsPlan[],
   ): void {
     const { memory } = this
     const view = new DataView(memory.buffer, block.address, block.bytes)
-    const steps = kernels.map(({ layout, code, partitionWord, kernel }, i) => {
+    const steps = kernels.map((loaded, i) => {
       const launch = program.launches[i]
-      const at = offsets[i]
-      launch.buffers.forEach((slot, b) => {
-        view.setUint32(at + 4 * b, addresses[slot], true)
+      const { items, grain, starts, partition } = plans[i]
+      const parts = partsOf(launch)
+      const place = (p: number): number =>
+        parts.length === 1 ? offsets[i] : offsets[i] + tableBytes(parts.length) + p * align(4 * loaded.words, 16)
+      parts.forEach((part, p) => {
+        writeParams(view, place(p), loaded, part, addresses, scalars, symbolsOfPart(part, symbols))
       })
-      for (const d of layout.dims) view.setInt32(at + 4 * layout.dimWord.get(dimKey(d))!, evaluateDim(d, symbols), true)
-      launch.scalars.forEach((slot, s) => {
-        writeScalar(view, at + 4 * layout.scalarWord[s], kernel.scalars[s], scalars[slot])
-      })
-      if (partitionWord >= 0) view.setInt32(at + 4 * partitionWord, plans[i].partition, true)
-      return { kernel: code.index, params: block.address + at, items: plans[i].items, grain: plans[i].grain }
+      if (loaded.partitionWord >= 0) view.setInt32(offsets[i] + 4 * loaded.partitionWord, partition, true)
+      if (parts.length > 1) {
+        view.setInt32(offsets[i], parts.length, true)
+        parts.forEach((_, p) => {
+          const entry = offsets[i] + 4 * (partsHeader + p * partWords)
+          const words = [starts[p], starts[p + 1], plans[i].each[p], block.address + place(p)]
+          words.forEach((word, w) => {
+            view.setUint32(entry + 4 * w, word, true)
+          })
+        })
+      }
+      return { kernel: loaded.code.index, params: block.address + offsets[i], items, grain }
     })
     writeTape(memory, block.address, steps)
   }
@@ -492,6 +519,46 @@ class Implementation implements WasmBackend {
     await this.settle()
     await this.pool.dispose()
   }
+}
+
+/** How a launch is cut: the items of its parts in a row. */
+interface PartsPlan extends LaunchPlan {
+  readonly starts: readonly number[]
+  /** items of each part */
+  readonly each: readonly number[]
+}
+
+function planOf(loaded: LoadedKernel, launch: Launch, symbols: ArrayLike<number>): PartsPlan {
+  const plans = partsOf(launch).map(part => loaded.plan(symbolsOfPart(part, symbols)))
+  const each = plans.map(p => p.items)
+  const starts = placeParts(each, loaded.kernel.kind === 'loop' && loaded.kernel.vector)
+  return {
+    items: plans.length === 1 ? each[0] : starts[plans.length],
+    // pieces of a small part would be too small a chunk: the largest grain fits all
+    grain: plans.reduce((most, p) => Math.max(most, p.grain), 1),
+    scratch: plans.reduce((most, p) => Math.max(most, p.scratch), 0),
+    partition: plans[0].partition,
+    starts,
+    each,
+  }
+}
+
+function writeParams(
+  view: DataView,
+  at: number,
+  { layout, kernel }: LoadedKernel,
+  part: Part,
+  addresses: readonly number[],
+  scalars: readonly number[],
+  symbols: ArrayLike<number>,
+): void {
+  part.buffers.forEach((slot, b) => {
+    view.setUint32(at + 4 * b, addresses[slot], true)
+  })
+  for (const d of layout.dims) view.setInt32(at + 4 * layout.dimWord.get(dimKey(d))!, evaluateDim(d, symbols), true)
+  part.scalars.forEach((slot, s) => {
+    writeScalar(view, at + 4 * layout.scalarWord[s], kernel.scalars[s], scalars[slot])
+  })
 }
 
 function writeScalar(view: DataView, byte: number, dtype: ComputeType, value: number): void {

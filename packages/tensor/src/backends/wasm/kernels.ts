@@ -47,7 +47,7 @@ const keptIdle = 1024
 export class KernelCache {
   private readonly pool: KernelPool
   private readonly shared: boolean
-  private readonly loaded = new WeakMap<Kernel, LoadedKernel>()
+  private readonly loaded = { whole: new WeakMap<Kernel, LoadedKernel>(), inParts: new WeakMap<Kernel, LoadedKernel>() }
   private readonly byHash = new Map<number, CompiledCode[]>()
   /** code without holders, the longest idle first */
   private readonly idle = new Set<CompiledCode>()
@@ -64,12 +64,13 @@ export class KernelCache {
     return count
   }
 
-  /** Prints and starts to compile; the caller holds the result until `release`. */
-  hold(kernel: Kernel): LoadedKernel {
-    let found = this.loaded.get(kernel)
+  /** Prints and starts to compile; the caller holds the result until `release`. `parts`: for launches that have several. */
+  hold(kernel: Kernel, parts = false): LoadedKernel {
+    const loaded = parts ? this.loaded.inParts : this.loaded.whole
+    let found = loaded.get(kernel)
     if (!found || found.code.holders < 0) {
-      found = this.print(kernel)
-      this.loaded.set(kernel, found)
+      found = this.print(kernel, parts)
+      loaded.set(kernel, found)
     }
     found.code.holders++
     this.idle.delete(found.code)
@@ -96,8 +97,8 @@ export class KernelCache {
     code.ready.then(() => this.pool.removeKernel(code.index)).catch(() => {})
   }
 
-  private print(kernel: Kernel): LoadedKernel {
-    const options = { relaxed: features().relaxedSimd, shared: this.shared }
+  private print(kernel: Kernel, parts: boolean): LoadedKernel {
+    const options = { relaxed: features().relaxedSimd, shared: this.shared, parts }
     const layout = paramLayout(kernel)
     if (kernel.kind === 'matmul') {
       const printed = printMatmul(kernel, options)

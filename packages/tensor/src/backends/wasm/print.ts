@@ -10,6 +10,7 @@ import { paramLayout } from '../../kernel/params.ts'
 import { BodyPrinter } from './print-body.ts'
 import { Code, type Node } from './print-code.ts'
 import { Helpers } from './print-helpers.ts'
+import { printParts } from './print-parts.ts'
 import { callsOf, memoriesOf, prepareBody, writesOf } from './print-prepare.ts'
 import { storages } from './print-types.ts'
 import { laneCost } from './print-vector.ts'
@@ -19,6 +20,8 @@ export interface PrintOptions {
   readonly relaxed: boolean
   /** whether the memory is shared */
   readonly shared: boolean
+  /** the launch has parts: its parameters are a table of them (print-parts.ts) */
+  readonly parts?: boolean
 }
 
 export const kernelParams = ['i32', 'i32', 'i32', 'i32'] as const
@@ -39,7 +42,8 @@ export function printLoopKernel(kernel: LoopKernel, options: PrintOptions): Uint
   importMemory(module, options.shared)
   const { imports, helpers } = callsOf(body)
   const functions = new Helpers(module, imports, helpers)
-  module.func({ params: kernelParams, export: 'kernel' }, (f, params, begin, end, scratch) => {
+  const own = options.parts ? { params: kernelParams } : { params: kernelParams, export: 'kernel' }
+  const kernelOfPart = module.func(own, (f, params, begin, end, scratch) => {
     const code = new Code(f)
     const layout = paramLayout(kernel)
     const memories = memoriesOf(kernel).map(m => m.dtype)
@@ -48,6 +52,7 @@ export function printLoopKernel(kernel: LoopKernel, options: PrintOptions): Uint
     printItems(kernel, body, printer, begin, end)
     code.finish()
   })
+  if (options.parts) printParts(module, kernelOfPart)
   return module.build()
 }
 

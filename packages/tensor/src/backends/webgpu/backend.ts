@@ -65,6 +65,7 @@ class Implementation implements WebGPUBackend {
       buffersPerKernel: limits.maxStorageBuffersPerShaderStage,
       bufferBytes: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
       scratch: false,
+      parts: false,
       dtypes: new Set(Object.keys(storedTypes) as DType[]),
     }
     this.queue = new DeviceQueue(device, software)
