@@ -12,7 +12,7 @@ import { Encoding, type EncodingParts, type Offsets } from './encoding.ts'
 import { TokenizerError, TokenizerFormatError } from './errors.ts'
 import { readGGUF } from './formats/gguf.ts'
 import { readLlama2c } from './formats/llama2c.ts'
-import { readSentencePiece } from './formats/sentence-piece.ts'
+import { readSentencePiece, type SentencePieceModel, sentencePieceParts } from './formats/sentence-piece.ts'
 import { readTiktoken, type TiktokenOptions } from './formats/tiktoken.ts'
 import { type BertOptions, type ByteLevelBpeOptions, readVocabAndMerges, readVocabTxt } from './formats/vocab.ts'
 import { asArray, asObject, type Json, type JsonObject } from './json.ts'
@@ -138,9 +138,9 @@ export class Tokenizer {
     return new Tokenizer(readTiktoken(file, options))
   }
 
-  /** Reads a sentencepiece .model file. */
-  static fromSentencePiece(bytes: Uint8Array): Tokenizer {
-    return new Tokenizer(readSentencePiece(bytes))
+  /** Reads a sentencepiece .model file, or takes a model that `trainSentencePiece` made. */
+  static fromSentencePiece(model: Uint8Array | SentencePieceModel): Tokenizer {
+    return new Tokenizer(model instanceof Uint8Array ? readSentencePiece(model) : sentencePieceParts(model))
   }
 
   /** Reads the tokenizer in the metadata of a GGUF file; the tensors need not be there. */
@@ -179,6 +179,7 @@ export class Tokenizer {
   /** A new tokenizer with the parts of this one, its model trained on texts. */
   async trainNew(texts: TextSource, trainer: Trainer): Promise<Tokenizer> {
     const words = new Map<string, number>()
+    const last = new Map<string, number>()
     const { onProgress } = trainer.options
     let done = 0
     for await (const text of typeof texts === 'string' ? [texts] : texts) {
@@ -186,10 +187,12 @@ export class Tokenizer {
       this.normalizer?.normalize(wellFormed)
       const pieces = new PreTokenizedText([{ text: wellFormed }])
       this.preTokenizer?.preTokenize(pieces)
-      for (const piece of pieces.pieces) words.set(piece.text.text, (words.get(piece.text.text) ?? 0) + 1)
+      for (const { text: word } of pieces.pieces) words.set(word.text, (words.get(word.text) ?? 0) + 1)
+      const end = pieces.pieces.at(-1)?.text.text
+      if (end !== undefined) last.set(end, (last.get(end) ?? 0) + 1)
       onProgress?.({ stage: 'count', done: ++done, total: undefined })
     }
-    const trained = new Tokenizer({ ...this.parts(), model: trainer.train(words), addedTokens: [] })
+    const trained = new Tokenizer({ ...this.parts(), model: trainer.train(words, last), addedTokens: [] })
     trained.addTokens((trainer.options.specialTokens ?? []).map(token => addedToken(token, true)))
     return trained
   }

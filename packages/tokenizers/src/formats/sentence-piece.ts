@@ -6,8 +6,10 @@ import { Fuse } from '../decoders/fuse.ts'
 import { ReplaceDecoder } from '../decoders/replace.ts'
 import { DecoderSequence } from '../decoders/sequence.ts'
 import { StripDecoder } from '../decoders/strip.ts'
-import { TokenizerError, TokenizerFormatError } from '../errors.ts'
+import { TokenizerFormatError } from '../errors.ts'
 import { BPE } from '../models/bpe.ts'
+import { ForcedSymbols } from '../models/forced-symbols.ts'
+import { PieceWords } from '../models/piece-words.ts'
 import { Unigram } from '../models/unigram.ts'
 import { SentencePieceNormalizer, type SentencePieceRules } from '../normalizers/sentence-piece.ts'
 import type { TokenizerParts } from '../tokenizer.ts'
@@ -109,6 +111,13 @@ export function sentencePieceParts(model: SentencePieceModel): TokenizerParts {
     const { type } = pieces[id]
     return type === pieceTypes.normal || type === pieceTypes.userDefined
   }
+  const isNormal = (id: number) => pieces[id].type === pieceTypes.normal
+  const withSymbols = (inner: BPE) => {
+    const symbols = pieces.flatMap(({ piece, type }, id) =>
+      type === pieceTypes.userDefined && piece !== '' ? [[piece, id] as const] : [],
+    )
+    return symbols.length > 0 ? new ForcedSymbols(inner, symbols) : inner
+  }
   const common = { unkId: unkId < 0 ? null : unkId, byteFallback }
   const controls = pieces.flatMap(({ piece, type }, id) =>
     type === pieceTypes.control ? [[id, addedToken({ content: piece, special: true })] as const] : [],
@@ -131,17 +140,21 @@ export function sentencePieceParts(model: SentencePieceModel): TokenizerParts {
           singlePrecision: true,
         })
       case 'bpe':
-        return new BPE({
-          byteFallback,
-          vocab: tokens.map((token, id) => [token, id] as const),
-          merges: scoreMerges(tokens, scores, occurs),
-          unkToken: unkId < 0 ? null : tokens[unkId],
-          fuseUnk: true,
-        })
-      case 'word':
       case 'char':
-        throw new TokenizerError(
-          `sentencepiece: models of type ${model.modelType} are not supported: only unigram and bpe`,
+        return withSymbols(
+          new BPE({
+            byteFallback,
+            vocab: tokens.map((token, id) => [token, id] as const),
+            // Characters are BPE that never merges.
+            merges: model.modelType === 'bpe' ? scoreMerges(tokens, scores, isNormal) : [],
+            unkToken: unkId < 0 ? null : tokens[unkId],
+            fuseUnk: true,
+          }),
+        )
+      case 'word':
+        return new PieceWords(
+          tokens.map((token, id) => [token, id] as const),
+          unkId < 0 ? '<unk>' : tokens[unkId],
         )
       default:
         return model.modelType satisfies never

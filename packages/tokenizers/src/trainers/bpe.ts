@@ -1,12 +1,23 @@
 // Training BPE by the rules of the Rust library: pairs are counted over distinct words times their counts; the most
 // frequent pair is merged first, ties going to the smaller pair of ids; counts are kept up to date by the words that hold
 // the pair, not recounted.
+import { scoreMerges } from '../formats/score-merges.ts'
 import { BPE } from '../models/bpe.ts'
 import { alphabet } from './alphabet.ts'
+import { type BpePieceOptions, bpePieces } from './bpe-pieces.ts'
 import { PairCounts } from './pair-counts.ts'
 import type { Trainer, TrainerOptions } from './trainer.ts'
 
 export type BpeTrainerOptions = TrainerOptions & {
+  /**
+   * Whose rules: by Hugging Face's, ties go to the smaller pair of ids; by sentencepiece's, to the shorter piece and then to
+   * the one that comes first, pieces are held to `pieces`, and the alphabet comes last. Default `'huggingface'`.
+   */
+  rules?: 'huggingface' | 'sentencepiece'
+  /** What may be a piece, and what share of the characters is covered, by sentencepiece's rules. */
+  pieces?: Omit<BpePieceOptions, 'initialAlphabet' | 'onProgress'>
+  /** By sentencepiece's rules: the token for characters outside the alphabet. Default `<unk>`. */
+  unkToken?: string
   continuingSubwordPrefix?: string | null
   endOfWordSuffix?: string | null
   /** Longest token, in characters. */
@@ -21,6 +32,39 @@ export class BpeTrainer implements Trainer {
   }
 
   train(words: ReadonlyMap<string, number>): BPE {
+    const { rules = 'huggingface' } = this.options
+    switch (rules) {
+      case 'huggingface':
+        return this.trainPairs(words)
+      case 'sentencepiece':
+        return this.trainPieces(words)
+      default:
+        return rules satisfies never
+    }
+  }
+
+  private trainPieces(words: ReadonlyMap<string, number>): BPE {
+    const { vocabSize = 30000, specialTokens = [], unkToken = '<unk>', initialAlphabet, onProgress } = this.options
+    const specials = specialTokens.map(token => (typeof token === 'string' ? token : token.content))
+    if (!specials.includes(unkToken)) specials.unshift(unkToken)
+    const { pieces } = bpePieces(words, {
+      ...this.options.pieces,
+      ...(initialAlphabet && { initialAlphabet }),
+      ...(onProgress && { onProgress }),
+      vocabSize,
+      reserved: specials.length,
+    })
+    const tokens = [...specials, ...pieces]
+    const scores = tokens.map((_, id) => (id < specials.length ? 0 : specials.length - id))
+    return new BPE({
+      vocab: tokens.map((token, id) => [token, id] as const),
+      merges: scoreMerges(tokens, scores, id => id >= specials.length),
+      unkToken,
+      fuseUnk: true,
+    })
+  }
+
+  private trainPairs(words: ReadonlyMap<string, number>): BPE {
     const { vocabSize = 30000, minFrequency = 0, maxTokenLength = Number.POSITIVE_INFINITY, onProgress } = this.options
     const prefix = this.options.continuingSubwordPrefix ?? ''
     const suffix = this.options.endOfWordSuffix ?? ''

@@ -22,6 +22,9 @@ export type TrainerOptions = {
 
 export interface Trainer {
   readonly options: TrainerOptions
-  /** A model trained on words and how often each came. */
-  train(words: ReadonlyMap<string, number>): Model
+  /**
+   * A model trained on words and how often each came.
+   * @param last how often each came last in its text; sentencepiece's Unigram looks at what follows words
+   */
+  train(words: ReadonlyMap<string, number>, last?: ReadonlyMap<string, number>): Model
 }

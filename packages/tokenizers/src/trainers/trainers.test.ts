@@ -44,7 +44,7 @@ test('WordPiece makes the tokens that BPE merges to, and encodes by the longest'
 })
 
 test('Unigram: a vocabulary of the size asked for, all characters in it, text that comes back', async () => {
-  const text = 'the cat sat on the mat and the rat sat on the hat while the bat spat at the cat'
+  const text = 'the cat sat on the mat, then the rat sat on the hat while the, bat spat at the cat'
   const blank = new Tokenizer({ model: new Unigram(), preTokenizer: new Metaspace() })
   const tokenizer = await blank.trainNew([text, text], new UnigramTrainer({ vocabSize: 30, characterCoverage: 1 }))
   const model = tokenizer.model as Unigram

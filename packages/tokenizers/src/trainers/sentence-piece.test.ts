@@ -1,0 +1,125 @@
+// Training against spm_train itself: pieces and scores. CAIRN_SPM_BYTES sets how much of each corpus is trained on;
+// `pnpm test:slow` takes all.
+import { describe, expect, test } from 'vitest'
+import { parseSentencePiece, pieceTypes, writeSentencePiece } from '../formats/sentence-piece.ts'
+import { Unigram } from '../models/unigram.ts'
+import { Metaspace } from '../pretokenizers/metaspace.ts'
+import { corpora } from '../testing/corpora.ts'
+import { fuzzString } from '../testing/fuzz.ts'
+import { random, seed } from '../testing/random.ts'
+import { sharedData } from '../testing/shared-data.ts'
+import { hasSentencePiece, spmEncode, spmTrain } from '../testing/spm.ts'
+import { Tokenizer } from '../tokenizer.ts'
+import { BpeTrainer } from './bpe.ts'
+import { trainSentencePiece } from './sentence-piece.ts'
+import { UnigramTrainer } from './unigram.ts'
+
+const BYTES = Number(process.env.CAIRN_SPM_BYTES ?? 60_000)
+const types = ['unigram', 'bpe', 'word', 'char'] as const
+const isSlow = BYTES > 60_000
+
+describe.skipIf(!hasSentencePiece || !sharedData)('against spm_train (needs it installed, and the shared data)', () => {
+  const cases = Object.keys(corpora).flatMap(name =>
+    types.flatMap(type =>
+      (type === 'word' || type === 'char' ? [1000] : isSlow ? [500, 1000, 4000, 8000] : [600, 1500]).map(
+        size => [name, type, size] as const,
+      ),
+    ),
+  )
+  test.each(cases)('%s, %s, %i pieces', { timeout: 60_000 }, async (name, modelType, vocabSize) => {
+    const text = corpora[name as keyof typeof corpora]().slice(0, BYTES)
+    const bytes = spmTrain(text, { model_type: modelType, vocab_size: vocabSize })
+    const wanted = parseSentencePiece(bytes)
+    const ours = await trainSentencePiece(text, { modelType, vocabSize, normalizer: wanted.normalizer })
+    const scores = new Map(wanted.pieces.map(({ piece, score }) => [piece, score]))
+    const common = ours.pieces.filter(({ piece }) => scores.has(piece))
+    expect(ours.pieces.length).toBe(wanted.pieces.length)
+    expect(common.length / wanted.pieces.length).toBeGreaterThanOrEqual(0.999)
+    if (modelType !== 'bpe') {
+      for (const { piece, score } of common) expect(Math.abs(score - scores.get(piece)!)).toBeLessThan(1e-3)
+    }
+    // What we write, sentencepiece reads: the ids of both are equal.
+    const lines = text.split('\n').slice(0, 200)
+    const tokenizer = Tokenizer.fromSentencePiece(ours)
+    const theirs = spmEncode(writeSentencePiece(ours), lines)
+    lines.forEach((line, i) => expect([...tokenizer.encodeIds(line)], line).toEqual(theirs[i]))
+  })
+
+  test(`all four types encode any text as spm_encode does (seed ${seed})`, { timeout: 60_000 }, async () => {
+    const text = corpora.botchan().slice(0, 50_000)
+    const next = random(seed)
+    const lines = Array.from({ length: 300 }, () =>
+      `${fuzzString(next)} the <sep> Botchan`.toWellFormed().replace(/[\n\r\0\u2028\u0085]/g, ' '),
+    )
+    for (const modelType of types) {
+      const model = await trainSentencePiece(text, {
+        modelType,
+        vocabSize: 600,
+        byteFallback: modelType === 'bpe' || modelType === 'unigram',
+        userDefinedSymbols: modelType === 'word' ? [] : ['<sep>', '日本語'],
+        controlSymbols: ['<c>'],
+      })
+      const tokenizer = Tokenizer.fromSentencePiece(model)
+      const theirs = spmEncode(writeSentencePiece(model), lines)
+      lines.forEach((line, i) =>
+        expect([...tokenizer.encodeIds(line)], `${modelType}: ${JSON.stringify(line)}`).toEqual(theirs[i]),
+      )
+    }
+  })
+
+  test('options change what they change in spm_train', { timeout: 60_000 }, async () => {
+    const text = corpora.code().slice(0, 60_000)
+    const wanted = parseSentencePiece(
+      spmTrain(text, {
+        model_type: 'unigram', vocab_size: 700, split_digits: true, split_by_unicode_script: false, byte_fallback: true,
+        max_sentencepiece_length: 8, user_defined_symbols: 'function,const', control_symbols: '<c>', pad_id: 3,
+        required_chars: 'é', character_coverage: 0.999, max_sentence_length: 200,
+      }), // biome-ignore format: flags
+    )
+    const ours = await trainSentencePiece(text, {
+      vocabSize: 700, splitDigits: true, splitByScript: false, byteFallback: true, maxPieceLength: 8,
+      userDefinedSymbols: ['function', 'const'], controlSymbols: ['<c>'], padId: 3, requiredChars: 'é',
+      characterCoverage: 0.999, maxSentenceLength: 200, normalizer: { ...wanted.normalizer },
+    }) // biome-ignore format: likewise
+    expect(ours.pieces).toEqual(wanted.pieces)
+  })
+})
+
+test('a pipeline with Metaspace and one text a line learns what trainSentencePiece learns', async () => {
+  const lines = ['the cat sat on the mat', 'the rat sat on the hat', 'a bat spat at the cat', 'the hat']
+  const blank = new Tokenizer({ model: new Unigram(), preTokenizer: new Metaspace() })
+  const options = { vocabSize: 26, characterCoverage: 1 }
+  const inPipeline = await blank.trainNew(
+    lines,
+    new UnigramTrainer({ ...options, specialTokens: ['<unk>', '<s>', '</s>'] }),
+  )
+  const model = await trainSentencePiece(lines.join('\n'), options)
+  expect([...inPipeline.model.vocab()].map(([token]) => token)).toEqual(model.pieces.map(({ piece }) => piece))
+  const bpe = await trainSentencePiece(lines, { ...options, modelType: 'bpe' })
+  const trainer = new BpeTrainer({
+    vocabSize: 26,
+    rules: 'sentencepiece',
+    pieces: { characterCoverage: 1 },
+    specialTokens: ['<unk>', '<s>', '</s>'],
+  })
+  const bpeTokenizer = await blank.trainNew(lines, trainer)
+  expect([...bpeTokenizer.model.vocab()].map(([token]) => token)).toEqual(bpe.pieces.map(({ piece }) => piece))
+  expect(bpeTokenizer.encode('the rat').ids).toEqual(Tokenizer.fromSentencePiece(bpe).encode('the rat').ids)
+})
+
+test('special pieces: ids as asked for, refusals that say why', async () => {
+  const { pieces } = await trainSentencePiece('a b c', {
+    vocabSize: 12,
+    unkId: 1,
+    bosId: 0,
+    eosId: -1,
+    padId: 5,
+    modelType: 'char',
+    characterCoverage: 1,
+  })
+  expect(pieces.slice(0, 2).map(({ piece }) => piece)).toEqual(['<s>', '<unk>'])
+  expect(pieces.find(({ piece }) => piece === '<pad>')?.type).toBe(pieceTypes.control)
+  await expect(trainSentencePiece('a', { unkId: -1 })).rejects.toThrow(/unkId/)
+  await expect(trainSentencePiece('a', { bosId: 0 })).rejects.toThrow(/taken/)
+  await expect(trainSentencePiece('', {})).rejects.toThrow(/no text/)
+})
