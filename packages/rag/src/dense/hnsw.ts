@@ -4,14 +4,17 @@
 // Graphs are walked on i8 codes, and what a walk finds is computed again in full, so scores are exact. Beyond the paper:
 // - Removed rows stay as tombstones that are walked through and never returned. Once they are a fifth of the graph a sweep
 //   begins: each `add` and `remove` repairs a few rows that link to them, and when all rows are done their places are free.
+// - A row may wait for its links (`PENDING`) and is compared with directly meanwhile: small collections never pay for a graph, and
+//   what an interrupted program had not yet linked is found at once.
 // - Filters are enforced inside the walk: rows outside are not computed but stepped over (two hops, as in ACORN-1: Patel et al.
 //   2024). Where few rows pass, all of them are computed instead, which is cheaper and exact.
 
-import { RagArgumentError } from '../errors.ts'
+import { RagArgumentError, RagFormatError } from '../errors.ts'
+import type { Segment } from '../segment.ts'
 import { Heap } from './heap.ts'
 import type { Rows } from './rows.ts'
-import type { Selection } from './selection.ts'
-import { checkCount, type VectorLike } from './vector.ts'
+import { Selection } from './selection.ts'
+import { checkCount, type Metric, type VectorLike } from './vector.ts'
 import { type Neighbor, VectorTable, type VectorTableOptions } from './vector-table.ts'
 
 export interface HnswOptions extends VectorTableOptions {
@@ -39,6 +42,13 @@ const LIVE = 1
 const DEAD = 2
 /** Dead when the sweep under way began: nothing links to it once the sweep is through. */
 const LEAVING = 3
+/** Can be found, and is not yet in the graph. */
+const PENDING = 4
+
+/** Up to so many rows there is no graph. */
+const FLAT_BELOW = 4096
+/** How many waiting rows each later `add` links. */
+const LINK_STEP = 2
 
 /** The share of tombstones at which a sweep begins, and the rows it repairs with each change. */
 const SWEEP_AT = 0.2
@@ -70,8 +80,11 @@ export class HnswIndex {
   private upper = new Int32Array(0)
   private upperUsed = 0
   private entry = -1
-  private readonly free: number[] = []
+  private free: number[] = []
   private sweepAt = -1
+  /** Rows without links, and some removed since. */
+  private pending: number[] = []
+  private waiting: Selection | undefined
 
   private visited = new Uint32Array(0)
   private epoch = 0
@@ -124,17 +137,38 @@ export class HnswIndex {
 
   /**
    * Adds a vector.
+   * @param options `defer` leaves its links to later changes, or to `linkAll`
    * @returns its row number, which `search` and `remove` use; numbers of removed rows come back
    * @throws RagArgumentError for a vector of another size or with elements that are not finite
    */
-  add(vector: VectorLike): number {
+  add(vector: VectorLike, { defer = false }: { defer?: boolean } = {}): number {
     const prepared = this.table.prepare('add', vector)
     this.sweep(SWEEP_STEP)
     const id = this.free.pop() ?? this.rows
     this.table.set(id, prepared)
     if (id === this.rows) this.extend()
-    this.link(id)
+    this.states[id] = PENDING
+    this.liveMask[id] = 1
+    this.live++
+    this.pending.push(id)
+    this.waiting = undefined
+    if (!defer && this.live > FLAT_BELOW) this.linkSome(1 + LINK_STEP)
     return id
+  }
+
+  /** Links every row that waits. Searches are the faster for it; results are as good without. */
+  linkAll(): void {
+    this.linkSome(this.pending.length)
+  }
+
+  private linkSome(count: number): void {
+    if (this.pending.length === 0) return
+    this.waiting = undefined
+    for (let i = 0; i < count; i++) {
+      const id = this.pending.pop()
+      if (id === undefined) return
+      if (this.states[id] === PENDING) this.link(id)
+    }
   }
 
   private extend(): void {
@@ -154,8 +188,6 @@ export class HnswIndex {
     const level = Math.min(MAX_LEVEL, Math.floor(-Math.log(1 - this.random()) * this.levelFactor))
     this.makeRoom(id, level)
     this.states[id] = LIVE
-    this.liveMask[id] = 1
-    this.live++
     const { entry, walk } = this
     if (entry < 0) {
       this.entry = id
@@ -170,7 +202,13 @@ export class HnswIndex {
       if (l < Math.min(top, level)) walk.load(id)
       this.searchLevel(nearest, this.efConstruction, l, id)
       const found = this.drain()
-      if (found.length === 0) continue
+      // Nothing alive is near: only tombstones are left of the graph, and a sweep will take them away.
+      if (found.length === 0) {
+        if (l > 0) continue
+        this.states[id] = PENDING
+        this.pending.unshift(id)
+        return
+      }
       nearest = found[0].id
       const chosen = this.select(found, this.m)
       this.setLinks(id, l, chosen)
@@ -183,8 +221,7 @@ export class HnswIndex {
   private makeRoom(id: number, level: number): void {
     const words = this.m + 1
     // A place that had as many levels before is used again.
-    const reuse = this.levels[id] >= level && this.states[id] === FREE && this.upperAt[id] >= 0 && this.levels[id] > 0
-    if (level > 0 && !reuse) {
+    if (level > this.levels[id]) {
       if (this.upperUsed + level * words > this.upper.length)
         this.upper = grown(this.upper, Math.max(1024, Math.ceil((this.upperUsed + level * words) * 1.5)))
       this.upperAt[id] = this.upperUsed
@@ -274,7 +311,7 @@ export class HnswIndex {
     const ef = Math.max(options.ef ?? this.ef, k)
     if (this.live === 0 || among?.size === 0) return []
     const exact = (): Neighbor[] => this.table.nearest(prepared, k, this.rows, this.liveMask, among)
-    if (strategy === 'exact') return exact()
+    if (strategy === 'exact' || this.entry < 0) return exact()
     // A filtered walk computes about as much as a free one, in a worse order of memory than a list does.
     if (strategy === 'auto' && Math.min(this.live, among?.size ?? this.live) <= 2 * this.costPerEf * ef) return exact()
 
@@ -290,8 +327,18 @@ export class HnswIndex {
       this.costPerEf += (this.evaluations / ef - this.costPerEf) / this.walks
     }
     // A filter can cut the graph into parts that the walk did not reach.
-    if (this.results.size < Math.min(k, this.live)) return exact()
-    return this.rescored(prepared, k)
+    if (this.results.size < Math.min(k, this.live - this.pending.length)) return exact()
+    const found = this.rescored(prepared, k)
+    if (this.pending.length === 0) return found
+    const direct = this.table.nearest(prepared, k, this.rows, this.liveMask, this.pendingAmong(among))
+    return [...found, ...direct].sort((a, b) => b.score - a.score || a.id - b.id).slice(0, k)
+  }
+
+  /** The waiting rows that pass the filter. */
+  private pendingAmong(among: Selection | undefined): Selection {
+    const { states } = this
+    this.waiting ??= Selection.of(this.pending.filter(id => states[id] === PENDING))
+    return among ? Selection.of(this.waiting.ids.filter(id => among.mask[id])) : this.waiting
   }
 
   /** What the walk found, computed in full. */
@@ -469,15 +516,131 @@ export class HnswIndex {
     }
   }
 
+  // ---- segments
+
+  /**
+   * The index as a segment: the graph, and the vectors unless whoever keeps it has them.
+   * @param options `vectors`: default true
+   */
+  toSegment({ vectors = true }: { vectors?: boolean } = {}): Segment {
+    const { rows, table, m, efConstruction, ef, live, dead, entry, sweepAt, pending, free } = this
+    const { dimensions, metric } = table
+    const meta: HnswMeta = {
+      dimensions,
+      metric,
+      m,
+      efConstruction,
+      ef,
+      rows,
+      live,
+      dead,
+      entry,
+      sweepAt,
+      pending,
+      free,
+      vectors,
+    }
+    return {
+      kind: 'hnsw',
+      version: VERSION,
+      meta,
+      arrays: {
+        states: this.states.slice(0, rows),
+        levels: this.levels.slice(0, rows),
+        ground: this.ground.slice(0, rows * (this.m0 + 1)),
+        upperAt: this.upperAt.slice(0, rows),
+        upper: this.upper.slice(0, this.upperUsed),
+        vectors: vectors ? table.exact.bytesOf(rows).slice() : this.tombstoneVectors(),
+      },
+    }
+  }
+
+  /** The vectors of the rows that are walked through and cannot be found, one after the other. */
+  private tombstoneVectors(): Float32Array<ArrayBuffer> {
+    const { table, states } = this
+    const dead = Array.from({ length: this.rows }, (_, id) => id).filter(id => isTombstone(states[id]))
+    const out = new Float32Array(dead.length * table.dimensions)
+    dead.forEach((id, i) => out.set(table.exact.floatsOf(id), i * table.dimensions))
+    return out
+  }
+
+  /**
+   * The index of a segment that `toSegment` made and `readSegment` checked.
+   * @param vectorOf the vectors, if the segment is without: called for each row that can be found
+   * @throws RagFormatError if the segment and its parts do not fit together, or a vector is missing
+   */
+  static fromSegment(
+    segment: Segment,
+    options: { plain?: boolean; vectorOf?: (id: number) => VectorLike | undefined } = {},
+  ): HnswIndex {
+    const meta = segment.meta as HnswMeta
+    const { states, levels, ground, upperAt, upper, vectors } = segment.arrays
+    const { rows } = meta
+    const index = new HnswIndex({ ...meta, seed: rows + 1, plain: options.plain })
+    const fail = (where: string, problem: string): never => {
+      throw new RagFormatError('hnsw segment', where, problem)
+    }
+    if (states?.length !== rows || levels?.length !== rows || ground?.length !== rows * (2 * meta.m + 1))
+      fail('header', `its arrays are not those of ${rows} rows`)
+    index.rows = rows
+    index.live = meta.live
+    index.dead = meta.dead
+    index.entry = meta.entry
+    index.sweepAt = meta.sweepAt
+    index.pending = [...meta.pending]
+    index.free = [...meta.free]
+    index.states = Uint8Array.from(states)
+    index.levels = Uint8Array.from(levels)
+    index.ground = Int32Array.from(ground)
+    index.upperAt = Int32Array.from(upperAt)
+    index.upper = Int32Array.from(upper)
+    index.upperUsed = upper.length
+    index.visited = new Uint32Array(rows)
+    index.liveMask = index.states.map(state => (state === LIVE || state === PENDING ? 1 : 0))
+    const { table } = index
+    if (rows) table.reserve(rows)
+    const { vectorOf } = options
+    if (meta.vectors) {
+      const { stride } = table.exact
+      if (vectors?.byteLength !== rows * stride) fail("section 'vectors'", `it is not ${rows} rows of ${stride} bytes`)
+      const floats = new Float32Array(vectors.buffer, vectors.byteOffset, vectors.byteLength / 4)
+      for (let id = 0; id < rows; id++)
+        table.set(id, floats.subarray((id * stride) / 4, (id * stride) / 4 + meta.dimensions))
+    } else {
+      if (!vectorOf) throw new RagArgumentError('fromSegment', 'the segment has no vectors', 'give vectorOf')
+      const dead = vectors as Float32Array
+      let at = 0
+      for (let id = 0; id < rows; id++) {
+        if (index.states[id] === FREE) continue
+        if (isTombstone(index.states[id])) {
+          if (at + meta.dimensions > dead.length) fail("section 'vectors'", 'it is too short')
+          table.set(id, dead.subarray(at, (at += meta.dimensions)))
+          continue
+        }
+        const vector = vectorOf(id)
+        if (!vector) return fail(`row ${id}`, 'its vector is missing')
+        table.set(id, table.prepare('fromSegment', vector))
+      }
+    }
+    return index
+  }
+
   // ---- removing
 
   /** Removes a row. @returns whether it was there */
   remove(id: number): boolean {
     if (!this.has(id)) return false
-    this.states[id] = DEAD
     this.liveMask[id] = 0
     this.live--
-    this.dead++
+    if (this.states[id] === PENDING) {
+      this.states[id] = FREE
+      this.pending.splice(this.pending.lastIndexOf(id), 1)
+      this.waiting = undefined
+      this.free.push(id)
+    } else {
+      this.states[id] = DEAD
+      this.dead++
+    }
     if (this.live === 0) this.clear()
     else this.sweep(SWEEP_STEP)
     return true
@@ -490,7 +653,9 @@ export class HnswIndex {
     this.dead = 0
     this.upperUsed = 0
     this.entry = -1
-    this.free.length = 0
+    this.free = []
+    this.pending = []
+    this.waiting = undefined
     this.sweepAt = -1
   }
 
@@ -568,10 +733,31 @@ export class HnswIndex {
         this.dead--
         this.free.push(id)
         for (let l = levels[id]; l >= 0; l--) this.linksOf(l)[this.linksAt(id, l)] = 0
-      } else if (states[id] !== FREE && (entry < 0 || levels[id] > levels[entry])) entry = id
+      } else if ((states[id] === LIVE || states[id] === DEAD) && (entry < 0 || levels[id] > levels[entry])) entry = id
     }
     this.entry = entry
   }
+}
+
+const isTombstone = (state: number): boolean => state === DEAD || state === LEAVING
+
+/** The layout of a segment. */
+const VERSION = 1
+
+interface HnswMeta {
+  dimensions: number
+  metric: Metric
+  m: number
+  efConstruction: number
+  ef: number
+  rows: number
+  live: number
+  dead: number
+  entry: number
+  sweepAt: number
+  pending: number[]
+  free: number[]
+  vectors: boolean
 }
 
 /** A copy with room for more, the rest 0. */

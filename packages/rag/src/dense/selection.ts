@@ -21,6 +21,14 @@ export class Selection {
     return new Selection(mask, ids)
   }
 
+  /** Of the listed rows. */
+  static of(ids: ArrayLike<number>): Selection {
+    const sorted = Int32Array.from(ids).sort()
+    const mask = new Uint8Array(sorted.length ? sorted[sorted.length - 1] + 1 : 0)
+    for (const id of sorted) mask[id] = 1
+    return new Selection(mask, sorted)
+  }
+
   /** Of the rows below `size` for which `test` holds. */
   static where(size: number, test: (id: number) => boolean): Selection {
     const mask = new Uint8Array(size)
