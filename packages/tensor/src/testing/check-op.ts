@@ -1,6 +1,7 @@
 // One helper for the tests of every op. On each device: forward values and gradients against the plain evaluator in double
 // precision, against stored values and against a plain function of numbers; inputs once contiguous and once as strided
-// views; other dtypes within their rounding. On the reference device, first and second derivatives against finite differences.
+// views; other dtypes within their rounding; forward mode and vmap. On the reference device, first and second derivatives and forward mode
+// against finite differences, and vmap against a loop. docs/ops.md is made of the titles of these tests.
 
 import { describe, expect, test } from 'vitest'
 import { isFloat } from '../dtype.ts'
@@ -16,6 +17,7 @@ import {
 } from '../index.ts'
 import { roundTo } from '../numeric.ts'
 import { sizeOf, stridesOf } from '../shape.ts'
+import { checkForwardMode, checkVmap } from './check-transforms.ts'
 import { exact, expectClose, single, type Tolerance } from './close.ts'
 import { onEachDevice } from './devices.ts'
 import { type Draw, draw } from './random.ts'
@@ -48,6 +50,8 @@ export interface OpTest {
   readonly gradient?: boolean
   /** false: no second derivatives */
   readonly second?: boolean
+  /** false: the op takes what no example of a batch can be */
+  readonly vmap?: boolean
   /** how much of it the slow software GPU runs; default: the first case and stored values */
   readonly webgpu?: 'first' | 'all' | 'none'
 }
@@ -263,6 +267,30 @@ export function checkOp(name: string, op: Op, t: OpTest): void {
         })
     }
 
+    const few = (device: DeviceName): readonly Case[] => cases.filter(isSmall).slice(0, device === 'reference' ? 4 : 1)
+    if (t.vmap !== false && few('wasm').length)
+      onEachDevice(
+        'under vmap it is a loop',
+        async device => {
+          for (const { label, inputs } of few(device)) {
+            const { dtype, gradients } = await on('reference', () => evaluate(op, inputs, { cotangent }))
+            const slopes = differentiable && isFloat(dtype) && gradients.length > 0
+            const tolerance = toleranceOf(dtype, t)
+            await checkVmap(`${name} ${label}`, op, inputs, device, { tolerance, slopes })
+          }
+        },
+        { on: all },
+      )
+    if (differentiable && few('wasm').length)
+      onEachDevice(
+        'forward mode is its derivative',
+        async device => {
+          for (const { label, inputs } of few(device))
+            await checkForwardMode(`${name} ${label}`, op, inputs, device, { ...single, ...t.tolerance })
+        },
+        { on: all },
+      )
+
     if (differentiable && cases.length) {
       onEachDevice(
         'first derivatives are those of finite differences',
@@ -288,6 +316,8 @@ export function checkOp(name: string, op: Op, t: OpTest): void {
     }
   })
 }
+
+const isSmall = ({ inputs }: Case): boolean => inputs.every(input => input.values.length <= 200)
 
 /** sum(x * cotangent): a scalar function whose gradient tells apart every element of x. */
 function total(x: Tensor, stream: number): Tensor {
