@@ -12,6 +12,17 @@ export { crc32c } from './checksum.ts'
 export * from './dense/index.ts'
 export type { Embedder } from './embedding/embedder.ts'
 export { RagArgumentError, RagError, RagFormatError } from './errors.ts'
+export { type Bm25Options, type Bm25Variant, bm25Variants } from './lexical/bm25.ts'
+export type { FeedbackOptions } from './lexical/feedback.ts'
+export {
+  type FieldOptions,
+  type LexicalDocument,
+  LexicalIndex,
+  type LexicalIndexOptions,
+} from './lexical/lexical-index.ts'
+export { parseQuery } from './lexical/parse-query.ts'
+export type { Query } from './lexical/query.ts'
+export type { FacetCounts, LexicalHit, LexicalSearchOptions } from './lexical/search.ts'
 export { readSegment, type Segment, type SegmentArray, writeSegment } from './segment.ts'
 export { type Bounds, type Filter, type Metadata, matches, type Scalar } from './stores/filter.ts'
 export type {

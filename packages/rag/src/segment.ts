@@ -17,7 +17,7 @@ const types = {
   f64: Float64Array,
 } as const
 
-export type SegmentArray = InstanceType<(typeof types)[keyof typeof types]>
+export type SegmentArray = Uint8Array | Int8Array | Uint16Array | Uint32Array | Int32Array | Float32Array | Float64Array
 
 /** What a segment holds. */
 export interface Segment {

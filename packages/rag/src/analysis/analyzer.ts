@@ -70,6 +70,11 @@ export class Analyzer {
     return tokens
   }
 
+  /** Where the words of a text stand, as start, end, start, end ...: a view that the next call overwrites. */
+  spans(text: string): Int32Array {
+    return wordSpans(text)
+  }
+
   /** The terms of a text. */
   terms(text: string): string[] {
     return this.analyze(text).map(token => token.term)
