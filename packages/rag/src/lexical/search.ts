@@ -9,7 +9,7 @@ import { Bm25List, fieldNorm } from './bm25-list.ts'
 import { expandQuery, type FeedbackDocument, type FeedbackOptions } from './feedback.ts'
 import type { IndexView, PartEntry } from './lexical-index.ts'
 import { covers, type Match, matchDocuments } from './match.ts'
-import { findTerm, type Part } from './part.ts'
+import { findTerm } from './part.ts'
 import { checkQuery, type Query } from './query.ts'
 import { Top } from './top.ts'
 
