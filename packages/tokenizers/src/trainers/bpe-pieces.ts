@@ -1,11 +1,18 @@
-// BPE as sentencepiece trains it (bpe_model_trainer.cc): the most frequent pair of neighbours becomes a piece, ties to the
-// shorter and then to the one that comes first in order of code points; pairs that may not be pieces are never joined.
+// BPE as sentencepiece trains it (bpe_model_trainer.cc of 0.1.97): the most frequent pair of neighbours becomes a piece, ties
+// to the shorter and then to the one that comes first in order of code points; pairs that may not be pieces are never
+// joined. Every hundred pieces it looks which pairs are the most frequent, and chooses among those and the new ones only.
 import { compareCodePoints } from './alphabet.ts'
+import { HashOrder, pairKey, selectLargest } from './hash-order.ts'
 import { type AlphabetOptions, type PieceCorpus, pieceCorpus } from './piece-corpus.ts'
 import { type PieceRules, pieceValidity, UNKNOWN } from './piece-rules.ts'
 import type { TrainerOptions } from './trainer.ts'
 
 export type BpePieceOptions = AlphabetOptions & PieceRules & Pick<TrainerOptions, 'onProgress'>
+
+const UPDATE_INTERVAL = 100
+/** The pairs to choose from: this many or this share of all symbols, whatever is more. */
+const FEWEST_ACTIVE = 1000
+const SHARE_ACTIVE = Math.fround(0.05)
 
 /**
  * Pieces in the order of their merges, then the alphabet; their scores count down from 0.
@@ -14,7 +21,7 @@ export type BpePieceOptions = AlphabetOptions & PieceRules & Pick<TrainerOptions
 export function bpePieces(
   words: ReadonlyMap<string, number>,
   options: BpePieceOptions & { vocabSize: number; reserved: number },
-): { pieces: string[] } {
+): string[] {
   const { vocabSize, reserved, onProgress } = options
   const corpus = pieceCorpus(words, undefined, options)
   const wanted = vocabSize - reserved - corpus.alphabet.length
@@ -22,19 +29,24 @@ export function bpePieces(
   const pieces: string[] = []
   const seen = new Set<string>()
   while (pieces.length < wanted) {
+    if (pieces.length % UPDATE_INTERVAL === 0) {
+      pairs.update()
+      onProgress?.({ stage: 'train', done: pieces.length, total: wanted })
+    }
     const best = pairs.takeBest()
     if (best < 0) break
     const text = pairs.texts[best]
     // The same piece may come about in two ways; the second time it is not merged.
-    if (seen.has(text)) continue
-    seen.add(text)
-    pieces.push(text)
-    pairs.merge(best)
-    if (onProgress && (pieces.length & 63) === 0) onProgress({ stage: 'train', done: pieces.length, total: wanted })
+    if (seen.has(text)) pairs.forget(best)
+    else {
+      seen.add(text)
+      pieces.push(text)
+      pairs.merge(best)
+    }
   }
   onProgress?.({ stage: 'train', done: pieces.length, total: pieces.length })
   for (const [char] of corpus.alphabet) pieces.push(char)
-  return { pieces }
+  return pieces
 }
 
 const NONE = -1
@@ -49,65 +61,91 @@ class Pairs {
   private readonly previous: Int32Array
   private readonly wordOf: Int32Array
   private readonly counts: Float64Array
-  // Symbols: the characters first, then merged pairs.
+  // Symbols: the characters first, then merged pairs, with their 64-bit keys.
   private readonly symbolTexts: string[] = []
+  private readonly symbolHighs: number[] = []
+  private readonly symbolLows: number[] = []
   // Pairs of symbols.
   private readonly ids = new Map<number, number>()
   private readonly lefts: number[] = []
   private readonly rights: number[] = []
   private readonly lengths: number[] = []
+  private readonly highs: number[] = []
+  private readonly lows: number[] = []
   private readonly frequencies: number[] = []
   /** Where the left symbol of a pair stood when the pair came about, in order. */
   private readonly positions: number[][] = []
   /** Pairs of equal symbols overlap, so they are counted anew when something near them changed. */
-  private readonly isStale: boolean[] = []
-  private readonly heap: number[] = []
-  /** The frequency under which each heap entry was filed. */
-  private readonly keys: number[] = []
+  private stale = new Set<number>()
+  private readonly isActive: boolean[] = []
   private fresh: number[] = []
+  /** Characters (below `characters`) and pairs, in the order of sentencepiece's table. */
+  private readonly order = new HashOrder()
+  private readonly characters: number
+  private heap: number[] = []
+  /** The frequency under which each heap entry was filed. */
+  private keys: number[] = []
 
   constructor(corpus: PieceCorpus, rules: PieceRules) {
     this.isValid = pieceValidity(rules)
     this.counts = corpus.counts
-    const characters = corpus.words.map(word => Array.from(word))
+    const words = corpus.words.map(word => Array.from(word))
     let size = 0
-    for (const word of characters) size += word.length
+    for (const word of words) size += word.length
     this.symbols = new Int32Array(size).fill(NONE)
     this.next = new Int32Array(size).fill(NONE)
     this.previous = new Int32Array(size).fill(NONE)
     this.wordOf = new Int32Array(size)
     const known = new Map<string, number>()
     const unknown = String.fromCodePoint(UNKNOWN)
+    let entries = 0
     let at = 0
-    characters.forEach((word, index) => {
-      const start = at
-      for (const char of word) {
-        this.wordOf[at] = index
-        if (char !== unknown) {
-          let id = known.get(char)
-          if (id === undefined) {
-            id = this.addSymbol(char)
-            known.set(char, id)
-          }
-          this.symbols[at] = id
+    words.forEach((word, index) => {
+      word.forEach((char, i) => {
+        let id = known.get(char)
+        if (id === undefined) {
+          const code = char.codePointAt(0)!
+          id = char === unknown ? NONE : this.addSymbol(char, 0, code)
+          known.set(char, id)
+          this.order.insert(entries++, 0, code)
         }
-        if (at > start) {
+        this.wordOf[at] = index
+        this.symbols[at] = id
+        if (i > 0) {
           this.previous[at] = at - 1
           this.next[at - 1] = at
         }
         at++
-      }
-      for (let i = start; i + 1 < at; i++) this.add(i, i + 1)
+      })
     })
-    this.file()
+    this.characters = entries
+    for (let i = 0; i < size; i++) this.add(i, this.next[i])
   }
 
-  /** The most frequent pair, which is not offered again; -1 if there is none. */
+  /** Finds the most frequent pairs, from which the next ones are taken. */
+  update(): void {
+    const { order, characters, frequencies } = this
+    for (const pair of this.stale) this.recount(pair)
+    const entries = new Int32Array(order.size)
+    const listed = order.list(entries)
+    let count = 0
+    for (let i = 0; i < listed; i++) if (entries[i] >= characters) entries[count++] = entries[i] - characters
+    const share = Math.trunc(Math.fround(Math.fround(order.size) * SHARE_ACTIVE))
+    const size = Math.min(Math.max(FEWEST_ACTIVE, share), count)
+    selectLargest(entries, count, size, frequencies)
+    this.isActive.fill(false)
+    this.heap = []
+    this.keys = []
+    this.fresh = []
+    for (const pair of entries.subarray(0, size)) this.activate(pair)
+  }
+
+  /** The most frequent active pair, which is not offered again; -1 if there is none. */
   takeBest(): number {
     const { heap, keys, frequencies } = this
+    for (const pair of this.stale) if (this.isActive[pair]) this.recount(pair)
     while (heap.length > 0) {
       const pair = heap[0]
-      if (this.isStale[pair]) this.recount(pair)
       const key = keys[0]
       this.pop()
       if (key === frequencies[pair]) return pair
@@ -116,12 +154,21 @@ class Pairs {
     return NONE
   }
 
+  /** Takes a pair out of the table. */
+  forget(pair: number): void {
+    this.ids.delete(this.lefts[pair] * 0x4000000 + this.rights[pair])
+    this.order.remove(this.characters + pair)
+    this.stale.delete(pair)
+    this.isActive[pair] = false
+    this.positions[pair] = []
+  }
+
   /** Joins a pair wherever it stands. */
   merge(pair: number): void {
     const { symbols, next, previous } = this
     const left = this.lefts[pair]
     const right = this.rights[pair]
-    const merged = this.addSymbol(this.texts[pair])
+    const merged = this.addSymbol(this.texts[pair], this.highs[pair], this.lows[pair])
     for (const at of this.positions[pair]) {
       const behind = next[at]
       if (symbols[at] !== left || behind < 0 || symbols[behind] !== right) continue
@@ -136,12 +183,18 @@ class Pairs {
       this.add(before, at)
       this.add(at, after)
     }
-    this.positions[pair] = []
-    this.file()
+    this.forget(pair)
+    for (const pair of this.fresh) {
+      if (this.stale.has(pair)) this.recount(pair)
+      this.activate(pair)
+    }
+    this.fresh = []
   }
 
-  private addSymbol(text: string): number {
+  private addSymbol(text: string, high: number, low: number): number {
     this.symbolTexts.push(text)
+    this.symbolHighs.push(high)
+    this.symbolLows.push(low)
     return this.symbolTexts.length - 1
   }
 
@@ -159,14 +212,18 @@ class Pairs {
     id = NONE
     if (this.isValid(points, 0, points.length)) {
       id = this.texts.length
+      const { symbolHighs, symbolLows } = this
+      const [high, low] = pairKey(symbolHighs[a], symbolLows[a], symbolHighs[b], symbolLows[b])
       this.texts.push(text)
       this.lefts.push(a)
       this.rights.push(b)
       this.lengths.push(points.length)
+      this.highs.push(high)
+      this.lows.push(low)
       this.frequencies.push(0)
       this.positions.push([])
-      this.isStale.push(false)
-      this.fresh.push(id)
+      this.isActive.push(false)
+      this.order.insert(this.characters + id, high, low)
     }
     this.ids.set(key, id)
     return id
@@ -175,8 +232,9 @@ class Pairs {
   private add(left: number, right: number): void {
     const id = this.pair(left, right)
     if (id < 0) return
+    if (this.positions[id].length === 0) this.fresh.push(id)
     this.positions[id].push(left)
-    if (this.lefts[id] === this.rights[id]) this.isStale[id] = true
+    if (this.lefts[id] === this.rights[id]) this.stale.add(id)
     else this.frequencies[id] += this.counts[this.wordOf[left]]
   }
 
@@ -184,8 +242,8 @@ class Pairs {
   private drop(left: number, right: number, best: number): void {
     const id = this.pair(left, right)
     if (id < 0 || id === best) return
-    if (this.lefts[id] === this.rights[id]) this.isStale[id] = true
-    else this.frequencies[id] -= this.counts[this.wordOf[left]]
+    if (this.lefts[id] === this.rights[id]) this.stale.add(id)
+    else if (this.positions[id].length > 0) this.frequencies[id] -= this.counts[this.wordOf[left]]
   }
 
   /** Counts a pair of equal symbols: of two that overlap, the first. Places passed over are forgotten. */
@@ -206,16 +264,12 @@ class Pairs {
       return true
     })
     this.frequencies[pair] = frequency
-    this.isStale[pair] = false
+    this.stale.delete(pair)
   }
 
-  /** Puts the pairs made since the last time into the heap. */
-  private file(): void {
-    for (const pair of this.fresh) {
-      if (this.isStale[pair]) this.recount(pair)
-      this.push(pair)
-    }
-    this.fresh = []
+  private activate(pair: number): void {
+    this.isActive[pair] = true
+    this.push(pair)
   }
 
   /** Does pair a, filed under a frequency, come before pair b? */

@@ -47,7 +47,7 @@ export class BpeTrainer implements Trainer {
     const { vocabSize = 30000, specialTokens = [], unkToken = '<unk>', initialAlphabet, onProgress } = this.options
     const specials = specialTokens.map(token => (typeof token === 'string' ? token : token.content))
     if (!specials.includes(unkToken)) specials.unshift(unkToken)
-    const { pieces } = bpePieces(words, {
+    const pieces = bpePieces(words, {
       ...this.options.pieces,
       ...(initialAlphabet && { initialAlphabet }),
       ...(onProgress && { onProgress }),

@@ -102,7 +102,7 @@ function trainPieces(
     case 'unigram':
       return unigramPieces(words, last, settings)
     case 'bpe':
-      return bpePieces(words, settings).pieces.map((piece, i) => [piece, i === 0 ? 0 : -i])
+      return bpePieces(words, settings).map((piece, i) => [piece, -i])
     case 'char':
       return logProbabilities(pieceCorpus(words, undefined, settings).alphabet, room)
     case 'word': {
