@@ -2,6 +2,7 @@
 
 export type { BackwardOptions, GradOptions } from './autograd/backward.ts'
 export { customGradient, type Pullback } from './autograd/custom.ts'
+export { type CustomOpOptions, customOp } from './autograd/custom-op.ts'
 export {
   type ArgNums,
   type ArgsAt,

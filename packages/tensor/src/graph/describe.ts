@@ -10,9 +10,11 @@ const sizes = (axes: readonly Axis[]): string =>
     .join(' x ') || '1'
 
 const spaceOf = (kernel: Kernel): string =>
-  kernel.kind === 'matmul'
-    ? `${sizes(kernel.batch)} of ${sizes([kernel.m, kernel.n])} over ${sizes([kernel.k])}`
-    : sizes(kernel.parallel)
+  kernel.kind === 'custom'
+    ? kernel.items.map(d => d.sample).join(' x ') || '1'
+    : kernel.kind === 'matmul'
+      ? `${sizes(kernel.batch)} of ${sizes([kernel.m, kernel.n])} over ${sizes([kernel.k])}`
+      : sizes(kernel.parallel)
 
 /** One line a kernel: number, ops, items, then each buffer's slot with r, w or rw. */
 export function describePlan(plan: Plan): string {

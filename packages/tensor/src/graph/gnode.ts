@@ -2,6 +2,7 @@
 
 import type { DType } from '../dtype.ts'
 import type { Dim } from '../kernel/dim.ts'
+import type { CustomText } from './node.ts'
 
 export interface GNode {
   readonly id: number
@@ -18,4 +19,6 @@ export interface GNode {
   readonly value: number
   /** storage number of a leaf, slot of a scalar, else -1 */
   readonly leaf: number
+  /** a user's kernel, for op 'custom' */
+  readonly custom: CustomText | null
 }

@@ -15,8 +15,9 @@ import {
   scaleIndex,
   substitute,
   valueIndex,
+  zeroIndex,
 } from '../kernel/index-expr.ts'
-import type { BufferParam, Expr, Kernel, LoopKernel, ReduceOp, Stmt } from '../kernel/ir.ts'
+import type { BufferParam, CustomKernel, Expr, Kernel, LoopKernel, ReduceOp, Stmt } from '../kernel/ir.ts'
 import { mergeParallelAxes } from '../kernel/merge-axes.ts'
 import { type ReduceName, reduceStart } from '../primitives/reduce.ts'
 import { type Access, and, Emitter, leafRef, type Ref, type Scope, valueRef } from './emit.ts'
@@ -163,6 +164,7 @@ function pushValues(index: Index, stack: Expr[]): void {
 export function lower(group: Group, options: LowerOptions): Lowered[] {
   if (group.anchor?.op === 'matmul') return [lowerMatmul(group, options)]
   if (group.anchor?.op === 'scatter') return lowerScatter(group, options)
+  if (group.anchor?.op === 'custom') return [lowerCustom(group, options)]
   if (group.inner.length) return lowerRows(group, options)
   return [lowerMap(group, options)]
 }
@@ -234,6 +236,29 @@ function lowerMatmul(group: Group, options: LowerOptions): Lowered {
   }
   return frame.lowered(kernel)
 }
+
+/** A user's kernel over its sources as they lie in memory. */
+function lowerCustom(group: Group, options: LowerOptions): Lowered {
+  const node = group.anchor!
+  const { name, wgsl, inputs, each } = node.custom!
+  const frame = new Frame(options, new Set([node]))
+  const operands = node.sources.map((s, i) => {
+    const ref = isLeaf(s) ? leafRef(s) : valueRef(s)
+    frame.emitter.loads.push({ ref, index: flatIndex(s.shape.map(zeroIndexOf), s.shape) })
+    return { name: inputs[i], buffer: frame.buffer(ref), shape: s.shape }
+  })
+  const out = { name: 'out', buffer: frame.buffer(valueRef(node), 'write'), shape: node.shape }
+  const kernel: CustomKernel = {
+    kind: 'custom',
+    ...frame.head(`${name} [${node.shape.map(d => d.sample).join(', ')}]`),
+    wgsl,
+    operands: [...operands, out],
+    items: each === 'row' ? node.shape.slice(0, -1) : node.shape,
+  }
+  return frame.lowered(kernel)
+}
+
+const zeroIndexOf = (): Index => zeroIndex
 
 /** The index tensor picks a place along one axis: a copy of the base, then ordered writes. */
 function lowerScatter(group: Group, options: LowerOptions): Lowered[] {

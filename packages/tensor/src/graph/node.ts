@@ -3,6 +3,7 @@
 // its computed value, and its sources may be dropped once nobody can need them.
 
 import type { DType } from '../dtype.ts'
+import type { Typed } from '../primitives/types.ts'
 import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import type { Engine } from './engine.ts'
@@ -19,8 +20,30 @@ export interface Attributes {
   readonly value?: number
   /** mode of a scatter, name of a user's op */
   readonly mode?: string
+  /** a user's op (customOp); `mode` tells it from others in the key */
+  readonly custom?: Custom
   /** the derivative of a 'shortcut', which is no part of the computation and so not of the key */
   readonly rule?: DerivativeRule
+}
+
+/** A kernel in WGSL that defines `fn kernel(i: u32)`. */
+export interface CustomText {
+  readonly name: string
+  readonly wgsl: string
+  /** what it calls its operands; the result is `out` */
+  readonly inputs: readonly string[]
+  /** what it is called for: each element of the result, or each row (all axes but the last) */
+  readonly each: 'element' | 'row'
+}
+
+/** A user's op: a kernel, and what it computes in tensor ops. */
+export interface Custom extends CustomText {
+  readonly infer: (...sources: readonly Typed[]) => Typed
+  /** the same in tensor ops, with the op's derivative */
+  readonly plain: (...sources: Tensor[]) => Tensor
+  /** the derivative that the user gave, or that of the plain form */
+  readonly rule: DerivativeRule
+  readonly vmap?: (size: number, sources: readonly Tensor[], batched: readonly boolean[]) => Tensor
 }
 
 /** Gradients of the inputs of a shortcut from the gradient of its value; null where none flows. */

@@ -58,6 +58,8 @@ interface Request {
 }
 
 const reduceOps: ReadonlySet<string> = new Set(['sum', 'prod', 'amax', 'amin'])
+/** ops that are the heart of a kernel, never inside another one */
+const alone: ReadonlySet<string> = new Set(['matmul', 'scatter', 'custom'])
 const leafOps: ReadonlySet<string> = new Set(['storage', 'scalar', 'constant'])
 export const isReduce = (n: GNode): boolean => reduceOps.has(n.op)
 export const isLeaf = (n: GNode): boolean => leafOps.has(n.op)
@@ -366,16 +368,14 @@ export function schedule(
     group.axes = axesOf
   }
 
-  const placeScatter = (node: GNode): void => {
+  /** A kernel of its own. `stored`: it reads its sources from memory in any case. */
+  const placeAlone = (node: GNode, stored: boolean): void => {
     const group = open(newAxes(node.shape), [])
     group.anchor = node
     const place = group.axes.map(axisIndex)
     settle(node, group, place)
     link(node, group)
-    const [base, index, updates] = node.sources
-    ask(group, base, null)
-    ask(group, index, null)
-    ask(group, updates, null)
+    for (const s of node.sources) ask(group, s, null, stored)
   }
 
   for (let i = nodes.length - 1; i >= 0; i--) {
@@ -384,7 +384,8 @@ export function schedule(
     if (isLeaf(node) || viewOps.has(node.op) || (list.length === 0 && !rootNodes.has(node))) continue
     if (isReduce(node)) placeReduce(node, list)
     else if (node.op === 'matmul') placeMatmul(node, list)
-    else if (node.op === 'scatter') placeScatter(node)
+    else if (node.op === 'scatter') placeAlone(node, false)
+    else if (node.op === 'custom') placeAlone(node, true)
     else placeElementwise(node, list)
   }
   recompute(nodes, requests, home, rootNodes, free, buffersPerKernel)
@@ -401,7 +402,7 @@ function rowsBelow(node: GNode): Dim[][] {
     if (seen.has(at)) continue
     seen.add(at)
     if (isReduce(at)) found.push(at.axes.map(axis => at.sources[0].shape[axis]))
-    else if (!isLeaf(at) && at.op !== 'matmul' && at.op !== 'scatter' && at.op !== 'gather') stack.push(...at.sources)
+    else if (!isLeaf(at) && !alone.has(at.op) && at.op !== 'gather') stack.push(...at.sources)
   }
   return found
 }
@@ -444,7 +445,7 @@ function inCommon(a: GNode, b: GNode): boolean {
       const at = stack.pop()!
       if (found.has(at) || at.op === 'scalar' || at.op === 'constant') continue
       found.add(at)
-      if (!isLeaf(at) && !isReduce(at) && at.op !== 'matmul' && at.op !== 'scatter') stack.push(...at.sources)
+      if (!isLeaf(at) && !isReduce(at) && !alone.has(at.op)) stack.push(...at.sources)
     }
     return found
   }
@@ -470,14 +471,7 @@ function freeNodes(nodes: readonly GNode[]): Set<GNode> {
   const costs = new Map<GNode, number>()
   for (const n of nodes) {
     if (n.op === 'scalar' || n.op === 'constant' || n.op === 'iota') costs.set(n, 0)
-    else if (
-      n.op !== 'storage' &&
-      n.op !== 'randomBits' &&
-      n.op !== 'matmul' &&
-      n.op !== 'scatter' &&
-      n.op !== 'gather' &&
-      !isReduce(n)
-    ) {
+    else if (n.op !== 'storage' && n.op !== 'randomBits' && !alone.has(n.op) && n.op !== 'gather' && !isReduce(n)) {
       const own = viewOps.has(n.op) ? 0 : weightOf(n.op)
       const cost = n.sources.reduce((sum, s) => sum + (costs.get(s) ?? Infinity), own)
       if (cost <= 2 * cheap) costs.set(n, cost)
@@ -592,15 +586,7 @@ function recompute(
     return chain.get(node) ?? null
   }
   for (const node of nodes) {
-    if (
-      isLeaf(node) ||
-      viewOps.has(node.op) ||
-      isReduce(node) ||
-      node.op === 'matmul' ||
-      node.op === 'scatter' ||
-      node.op === 'gather'
-    )
-      continue
+    if (isLeaf(node) || viewOps.has(node.op) || isReduce(node) || alone.has(node.op) || node.op === 'gather') continue
     const parts = node.sources.map(chainOf)
     if (parts.some(p => p === null)) continue
     const cost = parts.reduce((sum, p) => sum + p!.cost, weightOf(node.op))

@@ -11,7 +11,7 @@ import { flatIndex, through, viewOps } from './views.ts'
 
 type Draft = Omit<GNode, 'id'>
 
-const plain = { sizes: [], axis: -1, axes: [], steps: [], mode: '', value: 0, leaf: -1 }
+const plain = { sizes: [], axis: -1, axes: [], steps: [], mode: '', value: 0, leaf: -1, custom: null }
 
 export const shapeKey = (shape: readonly Dim[]): string => shape.map(dimKey).join()
 const sameShape = (a: readonly Dim[], b: readonly Dim[]) => a.length === b.length && a.every((d, i) => sameDim(d, b[i]))
@@ -132,6 +132,16 @@ export function simplify(captured: Captured, model: SizeModel): { graph: Graph; 
     else if (n.op === 'gather')
       made.push(
         graph.make({ ...common, op: 'gather', sources: [inMemory(graph, sources[0]), sources[1]], axis: a.axis }),
+      )
+    else if (n.op === 'custom')
+      made.push(
+        graph.make({
+          ...common,
+          op: 'custom',
+          sources: sources.map(s => (viewOps.has(s.op) || isNumber(s) ? copyOf(graph, s) : s)),
+          mode: a.mode,
+          custom: a.custom!,
+        }),
       )
     else
       made.push(

@@ -3,6 +3,7 @@
 // printers that expand them are compared either within ULPs or on a kernel expanded by kernel/math.ts.
 
 import { type ComputeType, computeType, type DType, type TypedArray } from '../dtype.ts'
+import { DeviceError } from '../errors.ts'
 import { type Dim, evaluateDim } from './dim.ts'
 import { erf } from './erf.ts'
 import { bf16ToNumber, f16ToNumber, numberToBf16, numberToF16, roundHalfEven } from './half.ts'
@@ -22,6 +23,8 @@ export interface InterpretOptions {
 
 /** Runs `kernel` on `buffers` (arrays of the stored types: f16 and bf16 as bits, bool as bytes), in place. */
 export function interpret(kernel: Kernel, buffers: readonly TypedArray[], options: InterpretOptions = {}): void {
+  if (kernel.kind === 'custom')
+    throw new DeviceError('interpret', 'cannot run a kernel of a user', { kernel: kernel.name })
   if (kernel.kind === 'loop') interpretLoops(kernel, buffers, options)
   else interpretMatmul(kernel, buffers, options)
 }
@@ -75,7 +78,7 @@ class Run {
   /** values of expressions, one map an open body: an Expr object has one value in a pass through a body */
   private known: Map<Expr, Value>[] = []
 
-  constructor(kernel: Kernel, buffers: readonly TypedArray[], options: InterpretOptions) {
+  constructor(kernel: LoopKernel | MatmulKernel, buffers: readonly TypedArray[], options: InterpretOptions) {
     this.options = options
     const scratch = kernel.kind === 'loop' ? kernel.scratch : []
     this.stored = [...kernel.buffers, ...scratch].map(b => b.dtype)

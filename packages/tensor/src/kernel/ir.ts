@@ -154,4 +154,15 @@ export interface MatmulKernel extends KernelHead {
   readonly body: readonly Stmt[]
 }
 
-export type Kernel = LoopKernel | MatmulKernel
+/** A kernel whose text the user wrote (customOp), for devices that speak its language. Operands are contiguous. */
+export interface CustomKernel extends KernelHead {
+  readonly kind: 'custom'
+  /** defines `fn kernel(i: u32)`, called once for each item */
+  readonly wgsl: string
+  /** what the text calls its buffers; the result is last */
+  readonly operands: readonly { readonly name: string; readonly buffer: number; readonly shape: readonly Dim[] }[]
+  /** items of the launch: the product */
+  readonly items: readonly Dim[]
+}
+
+export type Kernel = LoopKernel | MatmulKernel | CustomKernel

@@ -4,7 +4,7 @@
 // samples stand with each function, the worse of with and without a fused instruction; math.test.ts holds them.
 
 import { binary, bitcast, cast, f32, fma, i32, u32, unary, where } from './build.ts'
-import type { BinaryOp, Expr, Kernel, UnaryOp } from './ir.ts'
+import type { BinaryOp, Expr, LoopKernel, MatmulKernel, UnaryOp } from './ir.ts'
 import { pow } from './math-pow.ts'
 import { rewriteKernel } from './rewrite.ts'
 
@@ -323,4 +323,4 @@ export function expand(e: Expr): Expr {
   return e
 }
 
-export const expandMath = <K extends Kernel>(kernel: K): K => rewriteKernel(kernel, expand)
+export const expandMath = <K extends LoopKernel | MatmulKernel>(kernel: K): K => rewriteKernel(kernel, expand)

@@ -50,6 +50,10 @@ export function runtimeDims(kernel: Kernel): Dim[] {
   if (kernel.kind === 'loop') {
     kernel.parallel.forEach(seeAxis)
     kernel.scratch.forEach(s => see(s.size))
+  } else if (kernel.kind === 'custom') {
+    for (const { shape } of kernel.operands) shape.forEach(see)
+    kernel.items.forEach(see)
+    return [...found.values()]
   } else {
     for (const axis of [...kernel.batch, kernel.m, kernel.n, kernel.k]) seeAxis(axis)
     seeIndex(kernel.a.index)

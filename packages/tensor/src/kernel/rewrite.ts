@@ -1,7 +1,7 @@
 // Rewrites the expressions of a kernel, bottom up, keeping what they share shared and what does not change identical.
 
 import { addIndex, divIndex, type Index, modIndex, scaleIndex, valueIndex, zeroIndex } from './index-expr.ts'
-import type { Expr, Kernel, Stmt } from './ir.ts'
+import type { Expr, LoopKernel, MatmulKernel, Stmt } from './ir.ts'
 
 export interface Rewriter {
   expr(e: Expr): Expr
@@ -87,6 +87,6 @@ export function rewriter(rule: (e: Expr) => Expr): Rewriter {
   return { expr, index, body }
 }
 
-export function rewriteKernel<K extends Kernel>(kernel: K, rule: (e: Expr) => Expr): K {
+export function rewriteKernel<K extends LoopKernel | MatmulKernel>(kernel: K, rule: (e: Expr) => Expr): K {
   return { ...kernel, body: rewriter(rule).body(kernel.body) }
 }

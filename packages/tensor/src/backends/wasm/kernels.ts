@@ -2,6 +2,7 @@
 // are one; those that no program holds are kept until there are too many.
 
 import { features, type KernelPool } from '@cairn/wasm'
+import { DeviceError } from '../../errors.ts'
 import { evaluateDim } from '../../kernel/dim.ts'
 import type { Kernel, LoopKernel } from '../../kernel/ir.ts'
 import { matmulAsLoops } from '../../kernel/matmul-loops.ts'
@@ -100,6 +101,8 @@ export class KernelCache {
   private print(kernel: Kernel, parts: boolean): LoadedKernel {
     const options = { relaxed: features().relaxedSimd, shared: this.shared, parts }
     const layout = paramLayout(kernel)
+    if (kernel.kind === 'custom')
+      throw new DeviceError('wasm', 'cannot run a kernel of a user in WGSL', { kernel: kernel.name })
     if (kernel.kind === 'matmul') {
       const printed = printMatmul(kernel, options)
       if (printed) return this.matmul(kernel, layout, printed)

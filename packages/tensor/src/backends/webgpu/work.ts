@@ -9,6 +9,8 @@ import { inOrder, roots } from './depends.ts'
 export type Work = readonly { readonly operations: number; readonly sizes: readonly Dim[] }[]
 
 export function workOf(kernel: Kernel): Work {
+  // what a user's text does for an item is not known: as much as an expression of some length
+  if (kernel.kind === 'custom') return [{ operations: 100, sizes: kernel.items }]
   const terms: { operations: number; sizes: Dim[] }[] = []
   const visit = (body: readonly Stmt[], sizes: Dim[]): void => {
     const seen = new Set<Expr>()

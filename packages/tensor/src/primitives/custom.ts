@@ -1,0 +1,23 @@
+// A user's op as one kernel (autograd/custom-op.ts). Its nodes are made only for devices that run its text; elsewhere the op is its plain form.
+
+import { DeviceError } from '../errors.ts'
+import type { Primitive } from './types.ts'
+
+export const custom: Primitive = {
+  family: 'custom',
+  infer: (sources, { custom }) => custom!.infer(...sources),
+  vjp: (g, sources, out, { custom }) => custom!.rule(g, sources, out),
+  batch({ size, sources, attributes, mapped }) {
+    const { plain, vmap } = attributes.custom!
+    if (vmap)
+      return vmap(
+        size,
+        sources.map(s => s.value),
+        sources.map(s => s.batched),
+      )
+    return mapped((...values) => [plain(...values)])(...sources)[0]!
+  },
+  evaluate(_, __, { custom }) {
+    throw new DeviceError(custom!.name, 'has a kernel for WebGPU only; move its tensors there')
+  },
+}
