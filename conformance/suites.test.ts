@@ -10,6 +10,10 @@ const checks: SuiteCheck[] = [
 const compiled = testDevices.filter(d => d.name !== 'reference')
 for (const check of checks) for (const device of compiled) checkSuite(check, device)
 
+// It knows no device.
+for (const device of compiled.filter(d => d.name === 'wasm'))
+  checkSuite({ name: 'bm25', data: 'retrieval', cases: 40 }, device)
+
 // On a software GPU it takes most of a minute: suites.slow.test.ts.
 const stories: SuiteCheck = { name: 'stories260k', data: 'reference/stories260K', cases: 20 }
 for (const device of compiled.filter(d => d.name === 'wasm')) checkSuite(stories, device)

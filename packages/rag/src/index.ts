@@ -12,6 +12,14 @@ export { crc32c } from './checksum.ts'
 export * from './dense/index.ts'
 export type { Embedder } from './embedding/embedder.ts'
 export { RagArgumentError, RagError, RagFormatError } from './errors.ts'
+export {
+  alignJudgements,
+  type CollectionDocument,
+  type CollectionQuery,
+  readDocuments,
+  readJudgements,
+  readQueries,
+} from './evaluation/collection.ts'
 export { type Bm25Options, type Bm25Variant, bm25Variants } from './lexical/bm25.ts'
 export type { FeedbackOptions } from './lexical/feedback.ts'
 export {
