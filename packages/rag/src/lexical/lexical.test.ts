@@ -44,6 +44,27 @@ describe('BM25', () => {
     }
   })
 
+  // Scores of bm25s (the Python package, in double precision), which has a value for absent terms and none below 0.
+  test.each<[Bm25Variant, string, number[]]>([
+    ['lucene', 'cat and swims', [0.47872444905185574, 0.10798623247456876, 0, 0.5967266679564214, 0.9809898572797981]],
+    ['robertson', 'cat swims', [0.1384837501206278, 0, 0, 0.1726190231964539, 0.32382290441740785]],
+    ['atire', 'cat and swims', [1.1724082656600538, 0.20940157308078336, 0, 1.4613986798407885, 2.473052649699272]],
+    ['bm25l', 'cat and swims', [2.024557094268725, 1.4417190067524743, 0, 2.2367447837104732, 2.842306099405184]],
+    ['bm25+', 'cat and swims', [2.8489485950321844, 1.6818399588354254, 0, 3.230422065040459, 4.432400103407165]],
+  ])('%s gives what bm25s gives', (variant, query, expected) => {
+    const index = indexOf([
+      'a cat is a feline and likes to purr',
+      'a dog is the human best friend and loves to play',
+      'a bird is a beautiful animal that can fly',
+      'a fish is a creature that lives in water and swims and swims',
+      'the cat and the dog swims',
+    ])
+    const hits = index.search(query, { bm25: { variant, k1: 1.5, b: 0.75, delta: 0.5, absent: 'formula' } })
+    const scores = [0, 0, 0, 0, 0]
+    for (const { id, score } of hits) scores[Number(id[1])] = score
+    expect(scores).toEqual(expected.map(score => expect.closeTo(score, 10)))
+  })
+
   test('absent terms by the formula of BM25S', () => {
     const index = indexOf(['a b', 'a', 'c'])
     const [k1, b, delta] = [1.5, 0.75, 0.5]
