@@ -1,0 +1,47 @@
+// Search by words as a collection needs it: passages by number, and a set of numbers that may be found.
+
+import { Analyzer, type AnalyzerOptions, createAnalyzer } from '../analysis/analyzer.ts'
+import type { Selection } from '../dense/selection.ts'
+import type { Bm25Options } from '../lexical/bm25.ts'
+import { LexicalIndex } from '../lexical/lexical-index.ts'
+
+export interface WordsOptions {
+  /** How texts become terms: options, or an analyzer. Default: English. */
+  readonly analyzer?: AnalyzerOptions | Analyzer
+  readonly bm25?: Bm25Options
+}
+
+/** An index of words over numbered passages. */
+export class Words {
+  index: LexicalIndex
+  private readonly options: { readonly analyzer: Analyzer; readonly bm25: Bm25Options | undefined }
+
+  constructor(options: { readonly analyzer: Analyzer; readonly bm25: Bm25Options | undefined }) {
+    this.options = options
+    this.index = new LexicalIndex(options)
+  }
+
+  /** Numbers of removed passages may come back. */
+  add(row: number, text: string): void {
+    this.index.add({ id: String(row), text })
+  }
+
+  remove(row: number): void {
+    this.index.delete(String(row))
+  }
+
+  /** The best passages, best first; those without any of the words are none. */
+  search(text: string, k: number, among: Selection | undefined): { id: number; score: number }[] {
+    const accept = among && ((id: string) => among.mask[Number(id)] === 1)
+    return this.index.search(text, { k, accept }).map(({ id, score }) => ({ id: Number(id), score }))
+  }
+
+  /** Forgets everything and holds what some segments hold. @throws RagFormatError */
+  load(segments: Iterable<Uint8Array>): void {
+    this.index = LexicalIndex.load(segments, this.options)
+  }
+}
+
+export async function openWords({ analyzer, bm25 }: WordsOptions): Promise<Words> {
+  return new Words({ analyzer: analyzer instanceof Analyzer ? analyzer : await createAnalyzer(analyzer), bm25 })
+}
