@@ -33,6 +33,7 @@ export type { Query } from './lexical/query.ts'
 export type { FacetCounts, LexicalHit, LexicalSearchOptions } from './lexical/search.ts'
 export { readSegment, type Segment, type SegmentArray, writeSegment } from './segment.ts'
 export { type Bounds, type Filter, type Metadata, matches, type Scalar } from './stores/filter.ts'
+export { type LocalStoreOptions, openMemoryStore } from './stores/memory.ts'
 export type {
   Access,
   ChunkInput,
