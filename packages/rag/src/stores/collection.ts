@@ -187,6 +187,11 @@ export class Collection {
     return true
   }
 
+  /** Rows below this are given by name only, until `reclaimRows`. */
+  reserveRows(count: number): void {
+    while (this.owners.length < count) this.owners.push(undefined)
+  }
+
   /** Every row without a chunk may be used again. */
   reclaimRows(): void {
     this.freeRows = []

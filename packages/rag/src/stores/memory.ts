@@ -7,7 +7,7 @@ import { RagError } from '../errors.ts'
 import { Collection } from './collection.ts'
 import { checkDocuments, checkSearch, readScope } from './request.ts'
 import type { DocumentInput, Hit, ReadOptions, SearchRequest, Store, StoredDocument } from './store.ts'
-import { openWords, type WordsOptions } from './words.ts'
+import { type WordsOptions, wordsOf } from './words.ts'
 
 export interface LocalStoreOptions extends WordsOptions {
   /** Numbers in a vector; left out, the store is searched by words only. */
@@ -24,7 +24,7 @@ export async function openMemoryStore(options: LocalStoreOptions = {}): Promise<
   if (dimensions !== undefined) checkDimensions('openMemoryStore', dimensions)
   checkMetric('openMemoryStore', metric)
   const collection = new Collection({ dimensions, metric })
-  collection.words = await openWords(options)
+  collection.words = (await wordsOf(options))()
   if (dimensions !== undefined) collection.dense = new HnswIndex({ ...hnsw, dimensions, metric })
   return new MemoryStore(collection)
 }

@@ -21,6 +21,10 @@ export class Words {
     this.index = new LexicalIndex(options)
   }
 
+  has(row: number): boolean {
+    return this.index.has(String(row))
+  }
+
   /** Numbers of removed passages may come back. */
   add(row: number, text: string): void {
     this.index.add({ id: String(row), text })
@@ -42,6 +46,8 @@ export class Words {
   }
 }
 
-export async function openWords({ analyzer, bm25 }: WordsOptions): Promise<Words> {
-  return new Words({ analyzer: analyzer instanceof Analyzer ? analyzer : await createAnalyzer(analyzer), bm25 })
+/** Makes an empty index of words for some options. */
+export async function wordsOf({ analyzer, bm25 }: WordsOptions): Promise<() => Words> {
+  const made = analyzer instanceof Analyzer ? analyzer : await createAnalyzer(analyzer)
+  return () => new Words({ analyzer: made, bm25 })
 }

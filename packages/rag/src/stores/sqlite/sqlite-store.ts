@@ -1,0 +1,670 @@
+// The store in one file. The tables of documents, chunks and vectors are the truth, and a write is durable when its transaction
+// is. The indexes in memory follow the tables: the writer's own, and by the same steps those of every other process that has the
+// file open, which read what came since they last looked. Snapshots of the indexes are kept as segments in the file, loaded when
+// a search first needs them and brought up to date; a damaged one is made again from the documents.
+
+import { HnswIndex, type HnswOptions } from '../../dense/hnsw.ts'
+import { normalized } from '../../dense/vector.ts'
+import { RagArgumentError, RagError, RagFormatError } from '../../errors.ts'
+import { readSegment, type Segment, writeSegment } from '../../segment.ts'
+import { Collection, type Entry } from '../collection.ts'
+import { checkDocuments, checkSearch, readScope, type VectorSpace } from '../request.ts'
+import type {
+  ChunkInput,
+  Damage,
+  DocumentInput,
+  Hit,
+  ReadOptions,
+  SearchRequest,
+  Store,
+  StoredDocument,
+} from '../store.ts'
+import type { Words } from '../words.ts'
+import type { SqlDriver } from './driver.ts'
+import {
+  FORMAT,
+  keyOf,
+  readChunk,
+  readRemoval,
+  readSegmentBytes,
+  readSetting,
+  readVector,
+  readVersion,
+  removeVersion,
+  rowOf,
+  sumOf,
+  type VersionRecord,
+  writeDocument,
+  writeSegmentBytes,
+  writeSetting,
+} from './records.ts'
+
+export interface SqliteStoreParts {
+  readonly db: SqlDriver
+  readonly space: VectorSpace
+  /** Makes an empty index of words. */
+  readonly words: () => Words
+  readonly hnsw: Partial<HnswOptions> | undefined
+  readonly readOnly: boolean
+  /** What happens to documents that are found damaged when the file is opened. */
+  readonly damaged: 'refuse' | 'skip'
+  /** Told of an index that was damaged and is made again. */
+  readonly onDamage: ((damage: Damage) => void) | undefined
+  /** Does what is left after the file was closed. */
+  readonly closed: () => void | Promise<void>
+}
+
+/** The rows of a snapshot: which chunk each number of an index stands for. */
+interface SnapshotRows {
+  /** Chunk row of each row of the collection, -1 for none. */
+  readonly rows: Float64Array
+  readonly vectors: Int32Array
+  /** Up to which version and removal the snapshot knows everything. */
+  readonly key: number
+  readonly seq: number
+  /** Its own name: another process may write the next one. */
+  readonly name: string
+  /** Names of the lexical parts. */
+  readonly parts: readonly string[]
+}
+
+/** A snapshot is due after so many changed chunks, or this share of all, whichever is more. */
+const SNAPSHOT_CHANGES = 5000
+const SNAPSHOT_SHARE = 0.2
+/** Closing writes a snapshot if more than this share changed: reading so little again costs nothing. */
+const CLOSE_SHARE = 0.02
+/** Removals that are remembered for processes that follow. */
+const REMEMBERED = 100_000
+
+const SNAPSHOT_VERSION = 1
+
+export class SqliteStore implements Store {
+  readonly kind = 'sqlite'
+  private readonly parts: SqliteStoreParts
+  private readonly db: SqlDriver
+  private collection: Collection
+  /** Versions that could not be read. */
+  private readonly skipped = new Map<number, string>()
+  private readonly titles = new Map<number, { source?: string; title?: string; vectors?: readonly number[] }>()
+  private lastKey = 0
+  private lastSeq = 0
+  private dataVersion: unknown
+  private snapshot: SnapshotRows | undefined
+  private wordsLoaded = false
+  private denseLoaded = false
+  private changes = 0
+  private open = true
+
+  constructor(parts: SqliteStoreParts) {
+    this.parts = parts
+    this.db = parts.db
+    this.collection = new Collection(parts.space)
+    this.transaction('DEFERRED', () => {
+      this.readRows()
+      this.follow()
+    })
+  }
+
+  // ---- writing
+
+  async put(documents: readonly DocumentInput[]): Promise<void> {
+    this.check('put', true)
+    checkDocuments(documents, this.parts.space)
+    const { metric } = this.parts.space
+    const prepare = ({ vector }: ChunkInput): Float32Array =>
+      metric === 'cosine' ? normalized(vector!) : Float32Array.from(vector!)
+    const written: { record: VersionRecord; chunks: readonly ChunkInput[] }[] = []
+    const removed: number[] = []
+    const seq = this.transaction('IMMEDIATE', () => {
+      this.follow()
+      let last = this.lastSeq
+      for (const document of documents) {
+        const old = this.collection.versionsOf(document.id).find(({ version }) => version === (document.version ?? 0))
+        if (old) {
+          last = removeVersion(this.db, old.key)
+          removed.push(old.key)
+        }
+        written.push({ record: writeDocument(this.db, document, prepare), chunks: document.chunks })
+      }
+      return last
+    })
+    // The transaction is durable; what follows only brings the indexes up to it.
+    this.lastSeq = seq
+    for (const key of removed) this.forget(key)
+    for (const { record, chunks } of written) {
+      this.lastKey = record.key
+      this.enter(record, (add, texts) =>
+        chunks.forEach((chunk, i) => add(i, texts ? chunk.text : undefined, chunk.vector && prepare(chunk))),
+      )
+    }
+    this.maybeSnapshot()
+  }
+
+  async delete(documents: readonly (string | { id: string; version: number })[]): Promise<number> {
+    this.check('delete', true)
+    const removed: number[] = []
+    const seq = this.transaction('IMMEDIATE', () => {
+      this.follow()
+      let last = this.lastSeq
+      for (const which of documents) {
+        const id = typeof which === 'string' ? which : which.id
+        for (const entry of this.collection.versionsOf(id))
+          if ((typeof which === 'string' || entry.version === which.version) && !removed.includes(entry.key)) {
+            last = removeVersion(this.db, entry.key)
+            removed.push(entry.key)
+          }
+      }
+      return last
+    })
+    this.lastSeq = seq
+    for (const key of removed) this.forget(key)
+    this.maybeSnapshot()
+    return removed.length
+  }
+
+  // ---- reading
+
+  async get(id: string, options?: ReadOptions): Promise<StoredDocument | undefined> {
+    this.check('get')
+    const scope = readScope('get', options)
+    return this.transaction('DEFERRED', () => {
+      this.follow()
+      const entry = this.collection.find(id, scope)
+      if (!entry) return undefined
+      const rows = this.db.all(
+        'SELECT row, body, sum FROM chunks WHERE row >= ? AND row < ? ORDER BY row',
+        rowOf(entry.key, 0),
+        rowOf(entry.key + 1, 0),
+      )
+      if (rows.length !== entry.rows.length)
+        throw damageOf(
+          `document ${JSON.stringify(id)} version ${entry.version}`,
+          `${rows.length} of its ${entry.rows.length} chunks are there`,
+        )
+      const { version, validFrom, validUntil, principals, metadata } = entry
+      const { source, title } = this.titles.get(entry.key) ?? {}
+      const given = { source, title, metadata, validFrom, validUntil, principals }
+      return {
+        id,
+        version,
+        ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+        chunks: rows.map(row => readChunk(row, entry)),
+      }
+    })
+  }
+
+  async search(request: SearchRequest): Promise<Hit[]> {
+    this.check('search')
+    const search = checkSearch(request, this.parts.space)
+    return this.transaction('DEFERRED', () => {
+      this.follow()
+      if (search.text === undefined) this.loadDense()
+      else this.loadWords()
+      return this.collection.search(search).map(({ entry, chunk, score }) => {
+        const { id, version, metadata } = entry
+        const { text, span, metadata: own } = this.chunk(entry, chunk)
+        const { source, title } = this.titles.get(entry.key) ?? {}
+        return {
+          id,
+          version,
+          chunk,
+          score,
+          text,
+          span,
+          metadata: { ...metadata, ...own },
+          ...(source !== undefined && { source }),
+          ...(title !== undefined && { title }),
+        }
+      })
+    })
+  }
+
+  private chunk(entry: Entry, chunk: number): StoredDocument['chunks'][number] {
+    const [row] = this.db.all('SELECT row, body, sum FROM chunks WHERE row = ?', rowOf(entry.key, chunk))
+    if (!row)
+      throw damageOf(`document ${JSON.stringify(entry.id)} version ${entry.version}, chunk ${chunk}`, 'it is missing')
+    return readChunk(row, entry)
+  }
+
+  async statistics() {
+    this.check('statistics')
+    this.transaction('DEFERRED', () => this.follow())
+    const { documentCount: documents, versionCount: versions, chunkCount: chunks } = this.collection
+    return { documents, versions, chunks }
+  }
+
+  // ---- following the tables
+
+  /** Brings the collection up to the transaction that is open. */
+  private follow(): void {
+    const [{ data_version: version }] = this.db.all('PRAGMA data_version')
+    if (version === this.dataVersion) return
+    const first = this.dataVersion === undefined
+    const [{ oldest }] = this.db.all('SELECT min(seq) AS oldest FROM removed')
+    if (!first && oldest !== null && (oldest as number) > this.lastSeq + 1) {
+      this.startOver()
+      return
+    }
+    const removals = this.db
+      .all('SELECT seq, key, sum FROM removed WHERE seq > ? ORDER BY seq', this.lastSeq)
+      .map(readRemoval)
+    const records: VersionRecord[] = []
+    let lastKey = this.lastKey
+    this.db.each(
+      'SELECT key, id, version, body, chunks, sum FROM versions WHERE key > ? ORDER BY key',
+      [this.lastKey],
+      row => {
+        lastKey = row.key as number
+        try {
+          records.push(readVersion(row))
+        } catch (error) {
+          if (this.parts.damaged === 'refuse' || !(error instanceof RagFormatError)) throw error
+          this.skipped.set(row.key as number, error.message)
+        }
+      },
+    )
+    for (const { key } of removals) this.forget(key)
+    for (const record of records)
+      this.enter(record, (add, texts, vectors) => {
+        if (texts)
+          this.db.each(
+            'SELECT row, body, sum FROM chunks WHERE row >= ? AND row < ?',
+            [rowOf(record.key, 0), rowOf(record.key + 1, 0)],
+            row => add((row.row as number) - rowOf(record.key, 0), readChunk(row, record).text, undefined),
+          )
+        if (vectors)
+          this.db.each(
+            'SELECT row, vector, sum FROM vectors WHERE row >= ? AND row < ?',
+            [rowOf(record.key, 0), rowOf(record.key + 1, 0)],
+            row => add((row.row as number) - rowOf(record.key, 0), undefined, this.vectorOf(row)),
+          )
+      })
+    this.lastSeq = removals.at(-1)?.seq ?? this.lastSeq
+    this.lastKey = lastKey
+    this.dataVersion = version
+  }
+
+  private vectorOf(row: Parameters<typeof readVector>[0]): Float32Array {
+    return readVector(row, this.parts.space.dimensions!)
+  }
+
+  private startOver(): void {
+    this.collection = new Collection(this.parts.space)
+    this.titles.clear()
+    this.skipped.clear()
+    this.wordsLoaded = this.denseLoaded = false
+    this.lastKey = this.lastSeq = this.changes = 0
+    this.dataVersion = undefined
+    this.readRows()
+    this.follow()
+  }
+
+  /** Adds a version to the collection, and to those indexes that are loaded. */
+  private enter(
+    record: VersionRecord,
+    fill: (
+      add: (chunk: number, text?: string, vector?: Float32Array) => void,
+      texts: boolean,
+      vectors: boolean,
+    ) => void,
+  ): void {
+    const { key, chunkCount, source, title, vectors } = record
+    if (source !== undefined || title !== undefined || vectors !== undefined)
+      this.titles.set(key, { source, title, vectors })
+    const { id, version, validFrom, validUntil, principals, metadata, chunkMetadata } = record
+    const info = { id, version, validFrom, validUntil, principals, metadata, chunkMetadata }
+    const known = this.rowsInSnapshot(record)
+    const entry = this.collection.add(key, info, chunkCount, known)
+    if (!known) this.changes += chunkCount
+    if (!this.wordsLoaded && !this.denseLoaded) return
+    fill(
+      (chunk, text, vector) => {
+        if (text !== undefined && this.wordsLoaded) this.collection.addText(entry.rows[chunk], text)
+        if (vector && this.denseLoaded) this.collection.addVector(entry.rows[chunk], vector)
+      },
+      this.wordsLoaded,
+      this.denseLoaded,
+    )
+  }
+
+  private forget(key: number): void {
+    const entry = this.collection.entry(key)
+    if (!entry) return
+    this.changes += entry.rows.length
+    this.titles.delete(key)
+    // An index that is not loaded yet still has these rows: they must not mean something else when it is.
+    this.collection.remove(key, { keepRows: !(this.wordsLoaded && (this.denseLoaded || !this.parts.space.dimensions)) })
+  }
+
+  // ---- snapshots
+
+  /** Where each chunk stood in the last snapshot. */
+  private snapshotRowOf: Map<number, number> | undefined
+  /** The name of a snapshot whose rows cannot be read. */
+  private brokenSnapshot: unknown
+
+  private readRows(): void {
+    this.snapshot = undefined
+    this.snapshotRowOf = undefined
+    const segment = this.readIndex('rows', SNAPSHOT_VERSION)
+    this.brokenSnapshot = segment ? undefined : readSetting(this.db, 'snapshot')
+    if (!segment) return
+    const { key, seq, name, parts } = segment.meta as Pick<SnapshotRows, 'key' | 'seq' | 'name' | 'parts'>
+    const { rows, vectors } = segment.arrays as { rows: Float64Array; vectors: Int32Array }
+    this.snapshot = { rows, vectors, key, seq, name, parts }
+    this.snapshotRowOf = new Map()
+    rows.forEach((row, i) => {
+      if (row >= 0) this.snapshotRowOf!.set(row, i)
+    })
+    // What came since stands behind.
+    this.collection.reserveRows(rows.length)
+  }
+
+  private rowsInSnapshot({ key, chunkCount }: VersionRecord): number[] | undefined {
+    if (!this.snapshot || key > this.snapshot.key) return undefined
+    const rows = Array.from({ length: chunkCount }, (_, i) => this.snapshotRowOf!.get(rowOf(key, i)))
+    return rows.every(row => row !== undefined) ? (rows as number[]) : undefined
+  }
+
+  /** A segment that is sound, or undefined; damage is told. */
+  private readIndex(name: string, version: number, kind = name): Segment | undefined {
+    const bytes = this.segmentBytes(name)
+    if (!bytes) return undefined
+    try {
+      return readSegment(bytes, kind, version)
+    } catch (error) {
+      if (!(error instanceof RagFormatError)) throw error
+      this.parts.onDamage?.({ what: `index ${name}`, problem: error.message, repaired: true })
+      return undefined
+    }
+  }
+
+  private segmentBytes(name: string): Uint8Array<ArrayBuffer> | undefined {
+    return readSegmentBytes(this.db, name)
+  }
+
+  /** Loads the index of words: the snapshot's parts, then what changed since. */
+  private loadWords(): void {
+    if (this.wordsLoaded) return
+    this.renewSnapshot()
+    const { collection, snapshot } = this
+    const words = this.parts.words()
+    const have = new Set<number>()
+    if (snapshot) {
+      try {
+        const segments = snapshot.parts.map(name => {
+          const bytes = this.segmentBytes(name)
+          if (!bytes) throw damageOf(`index ${name}`, 'it is missing')
+          return bytes
+        })
+        words.load(segments)
+        for (const row of snapshot.rows.keys()) if (words.has(row)) have.add(row)
+      } catch (error) {
+        if (!(error instanceof RagFormatError)) throw error
+        this.parts.onDamage?.({ what: 'index words', problem: error.message, repaired: true })
+        words.load([])
+        have.clear()
+      }
+    }
+    for (const row of have) if (!this.isAsInSnapshot(row)) words.remove(row)
+    collection.words = words
+    const missing: Entry[] = []
+    for (const entry of collection.all())
+      if (entry.rows.some(row => !have.has(row) || !this.isAsInSnapshot(row))) missing.push(entry)
+    for (const entry of missing)
+      this.db.each(
+        'SELECT row, body, sum FROM chunks WHERE row >= ? AND row < ?',
+        [rowOf(entry.key, 0), rowOf(entry.key + 1, 0)],
+        row => {
+          const place = entry.rows[(row.row as number) - rowOf(entry.key, 0)]
+          if (!have.has(place) || !this.isAsInSnapshot(place)) words.add(place, readChunk(row, entry).text)
+        },
+      )
+    this.wordsLoaded = true
+    this.loaded()
+  }
+
+  /** Indexes are about to be read from a snapshot: it must be the one that the rows were read from. */
+  private renewSnapshot(): void {
+    const name = readSetting(this.db, 'snapshot')
+    if (name !== this.snapshot?.name && name !== this.brokenSnapshot) this.startOver()
+  }
+
+  /** Whether a row of the collection is the chunk that it was in the snapshot. */
+  private isAsInSnapshot(row: number): boolean {
+    const passage = this.collection.passageAt(row)
+    return passage !== undefined && this.snapshot?.rows[row] === rowOf(passage.entry.key, passage.chunk)
+  }
+
+  /** Loads the index of vectors: the snapshot's graph over the vectors of the table, then what changed since. */
+  private loadDense(): void {
+    const { dimensions, metric } = this.parts.space
+    if (this.denseLoaded || dimensions === undefined) return
+    this.renewSnapshot()
+    const { collection, snapshot } = this
+    const vectors = new Map<number, Float32Array>()
+    this.db.each('SELECT row, vector, sum FROM vectors', [], row => vectors.set(row.row as number, this.vectorOf(row)))
+    const segment = snapshot && this.readIndex('dense', 1, 'hnsw')
+    const placed = new Set<number>()
+    if (segment) {
+      try {
+        const rowOfVector = new Map<number, number>()
+        snapshot.vectors.forEach((vector, row) => {
+          if (vector >= 0) rowOfVector.set(vector, row)
+        })
+        const dense = HnswIndex.fromSegment(segment, {
+          vectorOf: id => vectors.get(snapshot.rows[rowOfVector.get(id) ?? -1]),
+        })
+        collection.dense = dense
+        for (const [vector, row] of rowOfVector) {
+          if (this.isAsInSnapshot(row)) {
+            collection.bindVector(row, vector)
+            placed.add(snapshot.rows[row])
+          } else dense.remove(vector)
+        }
+      } catch (error) {
+        if (!(error instanceof RagFormatError)) throw error
+        this.parts.onDamage?.({ what: 'index dense', problem: error.message, repaired: true })
+        placed.clear()
+        collection.dense = undefined
+      }
+    }
+    collection.dense ??= new HnswIndex({ ...this.parts.hnsw, dimensions, metric })
+    // Compared with directly until later changes link them: a program that was killed is back at once.
+    for (const [row, vector] of vectors) {
+      const entry = collection.entry(keyOf(row))
+      if (entry && !placed.has(row))
+        collection.addVector(entry.rows[row - rowOf(entry.key, 0)], vector, { defer: true })
+    }
+    this.denseLoaded = true
+    this.loaded()
+  }
+
+  private loaded(): void {
+    if (this.wordsLoaded && (this.denseLoaded || this.parts.space.dimensions === undefined))
+      this.collection.reclaimRows()
+  }
+
+  private maybeSnapshot(): void {
+    if (this.changes < Math.max(SNAPSHOT_CHANGES, SNAPSHOT_SHARE * this.collection.chunkCount)) return
+    this.writeSnapshot()
+  }
+
+  private writeSnapshot(): void {
+    this.transaction('IMMEDIATE', () => {
+      this.follow()
+      this.loadWords()
+      this.loadDense()
+      const { collection, db } = this
+      const { index } = collection.words!
+      const parts = index
+        .parts()
+        .map(({ serial, revision, documents }) => ({ serial, name: `words ${serial} ${revision} ${documents}` }))
+      db.run("DELETE FROM segments WHERE name LIKE 'words %'")
+      for (const { serial, name } of parts) writeSegmentBytes(db, name, index.savePart(serial))
+      if (collection.dense) writeSegmentBytes(db, 'dense', writeSegment(collection.dense.toSegment({ vectors: false })))
+      const rows = Float64Array.from({ length: collection.rowCount }, (_, row) => {
+        const passage = collection.passageAt(row)
+        return passage ? rowOf(passage.entry.key, passage.chunk) : -1
+      })
+      const vectors = Int32Array.from(rows, (_, row) => (rows[row] >= 0 ? collection.vectorAt(row) : -1))
+      const name = `${this.lastKey} ${this.lastSeq} ${Date.now()} ${Math.random()}`
+      writeSetting(db, 'snapshot', name)
+      const meta = { key: this.lastKey, seq: this.lastSeq, name, parts: parts.map(({ name }) => name) }
+      const segment = { kind: 'rows', version: SNAPSHOT_VERSION, meta, arrays: { rows, vectors } }
+      writeSegmentBytes(db, 'rows', writeSegment(segment))
+      // The graph's segment holds the vectors of its tombstones, so those of removed versions can go.
+      for (const { key } of db.all('SELECT key FROM removed WHERE seq > ?', this.snapshot?.seq ?? 0))
+        db.run('DELETE FROM vectors WHERE row >= ? AND row < ?', rowOf(key as number, 0), rowOf((key as number) + 1, 0))
+      db.run('DELETE FROM removed WHERE seq <= ?', this.lastSeq - REMEMBERED)
+      this.snapshot = { rows, vectors, ...meta }
+      this.changes = 0
+    })
+  }
+
+  // ---- damage
+
+  async verify(): Promise<Damage[]> {
+    this.check('verify')
+    const found: Damage[] = []
+    const note = (what: string, problem: string, repaired = false): void => {
+      found.push({ what, problem, repaired })
+    }
+    const attempt = (what: string, body: () => void): void => {
+      try {
+        body()
+      } catch (error) {
+        if (error instanceof RagFormatError) note(error.where, error.message)
+        else note(what, error instanceof Error ? error.message : String(error))
+      }
+    }
+    const { db } = this
+    attempt('the file', () => {
+      for (const row of db.all('PRAGMA integrity_check'))
+        if (row.integrity_check !== 'ok') note('the file', String(row.integrity_check))
+    })
+    attempt('settings', () => {
+      for (const { name, value, sum } of db.all('SELECT name, value, sum FROM settings'))
+        if (sum !== sumOf(name as string, value as string)) note(`setting ${String(name)}`, 'its checksum is wrong')
+    })
+    const versions = new Map<number, VersionRecord>()
+    attempt('versions', () =>
+      db.each('SELECT key, id, version, body, chunks, sum FROM versions', [], row =>
+        attempt('versions', () => versions.set(row.key as number, readVersion(row))),
+      ),
+    )
+    const chunks = new Map<number, number>()
+    attempt('chunks', () =>
+      db.each('SELECT row, body, sum FROM chunks', [], row =>
+        attempt('chunks', () => {
+          const key = keyOf(row.row as number)
+          const version = versions.get(key)
+          if (!version) return note(`chunk row ${String(row.row)}`, 'it belongs to no document')
+          readChunk(row, version)
+          chunks.set(key, (chunks.get(key) ?? 0) + 1)
+        }),
+      ),
+    )
+    const vectors = new Map<number, number>()
+    if (this.parts.space.dimensions !== undefined)
+      attempt('vectors', () =>
+        db.each('SELECT row, vector, sum FROM vectors', [], row =>
+          attempt('vectors', () => {
+            this.vectorOf(row)
+            const key = keyOf(row.row as number)
+            vectors.set(key, (vectors.get(key) ?? 0) + 1)
+          }),
+        ),
+      )
+    for (const [key, { id, version, chunkCount, vectors: which }] of versions) {
+      const whole = `document ${JSON.stringify(id)} version ${version}`
+      if ((chunks.get(key) ?? 0) !== chunkCount)
+        note(whole, `${chunks.get(key) ?? 0} of its ${chunkCount} chunks are there`)
+      const wanted = this.parts.space.dimensions === undefined ? 0 : (which?.length ?? chunkCount)
+      if ((vectors.get(key) ?? 0) !== wanted) note(whole, `${vectors.get(key) ?? 0} of its ${wanted} vectors are there`)
+    }
+    attempt('removed', () =>
+      db.each('SELECT seq, key, sum FROM removed', [], row => attempt('removed', () => void readRemoval(row))),
+    )
+    let indexes = true
+    const names = new Set<string>()
+    attempt('segments', () => {
+      for (const { name } of db.all('SELECT DISTINCT name FROM segments')) names.add(name as string)
+    })
+    for (const name of names) {
+      const kind = name === 'rows' || name === 'dense' ? { rows: 'rows', dense: 'hnsw' }[name] : 'lexical'
+      try {
+        readSegment(this.segmentBytes(name)!, kind, 1)
+      } catch (error) {
+        indexes = false
+        note(`index ${name}`, error instanceof Error ? error.message : String(error), !this.parts.readOnly)
+      }
+    }
+    // Indexes come from the documents, so they can be made again where those are sound.
+    if (!indexes && !this.parts.readOnly && found.every(damage => damage.repaired)) {
+      this.transaction('IMMEDIATE', () => this.startOver())
+      this.writeSnapshot()
+    }
+    return found
+  }
+
+  // ---- the rest
+
+  private transaction<T>(kind: 'DEFERRED' | 'IMMEDIATE', body: () => T): T {
+    this.begin(kind)
+    try {
+      const result = body()
+      this.db.exec('COMMIT')
+      return result
+    } catch (error) {
+      // A snapshot of indexes inside the transaction may be half known: the next operation looks at the tables again.
+      try {
+        this.db.exec('ROLLBACK')
+      } catch {
+        // SQLite has rolled back already.
+      }
+      throw explained(error)
+    }
+  }
+
+  private begin(kind: 'DEFERRED' | 'IMMEDIATE'): void {
+    try {
+      this.db.exec(`BEGIN ${kind}`)
+    } catch (error) {
+      throw explained(error)
+    }
+  }
+
+  private check(op: string, writes = false): void {
+    if (!this.open) throw new RagError(`${op}: the store is closed`)
+    if (writes && this.parts.readOnly)
+      throw new RagArgumentError(op, 'the store was opened to be read', 'open it without readOnly')
+  }
+
+  async close(): Promise<void> {
+    if (!this.open) return
+    if (!this.parts.readOnly && this.changes > CLOSE_SHARE * this.collection.chunkCount) this.writeSnapshot()
+    this.open = false
+    this.db.close()
+    await this.parts.closed()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+/** SQLite's own errors, in this package's types. */
+export function explained(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof RagError) return error
+  if (/malformed|not a database|corrupt/i.test(error.message)) {
+    const damage = new RagFormatError(FORMAT, 'the file', `${error.message}; verify() looks for what else is damaged`)
+    damage.cause = error
+    return damage
+  }
+  if (/locked|busy/i.test(error.message))
+    return new RagError('sqlite store: another process has been writing for 10 seconds; try again', { cause: error })
+  return error
+}
+
+const damageOf = (where: string, problem: string): RagFormatError => new RagFormatError(FORMAT, where, problem)
