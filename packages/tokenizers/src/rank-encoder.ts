@@ -1,32 +1,30 @@
 // Byte-level BPE from a rank file and nothing else: for a page that counts tokens and should stay small. No offsets, no
 // special tokens, no training; `Tokenizer.fromTiktoken` has those.
 import { TokenizerError } from './errors.ts'
-import { mergesOf, readRanks } from './formats/ranks.ts'
+import { readRanks } from './formats/ranks.ts'
 import { ByteWords } from './models/byte-words.ts'
 import { IdList } from './models/id-list.ts'
+import type { RankTokens } from './models/rank-tokens.ts'
 import { WordEncoder } from './models/word-encoder.ts'
 import { patterns } from './pretokenizers/patterns.ts'
 import { scanners } from './pretokenizers/scan.ts'
-import { byteChars, charToByte } from './unicode/byte-chars.ts'
 
 /** The encodings whose way of cutting text is built in. */
 export type RankEncoding = 'gpt2' | 'r50k_base' | 'p50k_base' | 'cl100k_base' | 'o200k_base'
 
 export class RankEncoder {
   private readonly words: WordEncoder
-  private readonly tokens: string[] = []
+  private readonly ranks: RankTokens
+  private indexOf: Map<number, number> | undefined
 
   /** @param file the bytes of a .tiktoken file   @param encoding how its text is cut */
   constructor(file: Uint8Array, encoding: RankEncoding) {
-    const ranks = readRanks(file)
-    const ids = new Map(ranks)
-    for (const [token, id] of ranks) this.tokens[id] = token
-    const byteIds = Int32Array.from(byteChars, char => ids.get(char) ?? -1)
-    if (byteIds.includes(-1)) throw new TokenizerError('RankEncoder: the ranks do not have all 256 bytes')
-    const words = new ByteWords(mergesOf(ranks), byteIds, ids)
+    this.ranks = readRanks(file)
+    if (!this.ranks.isComplete) throw new TokenizerError('RankEncoder: the ranks do not have all 256 bytes')
+    const words = new ByteWords(this.ranks, true)
     const { gpt2, cl100k, o200k } = patterns
     const pattern = encoding === 'cl100k_base' ? cl100k : encoding === 'o200k_base' ? o200k : gpt2
-    this.words = new WordEncoder(scanners.get(pattern)!, (text, start, end) => words.idsOf(text, start, end))
+    this.words = new WordEncoder(scanners.get(pattern)!, (units, start, end) => words.idsOf(units, start, end))
   }
 
   /** The ids of a text; special tokens in it are text. */
@@ -43,11 +41,13 @@ export class RankEncoder {
 
   /** The text of ids; those without a token are left out. */
   decode(ids: Iterable<number>): string {
-    const bytes: number[] = []
+    const { bytes, starts } = this.ranks
+    this.indexOf ??= new Map(Array.from(this.ranks.ids, (id, t) => [id, t]))
+    const out: number[] = []
     for (const id of ids) {
-      const token = this.tokens[id] ?? ''
-      for (let i = 0; i < token.length; i++) bytes.push(charToByte(token.charCodeAt(i)))
+      const t = this.indexOf.get(id)
+      if (t !== undefined) for (let i = starts[t]; i < starts[t + 1]; i++) out.push(bytes[i])
     }
-    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(bytes))
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(out))
   }
 }

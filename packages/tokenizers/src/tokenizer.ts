@@ -42,6 +42,7 @@ import { PreTokenizedText } from './text/pre-tokenized.ts'
 import { BpeTrainer, type BpeTrainerOptions } from './trainers/bpe.ts'
 import type { Trainer } from './trainers/trainer.ts'
 import { readTruncation, type Truncation, truncate, writeTruncation } from './truncation.ts'
+import { utf16Text } from './unicode/utf16.ts'
 
 /** The parts of a tokenizer; all but the model may be left out. */
 export type TokenizerParts = {
@@ -339,8 +340,8 @@ export class Tokenizer {
     const { model, normalizer, preTokenizer } = this
     const isFixed = model instanceof WordPiece || model instanceof WordLevel || (model instanceof BPE && !model.dropout)
     if (isFixed && isWordLocal(normalizer, preTokenizer)) {
-      return new WordEncoder(scanWord, (text, start, end) => {
-        const pieces = new PreTokenizedText([{ text: AlignedText.untracked(text.slice(start, end)) }])
+      return new WordEncoder(scanWord, (units, start, end) => {
+        const pieces = new PreTokenizedText([{ text: AlignedText.untracked(utf16Text(units, start, end)) }])
         normalizer?.normalize(pieces.pieces[0].text)
         preTokenizer?.preTokenize(pieces)
         const ids: number[] = []
@@ -350,7 +351,7 @@ export class Tokenizer {
     }
     const scan = normalizer ? undefined : byteLevelScanner(preTokenizer)
     const words = scan && model instanceof BPE ? ByteWords.of(model) : undefined
-    return scan && words && new WordEncoder(scan, (text, start, end) => words.idsOf(text, start, end))
+    return scan && words && new WordEncoder(scan, (units, start, end) => words.idsOf(units, start, end))
   }
 
   /** The ids that the post-processor puts around a single text; undefined if it does more than that. */

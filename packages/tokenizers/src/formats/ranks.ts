@@ -1,14 +1,14 @@
 // tiktoken's rank files: a line per token, its bytes in base64, a space, its rank. Ranks are ids, and the order of merging:
-// whichever two neighbours make the token of lowest rank are joined first. Each token is made from two tokens in one way
-// only (whatever else would make it has been merged before), so ranks are a merge list, found by encoding each token with
-// the tokens before it.
+// whichever two neighbours make the token of lowest rank are joined first (../models/rank-tokens.ts).
 
 import { TokenizerFormatError } from '../errors.ts'
-import { Merger } from '../models/merger.ts'
-import { PairTable } from '../models/pair-table.ts'
-import { byteChars } from '../unicode/byte-chars.ts'
+import { RankTokens } from '../models/rank-tokens.ts'
+import { isSpread } from '../models/vocabulary.ts'
 
 const FORMAT = 'tiktoken ranks'
+
+/** Longer tokens are refused: the longest of o200k has 128 bytes, and how a token is made takes quadratic time to find. */
+const LONGEST = 4096
 
 /** The value of each base64 character, -1 for others. */
 const base64 = /* @__PURE__ */ (() => {
@@ -17,84 +17,88 @@ const base64 = /* @__PURE__ */ (() => {
   for (let i = 0; i < 64; i++) out[alphabet.charCodeAt(i)] = i
   return out
 })()
-const byteCodes = /* @__PURE__ */ Uint16Array.from(byteChars, char => char.charCodeAt(0))
 
-/** Tokens in the byte alphabet with their ranks, by rank. */
-export function readRanks(file: Uint8Array): [token: string, rank: number][] {
-  const out: [string, number][] = []
+/** The tokens of a file, by rank. */
+export function readRanks(file: Uint8Array): RankTokens {
+  // Base64 is longer than what it stands for, and a line at least five bytes.
+  const bytes = new Uint8Array(file.length)
+  const most = Math.ceil(file.length / 4) + 1
+  let starts = new Int32Array(most + 1)
+  let ranks = new Int32Array(most)
+  let size = 0
+  let length = 0
   let line = 0
   let sorted = true
-  let codes = new Uint16Array(256)
-  for (let at = 0; at < file.length; line++) {
-    let end = file.indexOf(10, at)
-    if (end < 0) end = file.length
-    const next = end + 1
-    while (end > at && file[end - 1] <= 32) end--
-    const bad = (): never => {
-      const row = new TextDecoder().decode(file.subarray(at, Math.min(end, at + 80)))
-      throw new TokenizerFormatError(FORMAT, `line ${line + 1}`, `expected base64, a space and a rank, got ${row}`)
-    }
-    if (end > at) {
-      if (codes.length < end - at) codes = new Uint16Array(end - at)
-      // Six bits a character; a byte is complete when eight are there.
-      let bits = 0
-      let count = 0
-      let length = 0
-      let i = at
-      for (; i < end && file[i] !== 32 && file[i] !== 61; i++) {
-        const value = base64[file[i]]
-        if (value < 0) bad()
-        bits = ((bits << 6) | value) & 0xffff
-        count += 6
-        if (count < 8) continue
+  const bad = (at: number, problem = 'expected base64, a space and a rank', end = file.length): never => {
+    const row = new TextDecoder().decode(file.subarray(at, Math.min(end, at + 80)))
+    throw new TokenizerFormatError(FORMAT, `line ${line}`, `${problem}, got ${row}`)
+  }
+  for (let at = 0; at < file.length; ) {
+    line++
+    let i = at
+    // Six bits a character; a byte is complete when eight are there.
+    let bits = 0
+    let count = 0
+    const from = length
+    for (let value = base64[file[i]]; value >= 0; value = base64[file[i]]) {
+      bits = (bits << 6) | value
+      count += 6
+      if (count >= 8) {
         count -= 8
-        codes[length++] = byteCodes[(bits >> count) & 0xff]
+        bytes[length++] = bits >> count
+        bits &= 255
       }
-      while (i < end && file[i] === 61) i++
-      if (length === 0 || file[i] !== 32 || i + 1 >= end) bad()
-      let rank = 0
-      for (i++; i < end; i++) {
-        if (file[i] < 48 || file[i] > 57) bad()
-        rank = rank * 10 + file[i] - 48
-        if (rank > 0x7fffffff) bad()
-      }
-      if (out.length > 0 && rank < out[out.length - 1][1]) sorted = false
-      out.push([textOf(codes, length), rank])
+      i++
+      if (i === file.length) break
     }
-    at = next
+    if (i === at) {
+      // An empty line, or white space alone.
+      while (i < file.length && file[i] !== 10 && file[i] <= 32) i++
+      if (i < file.length && file[i] !== 10) bad(at)
+      at = i + 1
+      continue
+    }
+    while (i < file.length && file[i] === 61) i++
+    if (length === from || file[i] !== 32) bad(at)
+    if (length - from > LONGEST) bad(at, `expected a token of at most ${LONGEST} bytes`)
+    let rank = 0
+    const digits = ++i
+    for (; i < file.length && file[i] >= 48 && file[i] <= 57; i++) {
+      rank = rank * 10 + file[i] - 48
+      if (rank > 0x7fffffff) bad(at)
+    }
+    if (i === digits) bad(at)
+    while (i < file.length && file[i] !== 10 && file[i] <= 32) i++
+    if (i < file.length && file[i] !== 10) bad(at)
+    if (size > 0 && rank < ranks[size - 1]) sorted = false
+    ranks[size++] = rank
+    starts[size] = length
+    at = i + 1
   }
-  if (out.length === 0) throw new TokenizerFormatError(FORMAT, 'line 1', 'no ranks')
-  return sorted ? out : out.sort((a, b) => a[1] - b[1])
+  if (size === 0) throw new TokenizerFormatError(FORMAT, 'line 1', 'no ranks')
+  starts = starts.slice(0, size + 1)
+  ranks = ranks.slice(0, size)
+  if (sorted) return checked(new RankTokens(bytes.slice(0, length), starts, ranks))
+  const order = Array.from(ranks, (_, t) => t).sort((a, b) => ranks[a] - ranks[b])
+  const moved = new Uint8Array(length)
+  const movedStarts = new Int32Array(size + 1)
+  order.forEach((t, i) => {
+    moved.set(bytes.subarray(starts[t], starts[t + 1]), movedStarts[i])
+    movedStarts[i + 1] = movedStarts[i] + starts[t + 1] - starts[t]
+  })
+  const movedRanks = Int32Array.from(order, t => ranks[t])
+  return checked(new RankTokens(moved, movedStarts, movedRanks))
 }
 
-function textOf(codes: Uint16Array, length: number): string {
-  let text = ''
-  // One call for a whole token; a very long one in parts, since a call takes only so many arguments.
-  for (let from = 0; from < length; from += 4096) {
-    text += String.fromCharCode.apply(null, codes.subarray(from, Math.min(length, from + 4096)) as unknown as number[])
+/** No token and no rank comes twice. */
+function checked(tokens: RankTokens): RankTokens {
+  const { ids, repeated, size } = tokens
+  const max = ids[size - 1]
+  if (isSpread(max, size)) {
+    throw new TokenizerFormatError(FORMAT, 'the list', `rank ${max} is not near the number of tokens, ${size}`)
   }
-  return text
-}
-
-/** The one pair that makes each token, by rank of the token. */
-export function mergesOf(tokens: readonly (readonly [token: string, rank: number])[]): PairTable {
-  const table = new PairTable(tokens.length)
-  const merger = new Merger(table)
-  const single = new Int32Array(0x144).fill(-1)
-  for (const [token, rank] of tokens) if (token.length === 1) single[token.charCodeAt(0)] = rank
-  for (const [token, rank] of tokens) {
-    if (token.length < 2) continue
-    merger.reset()
-    let complete = true
-    for (let i = 0; i < token.length; i++) {
-      const id = single[token.charCodeAt(i)]
-      if (id < 0) complete = false
-      else merger.push(id, i, i + 1)
-    }
-    if (!complete) continue
-    merger.run()
-    // A token that the ones before it leave in more than two parts is reached only as a whole pre-token.
-    if (merger.length === 2) table.add(merger.ids[0], merger.ids[1], rank, rank)
-  }
-  return table
+  const twice = repeated >= 0 ? repeated : ids.findIndex((id, t) => t > 0 && id === ids[t - 1])
+  if (twice < 0) return tokens
+  const problem = repeated >= 0 ? 'has the bytes of another token' : 'is given to two tokens'
+  throw new TokenizerFormatError(FORMAT, 'the list', `rank ${ids[twice]} ${problem}`)
 }

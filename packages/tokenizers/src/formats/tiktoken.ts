@@ -8,7 +8,7 @@ import { PreTokenizerSequence } from '../pretokenizers/sequence.ts'
 import { Split } from '../pretokenizers/split.ts'
 import { Regex } from '../regex/regex.ts'
 import type { TokenizerParts } from '../tokenizer.ts'
-import { mergesOf, readRanks } from './ranks.ts'
+import { readRanks } from './ranks.ts'
 
 export type TiktokenOptions = {
   /** How text is cut first: a preset's name or a regular expression in Rust's syntax. */
@@ -45,7 +45,7 @@ const presets: Record<string, { pattern: string; specialTokens: Record<string, n
 }
 
 export function readTiktoken(file: Uint8Array | string, options: TiktokenOptions): TokenizerParts {
-  const tokens = readRanks(typeof file === 'string' ? new TextEncoder().encode(file) : file)
+  const ranks = readRanks(typeof file === 'string' ? new TextEncoder().encode(file) : file)
   const preset = Object.hasOwn(presets, options.pattern) ? presets[options.pattern] : undefined
   const specials = Object.entries(options.specialTokens ?? preset?.specialTokens ?? {})
   const isGpt2 = preset?.pattern === patterns.gpt2
@@ -56,7 +56,7 @@ export function readTiktoken(file: Uint8Array | string, options: TiktokenOptions
           new Split(new Regex(preset?.pattern ?? options.pattern, preset ? 'oniguruma' : 'rust'), 'Isolated'),
           new ByteLevel({ addPrefixSpace: false, useRegex: false }),
         ]),
-    model: new BPE({ vocab: tokens, merges: mergesOf(tokens), ignoreMerges: true }),
+    model: new BPE({ ranks, ignoreMerges: true }),
     decoder: new ByteLevelDecoder(),
     addedTokens: specials.map(([content, id]) => [id, addedToken({ content, special: true })] as const),
   }

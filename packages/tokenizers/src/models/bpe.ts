@@ -5,6 +5,7 @@ import { utf8Bytes } from '../unicode/utf8.ts'
 import { Merger } from './merger.ts'
 import type { Model, Token } from './model.ts'
 import { PairTable } from './pair-table.ts'
+import type { RankTokens } from './rank-tokens.ts'
 import { Vocabulary } from './vocabulary.ts'
 import { WordCache } from './word-cache.ts'
 
@@ -13,6 +14,8 @@ export type BPEOptions = {
   vocab?: Iterable<readonly [string, number]>
   /** Pairs of tokens in order of priority, or their table. Pairs with the same third member have the same priority. */
   merges?: Iterable<readonly [left: string, right: string, priority?: number]> | PairTable
+  /** In place of `vocab` and `merges`: tokens by rank, in bytes. The two are then made from them when they are asked for. */
+  ranks?: RankTokens
   /** Probability of leaving out a merge, drawn anew for each; 0 to 1. */
   dropout?: number | null
   /** Stands for characters outside the vocabulary; without it they are dropped. */
@@ -33,8 +36,7 @@ export type BPEOptions = {
 
 export class BPE implements Model {
   readonly type = 'BPE'
-  readonly vocabulary: Vocabulary
-  readonly pairs: PairTable
+  readonly ranks: RankTokens | undefined
   readonly dropout: number | null
   readonly unkToken: string | null
   readonly continuingSubwordPrefix: string | null
@@ -45,12 +47,15 @@ export class BPE implements Model {
   private readonly random: () => number
   private readonly unkId: number
   private readonly byteIds: Int32Array | undefined
-  private readonly merger: Merger
+  private knownVocabulary: Vocabulary | undefined
+  private knownPairs: PairTable | undefined
+  private knownMerger: Merger | undefined
   private readonly cache = new WordCache()
   private readonly mergeWord = (word: string) => this.merge(word)
 
   constructor(options: BPEOptions = {}) {
-    this.vocabulary = new Vocabulary(options.vocab ?? [])
+    this.ranks = options.ranks
+    if (!this.ranks) this.knownVocabulary = new Vocabulary(options.vocab ?? [])
     this.dropout = options.dropout ?? null
     this.unkToken = options.unkToken ?? null
     this.continuingSubwordPrefix = options.continuingSubwordPrefix ?? null
@@ -62,8 +67,8 @@ export class BPE implements Model {
     if (this.dropout !== null && !(this.dropout >= 0 && this.dropout <= 1)) {
       wrong('model.dropout', 'a probability from 0 to 1', this.dropout)
     }
-    this.pairs = options.merges instanceof PairTable ? options.merges : this.pairTable(options.merges ?? [])
-    this.merger = new Merger(this.pairs)
+    if (options.merges instanceof PairTable) this.knownPairs = options.merges
+    else if (!this.ranks) this.knownPairs = this.pairTable(options.merges ?? [])
     this.unkId = this.unkToken === null ? -1 : (this.vocabulary.ids.get(this.unkToken) ?? -1)
     this.byteIds = this.byteFallback ? this.fallbackIds() : undefined
   }
@@ -86,6 +91,22 @@ export class BPE implements Model {
       byteFallback: optional(json.byte_fallback, `${where}.byte_fallback`, asBoolean, false),
       ignoreMerges: optional(json.ignore_merges, `${where}.ignore_merges`, asBoolean, false),
     })
+  }
+
+  get vocabulary(): Vocabulary {
+    this.knownVocabulary ??= new Vocabulary(this.ranks!.vocab())
+    return this.knownVocabulary
+  }
+
+  /** The merges by the ids of their tokens. */
+  get pairs(): PairTable {
+    this.knownPairs ??= this.ranks!.pairs()
+    return this.knownPairs
+  }
+
+  private get merger(): Merger {
+    this.knownMerger ??= new Merger(this.pairs)
+    return this.knownMerger
   }
 
   get vocabSize(): number {

@@ -3,6 +3,8 @@ import { random, seed } from '../testing/random.ts'
 import { LongWords } from './long-word.ts'
 import { Merger } from './merger.ts'
 import { PairTable } from './pair-table.ts'
+import { RankTokens } from './rank-tokens.ts'
+import { mergeShortWord } from './short-word.ts'
 
 const byteIds = Int32Array.from({ length: 256 }, (_, i) => i)
 
@@ -18,11 +20,8 @@ function randomTable(next: () => number, letters: number, size: number): PairTab
     const word = spelled[left] + spelled[right]
     if (made.has(word)) continue
     // BPE over the tokens so far must leave the word as these two, as it does in any trained vocabulary.
-    const merger = new Merger(table)
-    merger.reset()
-    for (let i = 0; i < word.length; i++) merger.push(word.charCodeAt(i), i, i + 1)
-    merger.run()
-    if (merger.length !== 2 || merger.ids[0] !== left || merger.ids[1] !== right) continue
+    const merged = byTheDefinition(table, word)
+    if (merged.length !== 2 || merged[0] !== left || merged[1] !== right) continue
     made.add(word)
     const id = spelled.length
     spelled.push(word)
@@ -32,29 +31,63 @@ function randomTable(next: () => number, letters: number, size: number): PairTab
   return table
 }
 
-test(`long words are merged as by the definition (seed ${seed})`, () => {
+function byTheDefinition(table: PairTable, word: string): number[] {
+  const merger = new Merger(table)
+  merger.reset()
+  for (let i = 0; i < word.length; i++) merger.push(word.charCodeAt(i), i, i + 1)
+  merger.run()
+  return [...merger.ids.subarray(0, merger.length)]
+}
+
+test(`short and long words are merged by rank as by the list of merges (seed ${seed})`, () => {
   const next = random(seed)
   for (let round = 0; round < 40; round++) {
     const letters = 1 + Math.floor(next() * 3)
     const table = randomTable(next, letters, 2 + Math.floor(next() * 60))
-    const words = LongWords.of(table, byteIds)!
-    const merger = new Merger(table)
-    for (const length of [1, 2, 3, 10, 50, 500]) {
+    const tokens = RankTokens.of(table, byteIds)!
+    const words = new LongWords(tokens)
+    for (const length of [1, 2, 3, 10, 23, 24, 50, 500]) {
       const bytes = Uint8Array.from({ length }, () => 97 + Math.floor(next() * letters))
-      merger.reset()
-      bytes.forEach((byte, i) => merger.push(byte, i, i + 1))
-      merger.run()
+      const expected = byTheDefinition(table, String.fromCharCode(...bytes))
       const out = new Int32Array(length)
-      const count = words.encode(bytes, out)
-      expect([...out.subarray(0, count)]).toEqual([...merger.ids.subarray(0, merger.length)])
+      const ids = (count: number) => [...out.subarray(0, count)].map(t => tokens.ids[t])
+      expect(ids(words.encode(bytes, length, out))).toEqual(expected)
+      expect(ids(mergeShortWord(tokens, bytes, length, out, new Int32Array(length)))).toEqual(expected)
     }
+    // The list of merges comes back from the ranks alone.
+    const again = new RankTokens(tokens.bytes, tokens.starts, tokens.ids).pairs()
+    const rows = ({ left, right, merged, size }: PairTable) =>
+      Array.from({ length: size }, (_, row) => [left[row], right[row], merged[row]])
+    expect(rows(again)).toEqual(rows(table))
   }
 })
 
-test('a table with two ways to one token is declined', () => {
+test.each<[string, [number, number, number][]]>([
+  [
+    'has two ways to one token',
+    [
+      [97, 97, 256],
+      [256, 97, 257],
+      [97, 256, 257],
+    ],
+  ],
+  [
+    'uses a token before it is made',
+    [
+      [256, 97, 257],
+      [97, 97, 256],
+    ],
+  ],
+  [
+    'has a token that its own bytes do not become',
+    [
+      [97, 98, 256],
+      [98, 99, 257],
+      [97, 257, 258],
+    ],
+  ],
+])('a table that %s is not one of ranks', (_, rows) => {
   const table = new PairTable(3)
-  table.add(97, 97, 256)
-  table.add(256, 97, 257)
-  table.add(97, 256, 257)
-  expect(LongWords.of(table, byteIds)).toBeUndefined()
+  for (const [left, right, merged] of rows) table.add(left, right, merged)
+  expect(RankTokens.of(table, byteIds)).toBeUndefined()
 })

@@ -4,6 +4,9 @@ import { asId, asObject, type JsonObject, wrong } from '../json.ts'
 /** Ids above this would make the id-to-token array larger than any real vocabulary by orders of magnitude. */
 const MAX_SPREAD = 16
 
+/** Is an id too large for the size of its vocabulary? A lying file must not make us allocate for ids that it merely names. */
+export const isSpread = (max: number, size: number): boolean => max >= 1_000_000 && max > size * MAX_SPREAD
+
 export class Vocabulary {
   readonly ids: ReadonlyMap<string, number>
   readonly tokens: readonly (string | undefined)[]
@@ -12,10 +15,7 @@ export class Vocabulary {
     const ids = entries instanceof Map ? (entries as ReadonlyMap<string, number>) : new Map<string, number>(entries)
     let max = -1
     for (const id of ids.values()) if (id > max) max = id
-    // A lying file must not make us allocate for the ids that it merely names.
-    if (max >= 1_000_000 && max > ids.size * MAX_SPREAD) {
-      wrong('model.vocab', `ids near the vocabulary's size ${ids.size}`, max)
-    }
+    if (isSpread(max, ids.size)) wrong('model.vocab', `ids near the vocabulary's size ${ids.size}`, max)
     const tokens: (string | undefined)[] = new Array(max + 1).fill(undefined)
     for (const [token, id] of ids) tokens[id] = token
     this.ids = ids

@@ -2,51 +2,60 @@
 // their characters knows the ids of most of them, and what it doesn't know is asked of a model. For pipelines in which the
 // ids of a word depend on the word alone.
 import type { Scanner } from '../pretokenizers/pre-tokenizer.ts'
+import { utf16Units } from '../unicode/utf16.ts'
 import type { IdList } from './id-list.ts'
 
 /** The ids of a word: the first `length` of `ids`, valid until the next call. */
 export type WordIds = { readonly ids: ArrayLike<number>; readonly length: number }
 
-// Sizes of the cache; all of it is emptied when any part is full. Measured on 5 MB of English: 32k entries hold 99%.
-const ENTRIES = 1 << 16
-const SLOTS = 1 << 18
-const CHARS = 1 << 20
-const IDS = 1 << 19
+/** Gives the ids of the word that is units [start, end) of a text. */
+export type IdsOf = (units: Uint16Array, start: number, end: number) => WordIds
+
+// Sizes of the cache; all of it is emptied when a part is full. Measured on 5 MB of English: 32k words are 99% of the text.
+const WORDS = 1 << 16
+const SLOTS = 1 << 17
+/** Words of 32 bits for what is kept of the words: characters in pairs, and ids. */
+const RECORDS = 1 << 20
 /** Longer words are asked for each time: keeping them would push out the short ones, which come again. */
 const LONGEST = 64
+/** Units of a buffer that is kept between calls; longer texts get one of their own. */
+const KEPT_UNITS = 1 << 16
 
 export class WordEncoder {
   private readonly scan: Scanner
-  private readonly idsOf: (text: string, start: number, end: number) => WordIds
-  // Slots hold entry numbers + 1; an entry is a hash, its characters and its ids.
-  private readonly slots = new Int32Array(SLOTS)
-  private readonly hashes = new Int32Array(ENTRIES)
-  private readonly charAt = new Int32Array(ENTRIES + 1)
-  private readonly idAt = new Int32Array(ENTRIES + 1)
-  private readonly chars = new Uint16Array(CHARS)
-  private readonly ids = new Int32Array(IDS)
-  private entries = 0
+  private readonly idsOf: IdsOf
+  // A slot is a hash and where its record is, 0 for none. A record is the word's length and its number of ids in one, the
+  // ids, then the characters.
+  private readonly slots = new Int32Array(2 * SLOTS)
+  private readonly records = new Int32Array(RECORDS)
+  private words = 0
+  private end = 1
+  private buffer = new Uint16Array(0)
 
-  constructor(scan: Scanner, idsOf: (text: string, start: number, end: number) => WordIds) {
+  constructor(scan: Scanner, idsOf: IdsOf) {
     this.scan = scan
     this.idsOf = idsOf
   }
 
   /** Appends the ids of a well-formed text. */
   encode(text: string, out: IdList): void {
-    const { scan } = this
-    for (let start = 0; start < text.length; ) {
-      const end = scan(text, start)
+    const { scan, records } = this
+    const units = this.units(text)
+    const { length } = units
+    for (let start = 0; start < length; ) {
+      const end = scan(units, start)
       if (end - start > LONGEST) {
-        const { ids, length } = this.idsOf(text, start, end)
+        const { ids, length } = this.idsOf(units, start, end)
         out.reserve(length)
         for (let i = 0; i < length; i++) out.ids[out.length++] = ids[i]
       } else {
-        const entry = this.entry(text, start, end)
-        const from = this.idAt[entry]
-        const to = this.idAt[entry + 1]
-        if (out.length + to - from > out.ids.length) out.reserve(to - from)
-        for (let i = from; i < to; i++) out.ids[out.length++] = this.ids[i]
+        const at = this.record(units, start, end)
+        const count = records[at] >>> 8
+        if (out.length + count > out.ids.length) out.reserve(count)
+        const { ids } = out
+        let to = out.length
+        for (let i = 1; i <= count; i++) ids[to++] = records[at + i]
+        out.length = to
       }
       start = end
     }
@@ -54,61 +63,72 @@ export class WordEncoder {
 
   /** The number of ids of a well-formed text. */
   count(text: string): number {
-    const { scan } = this
+    const { scan, records } = this
+    const units = this.units(text)
     let count = 0
-    for (let start = 0; start < text.length; ) {
-      const end = scan(text, start)
-      if (end - start > LONGEST) count += this.idsOf(text, start, end).length
-      else {
-        const entry = this.entry(text, start, end)
-        count += this.idAt[entry + 1] - this.idAt[entry]
-      }
+    for (let start = 0; start < units.length; ) {
+      const end = scan(units, start)
+      if (end - start > LONGEST) count += this.idsOf(units, start, end).length
+      else count += records[this.record(units, start, end)] >>> 8
       start = end
     }
     return count
   }
 
-  /** The cache entry of a word, made if it is new. */
-  private entry(text: string, start: number, end: number): number {
-    const { slots, hashes, charAt, chars } = this
-    const length = end - start
-    let hash = length
-    for (let i = start; i < end; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-    hash ^= hash >>> 15
-    let slot = (hash ^ (hash >>> 7)) & (SLOTS - 1)
-    for (; slots[slot] !== 0; slot = (slot + 1) & (SLOTS - 1)) {
-      const entry = slots[slot] - 1
-      if (hashes[entry] !== hash) continue
-      const from = charAt[entry]
-      if (charAt[entry + 1] - from !== length) continue
-      let i = 0
-      while (i < length && chars[from + i] === text.charCodeAt(start + i)) i++
-      if (i === length) return entry
+  private units(text: string): Uint16Array {
+    if (this.buffer.length < text.length && text.length <= KEPT_UNITS) {
+      this.buffer = new Uint16Array(Math.min(KEPT_UNITS, 2 * text.length))
     }
-    return this.insert(text, start, end, hash, slot)
+    return utf16Units(text, this.buffer)
   }
 
-  private insert(text: string, start: number, end: number, hash: number, slot: number): number {
-    const found = this.idsOf(text, start, end)
-    const isFull =
-      this.entries === ENTRIES ||
-      this.charAt[this.entries] + end - start > CHARS ||
-      this.idAt[this.entries] + found.length > IDS
-    if (isFull) {
-      this.slots.fill(0)
-      this.entries = 0
-      // Every slot is free now, so the word goes where its search began.
-      slot = (hash ^ (hash >>> 7)) & (SLOTS - 1)
+  /** Where the record of a word is, made if it is new. */
+  private record(units: Uint16Array, start: number, end: number): number {
+    const { slots, records } = this
+    const length = end - start
+    let hash = length
+    let i = start
+    for (; i + 1 < end; i += 2) hash = Math.imul(hash ^ units[i] ^ (units[i + 1] << 16), 0x9e3779b1) ^ (hash >>> 15)
+    if (i < end) hash = Math.imul(hash ^ units[i], 0x9e3779b1)
+    hash ^= hash >>> 15
+    let slot = 2 * (hash & (SLOTS - 1))
+    for (; slots[slot + 1] !== 0; slot = (slot + 2) & (2 * SLOTS - 1)) {
+      if (slots[slot] !== hash) continue
+      const at = slots[slot + 1]
+      if ((records[at] & 255) !== length) continue
+      let from = at + 1 + (records[at] >>> 8)
+      let k = start
+      while (k + 1 < end && records[from] === (units[k] | (units[k + 1] << 16))) {
+        k += 2
+        from++
+      }
+      if (k === end || (k + 1 === end && records[from] === units[k])) return at
     }
-    const entry = this.entries++
-    this.slots[slot] = entry + 1
-    this.hashes[entry] = hash
-    let at = this.charAt[entry]
-    for (let i = start; i < end; i++) this.chars[at++] = text.charCodeAt(i)
-    this.charAt[entry + 1] = at
-    at = this.idAt[entry]
-    for (let i = 0; i < found.length; i++) this.ids[at++] = found.ids[i]
-    this.idAt[entry + 1] = at
-    return entry
+    return this.insert(units, start, end, hash, slot)
+  }
+
+  private insert(units: Uint16Array, start: number, end: number, hash: number, slot: number): number {
+    const { slots, records } = this
+    const { ids, length } = this.idsOf(units, start, end)
+    const size = 1 + length + ((end - start + 1) >> 1)
+    if (this.words === WORDS || this.end + size > RECORDS) {
+      slots.fill(0)
+      this.words = 0
+      this.end = 1
+      // Every slot is free now, so the word goes where its search began.
+      slot = 2 * (hash & (SLOTS - 1))
+    }
+    const at = this.end
+    this.words++
+    this.end += size
+    slots[slot] = hash
+    slots[slot + 1] = at
+    records[at] = (length << 8) | (end - start)
+    let to = at + 1
+    for (let i = 0; i < length; i++) records[to++] = ids[i]
+    let i = start
+    for (; i + 1 < end; i += 2) records[to++] = units[i] | (units[i + 1] << 16)
+    if (i < end) records[to] = units[i]
+    return at
   }
 }

@@ -4,6 +4,7 @@ import type { AlignedText, Change } from '../text/aligned-text.ts'
 import type { PreTokenizedText } from '../text/pre-tokenized.ts'
 import { byteChars } from '../unicode/byte-chars.ts'
 import { utf8Bytes } from '../unicode/utf8.ts'
+import { utf16Units } from '../unicode/utf16.ts'
 import type { PreTokenizer } from './pre-tokenizer.ts'
 import { scanGpt2 } from './scan.ts'
 
@@ -42,8 +43,9 @@ export class ByteLevel implements PreTokenizer {
       if (this.addPrefixSpace && !piece.text.startsWith(' ')) piece.prepend(' ')
       if (!this.useRegex) return [piece]
       const parts: AlignedText[] = []
-      for (let at = 0; at < piece.text.length; ) {
-        const end = scanGpt2(piece.text, at)
+      const units = utf16Units(piece.text)
+      for (let at = 0; at < units.length; ) {
+        const end = scanGpt2(units, at)
         parts.push(piece.slice(at, end))
         at = end
       }

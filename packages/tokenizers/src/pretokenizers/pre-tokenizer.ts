@@ -8,5 +8,5 @@ export interface PreTokenizer {
   toJSON(): JsonObject
 }
 
-/** Cuts a text: given where a word starts, gives where it ends (always further on). */
-export type Scanner = (text: string, start: number) => number
+/** Cuts a text, given as its UTF-16 units: given where a word starts, gives where it ends (always further on). */
+export type Scanner = (text: Uint16Array, start: number) => number

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { Regex } from '../regex/regex.ts'
 import { fuzzString } from '../testing/fuzz.ts'
 import { random, seed } from '../testing/random.ts'
+import { utf16Units } from '../unicode/utf16.ts'
 import { patterns } from './patterns.ts'
 import { scanners } from './scan.ts'
 
@@ -14,7 +15,8 @@ test.each(Object.entries(patterns))(
     for (let round = 0; round < 2000; round++) {
       const text = fuzzString(next).toWellFormed()
       const ends: number[] = []
-      for (let at = 0; at < text.length; ) ends.push((at = scan(text, at)))
+      const units = utf16Units(text)
+      for (let at = 0; at < units.length; ) ends.push((at = scan(units, at)))
       expect(ends, JSON.stringify(text)).toEqual([...regex.matches(text)].map(([, end]) => end))
     }
   },

@@ -37,11 +37,11 @@ export function isWordLocal(normalizer: Normalizer | null, preTokenizer: PreToke
 }
 
 /** White space of ASCII, then all up to the next: where such a pipeline may be cut. */
-export function scanWord(text: string, start: number): number {
+export function scanWord(text: Uint16Array, start: number): number {
   const { length } = text
   let at = start
-  while (at < length && isAsciiSpace(text.charCodeAt(at))) at++
-  while (at < length && !isAsciiSpace(text.charCodeAt(at))) at++
+  while (at < length && isAsciiSpace(text[at])) at++
+  while (at < length && !isAsciiSpace(text[at])) at++
   return at
 }
 

@@ -15,6 +15,30 @@ export function utf8Bytes(text: string): number[] {
   return out
 }
 
+/** Writes the UTF-8 bytes of units [start, end) of a well-formed text into `out`; returns how many. */
+export function utf8Into(units: Uint16Array, start: number, end: number, out: Uint8Array): number {
+  let n = 0
+  for (let i = start; i < end; i++) {
+    const unit = units[i]
+    if (unit < 0x80) out[n++] = unit
+    else if (unit < 0x800) {
+      out[n++] = 0xc0 | (unit >> 6)
+      out[n++] = 0x80 | (unit & 63)
+    } else if (unit < 0xd800 || unit > 0xdbff || i + 1 >= end) {
+      out[n++] = 0xe0 | (unit >> 12)
+      out[n++] = 0x80 | ((unit >> 6) & 63)
+      out[n++] = 0x80 | (unit & 63)
+    } else {
+      const cp = (unit << 10) + units[++i] - 0x35fdc00
+      out[n++] = 0xf0 | (cp >> 18)
+      out[n++] = 0x80 | ((cp >> 12) & 63)
+      out[n++] = 0x80 | ((cp >> 6) & 63)
+      out[n++] = 0x80 | (cp & 63)
+    }
+  }
+  return n
+}
+
 /** The number of UTF-8 bytes of a code point. */
 export function utf8Length(cp: number): number {
   return cp < 0x80 ? 1 : cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4

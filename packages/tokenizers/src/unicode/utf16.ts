@@ -1,0 +1,19 @@
+// A text as an array of its UTF-16 units, for loops that look at every one of them several times.
+
+/** The units of a text, `text.length` of them. Into `buffer` if it is large enough; valid until that is used again. */
+export function utf16Units(text: string, buffer?: Uint16Array): Uint16Array {
+  const { length } = text
+  const units = buffer && buffer.length >= length ? buffer.subarray(0, length) : new Uint16Array(length)
+  for (let i = 0; i < length; i++) units[i] = text.charCodeAt(i)
+  return units
+}
+
+/** The text of units [start, end). */
+export function utf16Text(units: Uint16Array, start: number, end: number): string {
+  let text = ''
+  // A call takes only so many arguments.
+  for (let at = start; at < end; at += 4096) {
+    text += String.fromCharCode.apply(null, units.subarray(at, Math.min(end, at + 4096)) as unknown as number[])
+  }
+  return text
+}
