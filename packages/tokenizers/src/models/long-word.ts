@@ -27,12 +27,12 @@ export class LongWords {
   /** The tokens of a word, given as its `n` bytes, into `out` from the start; returns how many. `out` holds `n` of them. */
   encode(bytes: Uint8Array, n: number, out: Int32Array): number {
     const { trie, tokens } = this
-    const { starts, longest } = tokens
+    const { starts } = tokens
     if (this.closed.length <= n) this.closed = new Uint8Array(n * 2)
     const { closed } = this
     let count = 0
     let at = 0
-    let token = trie.longest(bytes, 0, n, longest + 1)
+    let token = trie.longest(bytes, 0, n)
     let anyClosed = false
     while (true) {
       const previous = count > 0 ? out[count - 1] : -1
@@ -45,7 +45,10 @@ export class LongWords {
         out[count++] = token
         at += starts[token + 1] - starts[token]
         if (at === n) break
-        token = trie.longest(bytes, at, n, longest + 1)
+        token = trie.longest(bytes, at, n)
+      } else if (count === 0) {
+        // Bytes are tokens, so this is a mistake in what the tokens say of each other.
+        throw new Error('LongWords: no cut of a word was found')
       } else {
         closed[at] = 1
         anyClosed = true
@@ -62,7 +65,7 @@ export class LongWords {
     let next = this.shorter[token]
     if (next === -2) {
       const { bytes, starts } = this.tokens
-      next = this.trie.longest(bytes, starts[token], starts[token + 1], starts[token + 1] - starts[token])
+      next = this.trie.longest(bytes, starts[token], starts[token + 1] - 1)
       this.shorter[token] = next
     }
     return next

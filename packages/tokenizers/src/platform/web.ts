@@ -13,3 +13,8 @@ export async function writeFile(path: string, _text: string): Promise<void> {
     `save: ${path}: there is no file system here; store JSON.stringify(tokenizer.toJSON()) instead`,
   )
 }
+
+/** Writes the UTF-16 units of a text into an array of that length. */
+export function copyUtf16(text: string, out: Uint16Array): void {
+  for (let i = 0; i < text.length; i++) out[i] = text.charCodeAt(i)
+}

@@ -1,10 +1,15 @@
 // A text as an array of its UTF-16 units, for loops that look at every one of them several times.
+import { copyUtf16 } from '#platform'
+
+/** From this length on, the call of a platform's own copy is worth it. */
+const COPIED = 64
 
 /** The units of a text, `text.length` of them. Into `buffer` if it is large enough; valid until that is used again. */
 export function utf16Units(text: string, buffer?: Uint16Array): Uint16Array {
   const { length } = text
   const units = buffer && buffer.length >= length ? buffer.subarray(0, length) : new Uint16Array(length)
-  for (let i = 0; i < length; i++) units[i] = text.charCodeAt(i)
+  if (length > COPIED) copyUtf16(text, units)
+  else for (let i = 0; i < length; i++) units[i] = text.charCodeAt(i)
   return units
 }
 
