@@ -1,7 +1,7 @@
 // A module is a tree of parameters, buffers and children, found by looking at its fields. A field's name is its key in the state
 // dict, so it is spelled as PyTorch spells it (`ln_1`, `c_attn`) and public checkpoints load without renaming.
 
-import { CairnError, type DeviceName, type DType, Tensor } from '@cairn/tensor'
+import { CairnError, type DeviceName, type DType, observe, Tensor } from '@cairn/tensor'
 import { buffer, isParameter, parameter } from './parameter.ts'
 
 /** Tensors by their path: 'h.0.attn.c_attn.weight'. */
@@ -35,6 +35,11 @@ export interface LoadStateResult {
 export class Module {
   /** In training, dropout drops and batch statistics are taken; `eval()` turns it off. */
   training = true
+
+  /** A jitted function is recorded anew when a field that it read has another value. */
+  constructor() {
+    observe(this)
+  }
 
   /** Parameters with their paths; a tied one under its first name only. */
   namedParameters(): [name: string, parameter: Tensor][] {

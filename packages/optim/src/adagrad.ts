@@ -19,11 +19,11 @@ export class Adagrad extends Optimizer<AdagradOptions> {
   protected override slots({ initialAccumulatorValue = 0 }: AdagradOptions): Record<string, number> {
     return { sum: initialAccumulatorValue }
   }
-  protected override update({ p, g, options, state, clock }: Update<AdagradOptions>): Updated {
-    const { lr, lrDecay = 0, weightDecay = 0, eps = 1e-10 } = options
+  protected override update({ p, g, options, state, clock, lr, group }: Update<AdagradOptions>): Updated {
+    const { lrDecay = 0, weightDecay = 0, eps = 1e-10 } = options
     const slope = weightDecay ? g.add(p.mul(weightDecay)) : g
     const sum = state('sum').add(slope.mul(slope))
-    const rate = clock.derive(`${lr} ${lrDecay}`, t => t.sub(1).mul(lrDecay).add(1).reciprocal().mul(lr))
+    const rate = clock.derive(`lr ${group} ${lrDecay}`, t => t.sub(1).mul(lrDecay).add(1).reciprocal().mul(lr))
     return { p: p.sub(slope.div(sum.sqrt().add(eps)).mul(rate)), state: { sum } }
   }
 }

@@ -28,16 +28,16 @@ const adamSlots = ({ amsgrad }: AdamOptions): Record<string, number> => ({
 })
 
 function adam(update: Update<AdamOptions>, decoupled: boolean): Updated {
-  const { g, options, state, clock } = update
-  const { lr, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, amsgrad } = options
+  const { g, options, state, clock, lr, group } = update
+  const { betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, amsgrad } = options
   const [beta1, beta2] = betas
-  const p = decoupled && weightDecay ? update.p.mul(1 - lr * weightDecay) : update.p
+  const p = decoupled && weightDecay ? update.p.mul(update.live(o => 1 - o.lr * weightDecay)) : update.p
   const slope = !decoupled && weightDecay ? g.add(p.mul(weightDecay)) : g
   const m = average(state('exp_avg'), slope, beta1)
   const v = average(state('exp_avg_sq'), slope.mul(slope), beta2)
   const top = amsgrad ? state('max_exp_avg_sq').maximum(v) : null
   const root = clock.derive(`1 / sqrt(1 - ${beta2}^t)`, () => biasCorrection(clock, beta2).rsqrt())
-  const size = clock.derive(`${lr} / (1 - ${beta1}^t)`, () => biasCorrection(clock, beta1).reciprocal().mul(lr))
+  const size = clock.derive(`lr ${group} / (1 - ${beta1}^t)`, () => biasCorrection(clock, beta1).reciprocal().mul(lr))
   const scale = (top ?? v).sqrt().mul(root).add(eps)
   return {
     p: p.sub(m.div(scale).mul(size)),
@@ -79,12 +79,14 @@ export class Adamax extends Optimizer<AdamOptions> {
   protected override slots(): Record<string, number> {
     return { exp_avg: 0, exp_inf: 0 }
   }
-  protected override update({ p, g, options, state, clock }: Update<AdamOptions>): Updated {
-    const { lr, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 } = options
+  protected override update({ p, g, options, state, clock, lr, group }: Update<AdamOptions>): Updated {
+    const { betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 } = options
     const slope = weightDecay ? g.add(p.mul(weightDecay)) : g
     const m = average(state('exp_avg'), slope, betas[0])
     const norm = state('exp_inf').mul(betas[1]).maximum(slope.abs().add(eps))
-    const size = clock.derive(`${lr} / (1 - ${betas[0]}^t)`, () => biasCorrection(clock, betas[0]).reciprocal().mul(lr))
+    const size = clock.derive(`lr ${group} / (1 - ${betas[0]}^t)`, () =>
+      biasCorrection(clock, betas[0]).reciprocal().mul(lr),
+    )
     return { p: p.sub(m.div(norm).mul(size)), state: { exp_avg: m, exp_inf: norm } }
   }
 }
@@ -97,8 +99,8 @@ export class RAdam extends Optimizer<AdamOptions> {
   protected override slots(): Record<string, number> {
     return { exp_avg: 0, exp_avg_sq: 0 }
   }
-  protected override update({ p, g, options, state, clock }: Update<AdamOptions>): Updated {
-    const { lr, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 } = options
+  protected override update({ p, g, options, state, clock, lr, group }: Update<AdamOptions>): Updated {
+    const { betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 } = options
     const [beta1, beta2] = betas
     const slope = weightDecay ? g.add(p.mul(weightDecay)) : g
     const m = average(state('exp_avg'), slope, beta1)
@@ -119,7 +121,7 @@ export class RAdam extends Optimizer<AdamOptions> {
     )
     const adaptive = v.sqrt().add(eps).reciprocal().mul(rectify)
     const rate = adaptive.where(rho.gt(5), 1)
-    const size = clock.derive(`${lr} / (1 - ${beta1}^t)`, () => biasCorrection(clock, beta1).reciprocal().mul(lr))
+    const size = clock.derive(`lr ${group} / (1 - ${beta1}^t)`, () => biasCorrection(clock, beta1).reciprocal().mul(lr))
     return { p: p.sub(m.mul(size).mul(rate)), state: { exp_avg: m, exp_avg_sq: v } }
   }
 }
@@ -140,8 +142,8 @@ export class NAdam extends Optimizer<NAdamOptions> {
   protected override slots(): Record<string, number> {
     return { exp_avg: 0, exp_avg_sq: 0 }
   }
-  protected override update({ p, g, options, state, clock }: Update<NAdamOptions>): Updated {
-    const { lr, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, momentumDecay = 4e-3 } = options
+  protected override update({ p, g, options, state, clock, lr, group }: Update<NAdamOptions>): Updated {
+    const { betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, momentumDecay = 4e-3 } = options
     const [beta1, beta2] = betas
     const slope = weightDecay ? g.add(p.mul(weightDecay)) : g
     const key = `${beta1} ${momentumDecay}`
@@ -160,8 +162,10 @@ export class NAdam extends Optimizer<NAdamOptions> {
     const v = average(state('exp_avg_sq'), slope.mul(slope), beta2)
     const root = clock.derive(`1 / sqrt(1 - ${beta2}^t)`, () => biasCorrection(clock, beta2).rsqrt())
     const scale = v.sqrt().mul(root).add(eps)
-    const ofGradient = clock.derive(`gradient ${lr} ${key}`, () => now.neg().add(1).div(product.neg().add(1)).mul(lr))
-    const ofMomentum = clock.derive(`momentum ${lr} ${key}`, () =>
+    const ofGradient = clock.derive(`gradient ${group} ${key}`, () =>
+      now.neg().add(1).div(product.neg().add(1)).mul(lr),
+    )
+    const ofMomentum = clock.derive(`momentum ${group} ${key}`, () =>
       next.div(product.mul(now).mul(next).neg().add(1)).mul(lr),
     )
     const moved = slope.mul(ofGradient).add(m.mul(ofMomentum)).div(scale)

@@ -2,7 +2,18 @@
 // a step are queued before the first await, and nothing in a step is read by the host: step counts are tensors too, so a step that
 // `when` skips leaves no trace anywhere.
 
-import { CairnError, noGrad, step as runStep, Tensor, tensor, where, zeros } from '@cairn/tensor'
+import {
+  CairnError,
+  type Live,
+  live,
+  noGrad,
+  observe,
+  step as runStep,
+  Tensor,
+  tensor,
+  where,
+  zeros,
+} from '@cairn/tensor'
 
 /** Options of one group of parameters; `lr` may be changed at any time and compiles nothing. */
 export interface GroupOptions {
@@ -24,7 +35,14 @@ export interface Update<O> {
   readonly p: Tensor
   /** the gradient in f32 (or f64), its sign turned for `maximize` */
   readonly g: Tensor
+  /** reading `lr` from it would fix its value in a jitted step: take `lr` below */
   readonly options: O
+  /** the learning rate, as a number for ops */
+  readonly lr: Live
+  /** a number that follows from the learning rate */
+  live(read: (options: O) => number): Live
+  /** number of the group: part of the key of what is derived from its learning rate */
+  readonly group: number
   /** state of this parameter, one of `slots`; f32 for narrow parameters */
   state(name: string): Tensor
   /** values of this step, shared by all parameters that have made the same steps */
@@ -66,10 +84,15 @@ export interface StepOptions {
   readonly when?: Tensor
 }
 
+/** Which states and counters there are; compared by identity. */
+class Structure {}
+
 export abstract class Optimizer<O extends GroupOptions> {
   readonly groups: ParameterGroup<O>[]
   readonly #state = new Map<Tensor, ParameterState>()
   readonly #counters = new Map<Tensor, Counter>()
+  /** another one whenever there are other states or counters: a jitted step is recorded anew then */
+  readonly #structure = { current: new Structure() }
 
   constructor(params: Parameters<O>, defaults: O) {
     const list = [...params] as (Tensor | ({ params: Iterable<Tensor> } & Partial<O>))[]
@@ -86,6 +109,8 @@ export abstract class Optimizer<O extends GroupOptions> {
     for (const p of all)
       if (!p.storage)
         throw new CairnError(new.target.name, 'optimizes leaves; a computed tensor has no value of its own')
+    for (const group of this.groups) observe(group)
+    observe(this.#structure)
     // Made here and not in the first step, so that the first step looks like all others and compiles once.
     const learning = all.filter(p => p.requiresGrad)
     const counter = { values: { step: scalar(all[0], 0) } }
@@ -123,6 +148,7 @@ export abstract class Optimizer<O extends GroupOptions> {
   }
 
   #queue(when: Tensor | undefined): void {
+    void this.#structure.current
     const write = (target: Tensor, value: Tensor): void => {
       target.assign(when ? where(when, value, target) : value)
     }
@@ -130,7 +156,8 @@ export abstract class Optimizer<O extends GroupOptions> {
       this.groups.flatMap(g => g.params).filter(p => p.grad),
       write,
     )
-    for (const group of this.groups) {
+    this.groups.forEach((group, number) => {
+      const lr = live(group, g => g.lr)
       for (const p of group.params) {
         if (!p.grad) continue
         const gradient = wide(p.grad)
@@ -139,14 +166,22 @@ export abstract class Optimizer<O extends GroupOptions> {
           p: wide(p),
           g: group.maximize ? gradient.neg() : gradient,
           options: group,
-          state: (name, initial = 0) => (states[name] ??= fresh(p, initial)),
+          lr,
+          live: read => live(group, read),
+          group: number,
+          state: (name, initial = 0) => (states[name] ??= this.#made(fresh(p, initial))),
           clock: clocks.get(p)!,
         })
         for (const [name, next] of Object.entries(state ?? {}))
-          write(states[name] ?? (states[name] = fresh(p, 0)), next)
+          write(states[name] ?? (states[name] = this.#made(fresh(p, 0))), next)
         write(p, value.to(p.dtype))
       }
-    }
+    })
+  }
+
+  #made(state: Tensor): Tensor {
+    this.#structure.current = new Structure()
+    return state
   }
 
   /** Advances the counters of the parameters that step. One that only some of its parameters still follow splits. */
@@ -157,7 +192,10 @@ export abstract class Optimizer<O extends GroupOptions> {
     for (const [counter, params] of stepping) {
       const whole = counter && followers.get(counter)!.length === params.length
       const own = whole ? counter : { values: counter ? copies(counter.values) : { step: scalar(params[0], 0) } }
-      if (!whole) for (const p of params) this.#counters.set(p, own)
+      if (!whole) {
+        this.#structure.current = new Structure()
+        for (const p of params) this.#counters.set(p, own)
+      }
       const clock = clockOf(own, params[0], write)
       for (const p of params) clocks.set(p, clock)
     }
@@ -212,6 +250,7 @@ export abstract class Optimizer<O extends GroupOptions> {
         else state[slot] = copyOf(value)
       }
     }
+    this.#structure.current = new Structure()
     this.#counters.clear()
     settings.counters.forEach((members, n) => {
       const counter = { values: counters[n] }
@@ -224,6 +263,7 @@ export abstract class Optimizer<O extends GroupOptions> {
     for (const state of this.#state.values()) for (const t of Object.values(state)) t[Symbol.dispose]()
     for (const counter of new Set(this.#counters.values()))
       for (const t of Object.values(counter.values)) t[Symbol.dispose]()
+    this.#structure.current = new Structure()
     this.#state.clear()
     this.#counters.clear()
   }

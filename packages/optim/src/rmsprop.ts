@@ -21,8 +21,8 @@ export class RMSprop extends Optimizer<RMSpropOptions> {
   protected override slots({ momentum, centered }: RMSpropOptions): Record<string, number> {
     return { square_avg: 0, ...(centered && { grad_avg: 0 }), ...(momentum && { momentum_buffer: 0 }) }
   }
-  protected override update({ p, g, options, state }: Update<RMSpropOptions>): Updated {
-    const { lr, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0, centered } = options
+  protected override update({ p, g, options, state, lr }: Update<RMSpropOptions>): Updated {
+    const { alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0, centered } = options
     const slope = weightDecay ? g.add(p.mul(weightDecay)) : g
     const square = average(state('square_avg'), slope.mul(slope), alpha)
     const mean = centered ? average(state('grad_avg'), slope, alpha) : null

@@ -21,8 +21,8 @@ export class SGD extends Optimizer<SGDOptions> {
   protected override slots({ momentum }: SGDOptions): Record<string, number> {
     return momentum ? { momentum_buffer: 0 } : {}
   }
-  protected override update({ p, g, options, state, clock }: Update<SGDOptions>): Updated {
-    const { lr, momentum = 0, dampening = 0, nesterov, weightDecay = 0 } = options
+  protected override update({ p, g, options, state, clock, lr }: Update<SGDOptions>): Updated {
+    const { momentum = 0, dampening = 0, nesterov, weightDecay = 0 } = options
     const slope = weightDecay ? g.add(p.mul(weightDecay)) : g
     if (!momentum) return { p: p.sub(slope.mul(lr)) }
     // The first gradient enters whole; `first` is data, as the step count is.

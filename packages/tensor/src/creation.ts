@@ -71,10 +71,7 @@ function place(op: string, host: TypedArray, shape: Shape, dtype: DType, options
   checkShape(op, shape)
   if (host.length !== sizeOf(shape))
     throw new ShapeError(op, `${host.length} values do not fill [${shape.join(', ')}]`, { needed: sizeOf(shape) })
-  const storage = new Storage(placed(options), shape, dtype)
-  storage.host = host
-  storage.settled = storage.head
-  const out = new Tensor(storage)
+  const out = new Tensor(new Storage(placed(options), shape, dtype).hold(host))
   if (options.requiresGrad) out.requiresGrad = true
   return out
 }

@@ -1,4 +1,5 @@
 // The one debug variable, CAIRN_DEBUG: a list of topics separated by commas, read when the library is used.
+// Whatever it names, every 100th call of a jitted function is traced again and compared.
 //   schedule   each compiled plan: its kernels, what they fuse, their axes and buffers
 
 export type DebugTopic = 'schedule'
@@ -8,8 +9,12 @@ interface Host {
   CAIRN_DEBUG?: string
 }
 
-export function debugging(topic: DebugTopic): boolean {
+const topics = (): string => {
   const host = globalThis as Host
-  const topics = host.process?.env?.CAIRN_DEBUG ?? host.CAIRN_DEBUG
-  return topics?.split(',').includes(topic) ?? false
+  return host.process?.env?.CAIRN_DEBUG ?? host.CAIRN_DEBUG ?? ''
 }
+
+export const debugging = (topic: DebugTopic): boolean => topics().split(',').includes(topic)
+
+/** Whether any topic is on: checks that cost time are made then. */
+export const debuggingAnything = (): boolean => topics() !== ''

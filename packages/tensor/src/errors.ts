@@ -30,6 +30,8 @@ export class StaleError extends CairnError {}
 export class GradientError extends CairnError {}
 /** An effect or a read inside of a transform (`grad`, `vmap`, `jvp` ...), or a value that has left one. */
 export class TransformError extends CairnError {}
+/** A jitted function that is not the same at each call, or a use of its values outside of it. */
+export class JitError extends CairnError {}
 /** The device ran out of memory; nothing was changed. */
 export class OutOfMemoryError extends CairnError {}
 /** A malformed or hostile file. */

@@ -31,6 +31,8 @@ export { type DeviceName, defaultDevice, disposeDevice, setDefaultDevice, type W
 export type { DType, TypedArray } from './dtype.ts'
 export * from './errors.ts'
 export type { Statistics } from './graph/executor.ts'
+export { type Jitted, jit } from './graph/jit.ts'
+export { effect, type Live, live, observe } from './graph/live.ts'
 export { enableGrad, noGrad } from './graph/scope.ts'
 export { readFile, writeFile } from './io/files.ts'
 export {

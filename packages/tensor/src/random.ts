@@ -5,6 +5,7 @@ import { type DefaultOptions, placed } from './creation-options.ts'
 import { type DType, isFloat } from './dtype.ts'
 import { CairnError, DTypeError } from './errors.ts'
 import type { Engine } from './graph/engine.ts'
+import { state } from './graph/scope.ts'
 import { checkDType, constantOf, scalarOf } from './ops/build.ts'
 import { k } from './ops/operand.ts'
 import { threefry } from './primitives/source.ts'
@@ -31,6 +32,7 @@ export class Generator {
     return [this.#low, this.#high, this.#draws]
   }
   set state([low, high, draws]: readonly [number, number, number]) {
+    state.trace?.refuse('seed')
     this.#low = low
     this.#high = high
     this.#draws = draws
@@ -41,6 +43,7 @@ export class Generator {
   }
   /** A uniform number in [0, 1) on the host. */
   uniform(): number {
+    state.trace?.refuse('host')
     const [low, high, draw] = this.next()
     return threefry(low, high, 0, draw >>> 0) / 2 ** 32
   }
@@ -50,6 +53,7 @@ export class Generator {
   }
   /** A generator with a key of its own, derived from this one. */
   split(): Generator {
+    state.trace?.refuse('host')
     const [low, high, draw] = this.next()
     const child = new Generator(0)
     child.state = [threefry(low, high, 1, draw >>> 0), threefry(low, high, 2, draw >>> 0), 0]
@@ -61,16 +65,30 @@ let global = new Generator(0x5eed)
 /** Restarts the global generator from a seed. */
 export function manualSeed(seed: number): void {
   if (!Number.isFinite(seed)) throw new CairnError('manualSeed', `the seed must be a finite number, not ${seed}`)
+  state.trace?.refuse('seed')
   global = new Generator(seed)
 }
 /** The generator that ops without one draw from; its `state` belongs in checkpoints. */
 export const defaultGenerator = (): Generator => global
 
+/** Key and counter of a draw as numbers of the graph. */
+function draw(generator: Generator | undefined, device: Engine): Tensor[] {
+  const entry = state.trace?.draw(generator ?? null)
+  return drawWords(generator).map((word, part) => {
+    const leaf = scalarOf(word, 'u32', device)
+    if (entry !== undefined) leaf.node.origin = { entry, part }
+    return leaf
+  })
+}
+/** Key and counter of the next draw of a generator or of the global one, as 32-bit words. */
+export const drawWords = (generator: Generator | undefined): number[] =>
+  (generator ?? global).next().map(word => word >>> 0)
+
 /** 32 random bits an element, u32. */
 export function randomBits(shape: Shape, options: RandomOptions = {}): Tensor {
   checkShape('randomBits', shape)
   const device: Engine = placed(options)
-  const words = (options.generator ?? global).next().map(word => scalarOf(word >>> 0, 'u32', device))
+  const words = draw(options.generator, device)
   return apply('randomBits', words, undefined, shape, device)
 }
 
@@ -175,7 +193,7 @@ export function dropout(x: Tensor, p: number, options: { generator?: Generator }
     throw new DTypeError('dropout', `needs floating point, not ${x.dtype}; convert with .to('f32')`)
   if (p === 0) return x
   const device = x.engine
-  const words = (options.generator ?? global).next().map(word => scalarOf(word >>> 0, 'u32', device))
+  const words = draw(options.generator, device)
   const bits = apply('randomBits', words, undefined, x.shape, device)
   const keep = bits.ge(scalarOf(Math.min(2 ** 32 - 1, Math.round(p * 2 ** 32)), 'u32', device))
   return x.mul(p >= 1 ? 0 : 1 / (1 - p)).where(keep, constantOf(0, x.dtype, device))

@@ -4,15 +4,20 @@ import { type DeviceName, defaultEngine, engineOf } from './device.ts'
 import type { TypedArray } from './dtype.ts'
 import type { Engine } from './graph/engine.ts'
 import type { Statistics } from './graph/executor.ts'
-import { checkEffect } from './graph/scope.ts'
+import { checkEffect, checkRead, state } from './graph/scope.ts'
 import type { Tensor } from './tensor.ts'
 
 const groups = (tensors: readonly Tensor[]): Map<Engine, Tensor[]> => Map.groupBy(tensors, t => t.engine)
 
-/** Computes the tensors and keeps their values; without arguments, runs everything queued on the default device. Resolves when it is done. */
+/**
+ * Computes the tensors and keeps their values; without arguments, runs everything queued on the default device (inside of a jitted function it
+ * is left queued). Resolves when it is done.
+ */
 export function realize(...tensors: readonly Tensor[]): Promise<void> {
   checkEffect('realize')
-  return run(tensors)
+  if (!state.trace) return run(tensors)
+  if (tensors.length) state.trace.refuse('read')
+  return Promise.resolve()
 }
 
 async function run(tensors: readonly Tensor[]): Promise<void> {
@@ -22,7 +27,7 @@ async function run(tensors: readonly Tensor[]): Promise<void> {
 
 /** Reads several tensors in one execution. */
 export function readAll(tensors: readonly Tensor[]): Promise<TypedArray[]> {
-  checkEffect('readAll')
+  checkRead('readAll')
   return read(tensors)
 }
 
@@ -37,10 +42,14 @@ async function read(tensors: readonly Tensor[]): Promise<TypedArray[]> {
 
 /**
  * Runs what is queued on the devices of these tensors; resolves when at most two plans are in flight, which is back-pressure. Optimizers end
- * their step with it.
+ * their step with it. Inside of a jitted function it queues only.
  */
 export function step(tensors: readonly Tensor[]): Promise<void> {
   checkEffect('step')
+  if (state.trace) {
+    for (const engine of groups(tensors).keys()) engine.queue.cut()
+    return Promise.resolve()
+  }
   return stepAll(tensors)
 }
 

@@ -7,7 +7,7 @@ import { CairnError, DeviceError, DTypeError, GradientError, ShapeError } from '
 import type { Engine } from './graph/engine.ts'
 import { type Attributes, Node, noAttributes } from './graph/node.ts'
 import type { Way } from './graph/queue.ts'
-import { checkEffect, state } from './graph/scope.ts'
+import { checkEffect, checkRead, state } from './graph/scope.ts'
 import { Storage } from './graph/storage.ts'
 import type { TensorMethods } from './ops/methods.ts'
 import { type PrimitiveName, primitiveOf } from './primitives/table.ts'
@@ -28,7 +28,10 @@ export class Tensor {
     } else {
       this.#node = of
       this.#storage = null
-      if (!state.internal) of.handle = new WeakRef(this)
+      if (!state.internal) {
+        of.handle = new WeakRef(this)
+        state.trace?.made.push(of)
+      }
     }
   }
 
@@ -62,6 +65,7 @@ export class Tensor {
   }
 
   get requiresGrad(): boolean {
+    if (this.#storage) state.trace?.requires(this.#storage)
     return this.#storage ? this.#storage.requiresGrad : this.#node!.requiresGrad
   }
   /** Setting it to true makes the tensor a leaf with a storage of its own, which collects a gradient in `grad`. */
@@ -74,6 +78,7 @@ export class Tensor {
       return
     }
     const storage = this.own()
+    state.trace?.requires(storage)
     storage.requiresGrad = value
     storage.head.requiresGrad = value
   }
@@ -127,7 +132,9 @@ export class Tensor {
 
   /** The gradient that `backward` left, until `zeroGrad`; a Tensor over persistent memory. Assigning replaces it, `undefined` drops it. */
   get grad(): Tensor | undefined {
-    return this.#storage?.gradient?.current
+    const current = this.#storage?.gradient?.current
+    if (this.#storage) state.trace?.gradient(this.#storage, current !== undefined)
+    return current
   }
   set grad(value: Tensor | undefined) {
     if (value === undefined) {
@@ -144,13 +151,13 @@ export class Tensor {
 
   /** The values, row-major, in a fresh typed array that the caller owns: bool as Uint8Array, f16 and bf16 as bits in Uint16Array. */
   data(): Promise<TypedArray> {
-    checkEffect('data')
+    checkRead('data')
     return this.engine.queue.read(this.node)
   }
 
   /** The only element as a number (bool: 0 or 1). */
   item(): Promise<number> {
-    checkEffect('item')
+    checkRead('item')
     return this.#item()
   }
   async #item(): Promise<number> {
@@ -161,7 +168,7 @@ export class Tensor {
 
   /** The values as nested arrays of numbers (booleans for bool); a number for a 0-d tensor. */
   toArray(): Promise<NestedArray> {
-    checkEffect('toArray')
+    checkRead('toArray')
     return this.#toArray()
   }
   async #toArray(): Promise<NestedArray> {
@@ -177,7 +184,7 @@ export class Tensor {
 
   /** The values as plain numbers, whatever the dtype. */
   numbers(): Promise<number[]> {
-    checkEffect('numbers')
+    checkRead('numbers')
     return this.#numbers()
   }
   async #numbers(): Promise<number[]> {
@@ -195,8 +202,8 @@ export class Tensor {
   /** Frees the storage now instead of when it is collected. Later use is an error. */
   [Symbol.dispose](): void {
     this.#storage?.gradient?.dispose()
-    if (this.#storage) this.#storage.device.queue.dispose(this.#storage)
-    else if (this.#node?.alias) this.#node.device.queue.dispose(this.#node.alias.storage!)
+    const storage = this.#storage ?? (this.#node!.alias ?? this.#node!).storage
+    storage?.device.queue.dispose(storage)
   }
 }
 
@@ -224,15 +231,21 @@ export class Gradient {
     this.#write(value, 'assign')
   }
   clear(): void {
+    state.trace?.gradient(this.#owner, this.current !== undefined)
     if (!this.#first) return
     this.#first = null
     this.#owner.device.queue.drop(this.#storage!)
+  }
+  /** What a replay leaves: a gradient in the version written last, or none. */
+  leave(present: boolean): void {
+    this.#first = present ? this.#storage!.head : null
   }
   dispose(): void {
     if (this.#storage) this.#owner.device.queue.dispose(this.#storage)
     this.#storage = this.#tensor = this.#first = null
   }
   #write(value: Tensor, way: Way): void {
+    state.trace?.gradient(this.#owner, this.current !== undefined)
     const target = this.#place()
     this.#owner.device.queue.assign(target, value.node, way)
     if (!this.current) this.#first = target.head

@@ -6,11 +6,10 @@ import { debugging } from '../debug.ts'
 import type { TypedArray } from '../dtype.ts'
 import { evaluateDim } from '../kernel/dim.ts'
 import { sizeOf } from '../shape.ts'
-import { type Captured, capture, sameKey } from './capture.ts'
+import { type Captured, sameKey } from './capture.ts'
 import { describePlan } from './describe.ts'
-import type { Executor, Root, Statistics } from './executor.ts'
+import type { Bound, Executor, Prepared, Statistics } from './executor.ts'
 import { type Layout, layOut } from './memory-plan.ts'
-import type { Node } from './node.ts'
 import { compile, type Plan } from './plan.ts'
 import type { Memory, Storage } from './storage.ts'
 import { matches, modelOf, type SizeModel, symbolsOf } from './symbols.ts'
@@ -19,16 +18,34 @@ interface Variant {
   readonly model: SizeModel
   readonly plan: Plan
   executable: Executable | null
-  readonly layouts: Map<string, Layout>
+  readonly layouts: Map<string, TempLayout>
 }
 
 interface Entry {
   readonly key: Int32Array
+  readonly hash: number
   /** size vectors that taught the model of sizes */
   readonly samples: (readonly number[])[]
   /** the plan for the first sizes, and the one with runtime symbols once others came */
   readonly variants: Variant[]
   used: number
+  cached: boolean
+}
+
+/** A plan for the sizes of a capture. */
+interface Ready extends Prepared {
+  readonly entry: Entry
+  readonly variant: Variant
+  readonly symbols: readonly number[]
+  readonly layout: TempLayout
+  /** the leaf number of each root's target, or -1 */
+  readonly leaves: readonly number[]
+}
+
+/** Places of the intermediate values in the arena. */
+interface TempLayout extends Layout {
+  /** bytes of each */
+  readonly sizes: readonly number[]
 }
 
 /** Plans kept; the least recently used go first. */
@@ -57,12 +74,27 @@ export class CompiledExecutor implements Executor {
     return this.backend.bytesInUse
   }
 
-  execute(roots: readonly Root[], resolve: (node: Node) => Node, visited: (node: Node) => void): Promise<void> {
-    const captured = capture(roots, resolve, visited)
-    const variant = this.#variantOf(captured)
-    const symbols = symbolsOf(variant.model, captured.sizes)
+  prepare(captured: Captured): Ready {
+    const { entry, variant } = this.#find(captured)
+    const { storages, scalars, sizes } = captured
+    const symbols = symbolsOf(variant.model, sizes)
+    return {
+      entry,
+      variant,
+      symbols,
+      layout: this.#layoutOf(variant, symbols),
+      leaves: captured.roots.map(r => r.leaf),
+      storages: storages.length,
+      scalars: scalars.length,
+      roots: captured.roots.length,
+    }
+  }
+
+  run(prepared: Prepared, { storages, scalars, targets }: Bound): Promise<void> {
+    const { entry, variant, symbols, layout, leaves: read } = prepared as Ready
     const { plan } = variant
-    variant.executable ??= this.backend.load(plan.program)
+    entry.used = ++this.#clock
+    const executable = this.#load(entry, variant)
 
     const fresh: Binding[] = []
     const allocate = (storage: Storage): Binding => {
@@ -72,25 +104,26 @@ export class CompiledExecutor implements Executor {
       return binding
     }
     try {
-      const leaves = captured.storages.map(storage => storage.memory?.binding ?? this.#upload(storage))
-      const results = roots.map(({ target }, i) =>
+      const leaves = storages.map(storage => storage.memory?.binding ?? this.#upload(storage))
+      const results = targets.map((target, i) =>
         plan.inPlace[i]
-          ? leaves[captured.roots[i].leaf]
-          : captured.roots[i].leaf < 0 && target.memory?.binding
+          ? leaves[read[i]]
+          : read[i] < 0 && target.memory?.binding
             ? target.memory.binding
             : allocate(target),
       )
-      const layout = this.#layoutOf(variant, symbols)
       const arena = this.#arenaFor(layout.bytes)
       const bindings = plan.slots.map((slot): Binding => {
         if (slot.kind === 'leaf') return leaves[slot.leaf]
         if (slot.kind === 'root') return results[slot.root]
-        const temp = plan.temps[slot.temp]
-        const bytes = Math.max(4, this.backend.storedBytes(temp.dtype, evaluateDim(temp.size, symbols)))
-        return { buffer: arena!.buffer, offset: arena!.offset + layout.offsets[slot.temp], bytes }
+        return {
+          buffer: arena!.buffer,
+          offset: arena!.offset + layout.offsets[slot.temp],
+          bytes: layout.sizes[slot.temp],
+        }
       })
-      const finished = this.backend.run(variant.executable, bindings, captured.scalars, symbols)
-      roots.forEach(({ target }, i) => this.#give(target, results[i]))
+      const finished = this.backend.run(executable, bindings, scalars, symbols)
+      targets.forEach((target, i) => this.#give(target, results[i]))
       this.statistics.runs++
       this.statistics.launches += plan.program.launches.length
       return finished
@@ -148,37 +181,30 @@ export class CompiledExecutor implements Executor {
     return this.#arena
   }
 
-  #layoutOf(variant: Variant, symbols: readonly number[]): Layout {
+  #layoutOf(variant: Variant, symbols: readonly number[]): TempLayout {
     const key = symbols.join()
     const known = variant.layouts.get(key)
     if (known) return known
-    const layout = layOut(
-      variant.plan.temps.map(t => ({
-        bytes: this.backend.storedBytes(t.dtype, evaluateDim(t.size, symbols)),
-        first: t.first,
-        last: t.last,
-      })),
-      Math.max(64, this.backend.limits.alignment),
-    )
+    const { temps } = variant.plan
+    const bytes = temps.map(t => this.backend.storedBytes(t.dtype, evaluateDim(t.size, symbols)))
+    const lifetimes = temps.map((t, i) => ({ bytes: bytes[i], first: t.first, last: t.last }))
+    const placed = layOut(lifetimes, Math.max(64, this.backend.limits.alignment))
+    const layout = { ...placed, sizes: bytes.map(n => Math.max(4, n)) }
     if (variant.layouts.size >= layoutsKept) variant.layouts.delete(variant.layouts.keys().next().value!)
     variant.layouts.set(key, layout)
     return layout
   }
 
   /** The plan for this structure and these sizes: the first sizes as constants; when others come, with runtime symbols. */
-  #variantOf(captured: Captured): Variant {
+  #find(captured: Captured): { entry: Entry; variant: Variant } {
     const list = this.#entries.get(captured.hash)
     let entry = list?.find(e => sameKey(e.key, captured.key))
     if (!entry) {
-      entry = { key: captured.key, samples: [], variants: [], used: 0 }
-      if (list) list.push(entry)
-      else this.#entries.set(captured.hash, [entry])
-      this.#count++
-      this.#evict(entry)
+      entry = { key: captured.key, hash: captured.hash, samples: [], variants: [], used: ++this.#clock, cached: false }
+      this.#insert(entry)
     }
-    entry.used = ++this.#clock
     for (const variant of entry.variants)
-      if (matches(variant.model, captured.sizes, symbolsOf(variant.model, captured.sizes))) return variant
+      if (matches(variant.model, captured.sizes, symbolsOf(variant.model, captured.sizes))) return { entry, variant }
     entry.samples.push(captured.sizes)
     const model = modelOf(entry.samples)
     const plan = compile(captured, model, this.backend.limits)
@@ -187,9 +213,27 @@ export class CompiledExecutor implements Executor {
     this.statistics.kernelsCompiled += plan.program.launches.length
     const variant: Variant = { model, plan, executable: null, layouts: new Map() }
     // the plan for the very first sizes stays: most programs never leave them; an outgrown symbolic one goes
-    for (const old of entry.variants.splice(1)) old.executable?.[Symbol.dispose]()
+    for (const old of entry.variants.splice(1)) unload(old)
     entry.variants.push(variant)
-    return variant
+    return { entry, variant }
+  }
+
+  #insert(entry: Entry): void {
+    const list = this.#entries.get(entry.hash)
+    if (list) list.push(entry)
+    else this.#entries.set(entry.hash, [entry])
+    entry.cached = true
+    this.#count++
+    this.#evict(entry)
+  }
+
+  /** The kernels of a plan; one that left the cache and is run again comes back to it. */
+  #load(entry: Entry, variant: Variant): Executable {
+    if (variant.executable) return variant.executable
+    variant.executable = this.backend.load(variant.plan.program)
+    if (!entry.cached) this.#insert(entry)
+    if (!entry.variants.includes(variant)) entry.variants.push(variant)
+    return variant.executable
   }
 
   #evict(fresh: Entry): void {
@@ -198,13 +242,16 @@ export class CompiledExecutor implements Executor {
     for (const list of this.#entries.values())
       for (const e of list) if (e !== fresh && (!oldest || e.used < oldest.used)) oldest = e
     if (!oldest) return
-    for (const [hash, list] of this.#entries) {
-      const at = list.indexOf(oldest)
-      if (at < 0) continue
-      list.splice(at, 1)
-      if (list.length === 0) this.#entries.delete(hash)
-    }
-    for (const variant of oldest.variants) variant.executable?.[Symbol.dispose]()
+    const list = this.#entries.get(oldest.hash)!.filter(e => e !== oldest)
+    if (list.length) this.#entries.set(oldest.hash, list)
+    else this.#entries.delete(oldest.hash)
+    oldest.cached = false
+    for (const variant of oldest.variants) unload(variant)
     this.#count--
   }
+}
+
+function unload(variant: Variant): void {
+  variant.executable?.[Symbol.dispose]()
+  variant.executable = null
 }

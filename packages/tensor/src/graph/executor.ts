@@ -2,14 +2,8 @@
 // queue decides what runs and in which order; an executor decides how.
 
 import type { TypedArray } from '../dtype.ts'
-import type { Node } from './node.ts'
+import type { Captured } from './capture.ts'
 import type { Storage } from './storage.ts'
-
-/** A value to compute and the storage that receives it. */
-export interface Root {
-  readonly value: Node
-  readonly target: Storage
-}
 
 /** What a compiling executor has done since its device started. */
 export interface Statistics {
@@ -23,16 +17,31 @@ export interface Statistics {
   launches: number
 }
 
+/** A captured piece for which an executor knows how to run it, as often as wanted. It holds no storage. */
+export interface Prepared {
+  /** how many storages, numbers and results a run of it takes */
+  readonly storages: number
+  readonly scalars: number
+  readonly roots: number
+}
+
+/** What a run binds, in the order of the capture. */
+export interface Bound {
+  /** storages that the graph reads */
+  readonly storages: readonly Storage[]
+  readonly scalars: readonly number[]
+  /** for each root the storage that receives it */
+  readonly targets: readonly Storage[]
+}
+
 export interface Executor {
   readonly bytesInUse: number
   /** undefined for the plain evaluator, which compiles nothing */
   readonly statistics?: Readonly<Statistics>
-  /**
-   * Computes all roots and gives them to their targets. `resolve` maps a node to the one to use instead (a storage's value made in this piece, an
-   * alias) and throws for what is stale. Throws before anything is changed, or queues the work and returns its completion.
-   * `visited` is called for each computed node that is not a root.
-   */
-  execute(roots: readonly Root[], resolve: (node: Node) => Node, visited: (node: Node) => void): Promise<void>
+  /** Finds or compiles the plan. */
+  prepare(captured: Captured): Prepared
+  /** Computes all roots and gives them to their targets. Throws before anything is changed, or queues the work and returns its completion. */
+  run(prepared: Prepared, bound: Bound): Promise<void>
   /** The values, after everything queued before. */
   read(storage: Storage): Promise<TypedArray>
   /** Frees device memory now; later work may reuse it. */

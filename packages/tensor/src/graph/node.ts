@@ -49,6 +49,12 @@ export interface Custom extends CustomText {
 /** Gradients of the inputs of a shortcut from the gradient of its value; null where none flows. */
 export type DerivativeRule = (g: Tensor, inputs: readonly Tensor[], out: Tensor) => readonly (Tensor | null)[]
 
+/** A number that is looked up again at each call of a jitted function: which one of those that `entry` gives. */
+export interface Origin {
+  readonly entry: number
+  readonly part: number
+}
+
 export const leafOps = ['storage', 'scalar', 'constant'] as const
 export type LeafOp = (typeof leafOps)[number]
 
@@ -82,6 +88,12 @@ export class Node {
   refused = false
   /** sources were dropped after an executed backward */
   released = false
+  /** where a jitted function finds this number at each call: the entry of its tape, and which number of it */
+  origin: Origin | null = null
+  // Scratch of a walk (graph/capture.ts): which walk saw it last, the number it gave, and how many sources it has been through.
+  seen = 0
+  number = 0
+  cursor = 0
 
   constructor(
     op: string,

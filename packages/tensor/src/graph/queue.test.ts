@@ -125,13 +125,13 @@ describe('a plan that is refused before it starts changes nothing', () => {
     w.mul(3).sum().backward()
     other.assign(other.add(1))
     let calls = 0
-    const { execute } = device.executor
-    device.executor.execute = (...args) => {
+    const { run } = device.executor
+    device.executor.run = (...args) => {
       if (calls++ === 0) throw new Error('the first piece')
-      return execute.apply(device.executor, args)
+      return run.apply(device.executor, args)
     }
     await expect(step([w])).rejects.toThrow('the first piece')
-    device.executor.execute = execute
+    device.executor.run = run
     expect(w.grad).toBeUndefined()
     expect(await values(w)).toEqual([4])
   })

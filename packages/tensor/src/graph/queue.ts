@@ -3,10 +3,11 @@
 // micro-batch is one piece), and after storages were made (so that the first iteration looks like the others).
 
 import type { TypedArray } from '../dtype.ts'
-import { OutOfMemoryError, StaleError, TransformError } from '../errors.ts'
+import { JitError, OutOfMemoryError, StaleError } from '../errors.ts'
+import { Capture, type Captured, type Root } from './capture.ts'
 import { collectGarbage } from './collect.ts'
 import type { Engine } from './engine.ts'
-import type { Executor, Root } from './executor.ts'
+import type { Bound, Executor, Prepared } from './executor.ts'
 import { type Node, nodeCount } from './node.ts'
 import { checkEffect, state } from './scope.ts'
 import { type Memory, Storage } from './storage.ts'
@@ -16,14 +17,18 @@ export type Way = 'init' | 'grad' | 'assign'
 
 const effectNames: Record<Way, string> = { init: 'own', grad: 'backward', assign: 'assign' }
 
-interface Assign {
-  readonly kind: 'assign'
+/** A write of a storage that is under way. */
+interface Write {
   readonly storage: Storage
-  readonly value: Node
   /** the version it makes */
   readonly leaf: Node
   /** the version before, to return to when the piece fails */
   readonly base: Node
+}
+
+interface Assign extends Write {
+  readonly kind: 'assign'
+  readonly value: Node
   /** a dropped gradient: runs only if something else needs it */
   optional: boolean
 }
@@ -45,13 +50,34 @@ interface Piece {
   inits: boolean
 }
 
-/** A piece handed over: `planned` rejects when the device refuses it, having changed nothing. */
+/** A piece handed over: `planned` rejects when the device refuses it, having changed nothing; null when it was taken at once. */
 interface Started {
-  readonly planned: Promise<unknown>
+  readonly planned: Promise<unknown> | null
   readonly finished: Promise<void>
 }
 
 const both = (promise: Promise<void>): Started => ({ planned: promise, finished: promise })
+
+/** What a jitted call keeps of a piece that it ran. */
+export interface PieceRecord {
+  readonly prepared: Prepared
+  readonly captured: Captured
+  readonly targets: readonly TargetRecord[]
+}
+export interface TargetRecord {
+  readonly storage: Storage
+  /** versions that the piece makes of it; 0: it is new and holds the value of `node` */
+  readonly writes: number
+  readonly node: Node | null
+}
+
+/** A recorded piece with what it binds this time. */
+export interface Replay {
+  readonly prepared: Prepared
+  readonly bound: Bound
+  /** versions that each target moves on by; 0: new */
+  readonly writes: readonly number[]
+}
 
 const newPiece = (): Piece => ({ entries: [], ways: new Map(), inits: false })
 
@@ -79,6 +105,7 @@ export class Queue {
   assign(storage: Storage, value: Node, way: Way): void {
     checkEffect(effectNames[way])
     if (storage.disposed) throw new StaleError('assign', `${storage.label} was disposed`)
+    state.trace?.enter(this)
     if ((way !== 'init' && this.#open.inits) || this.#open.ways.get(storage)?.has(way)) this.#cut()
     const base = storage.head
     const leaf = storage.leaf()
@@ -88,12 +115,13 @@ export class Queue {
     else this.#open.ways.set(storage, new Set([way]))
     if (way === 'init') this.#open.inits = true
     storage.head = leaf
-    if (nodeCount() - this.#nodesAtRun > longGraph) quietly(this.run())
+    if (!state.trace && nodeCount() - this.#nodesAtRun > longGraph) quietly(this.run())
   }
 
   /** Keeps a value at the next run: while `handle` lives, or in any case when it is null. */
   keep(node: Node, handle: object | null, release = false): void {
     if (node.op === 'storage' || state.mapped) return
+    state.trace?.enter(this)
     this.#open.entries.push({ kind: 'keep', node, handle: handle && new WeakRef(handle), release })
   }
 
@@ -108,22 +136,109 @@ export class Queue {
   /** Runs everything queued; resolves when the device has finished it. */
   run(reads: readonly Node[] = []): Promise<void> {
     const { planned, finished } = this.#start(reads)
-    quietly(planned)
+    if (planned) quietly(planned)
     return finished
   }
 
+  /** Runs what is queued, if anything is. */
+  flush(): void {
+    if (this.#open.entries.length || this.#closed.length) quietly(this.run())
+  }
+
+  /** Ends the piece: what `step()` does inside of a jitted function, which queues only. */
+  cut(): void {
+    this.#cut()
+  }
+
   #start(reads: readonly Node[]): Started {
+    state.trace?.refuse('run')
     this.#cut()
     this.#nodesAtRun = nodeCount()
     const pieces = this.#closed
     this.#closed = []
     if (reads.length && pieces.length === 0) pieces.push(newPiece())
     keepCrossing(pieces, reads)
-    const started = pieces.map((piece, i) => this.#submit(piece, i === pieces.length - 1 ? reads : []))
-    return {
-      planned: Promise.all(started.map(s => s.planned)),
-      finished: Promise.all(started.map(s => s.finished)).then(() => {}),
+    return together(pieces.map((piece, i) => this.#submit(piece, i === pieces.length - 1 ? reads : [])))
+  }
+
+  /**
+   * Ends a jitted call: keeps its outputs and nothing else that it made, and runs what it queued.
+   * @param outside values from before the call that it read, to be computed first
+   * @param record takes each piece as it is planned; not called when the device is not ready to plan at once
+   */
+  finish(outputs: readonly Node[], outside: readonly Node[], record: (piece: PieceRecord) => void): Started {
+    this.#cut()
+    this.#nodesAtRun = nodeCount()
+    const pieces = this.#closed
+    this.#closed = []
+    for (const piece of pieces) {
+      const effects = piece.entries.filter(e => e.kind === 'assign')
+      piece.entries.splice(0, piece.entries.length, ...effects)
     }
+    if (outputs.length) {
+      if (pieces.length === 0) pieces.push(newPiece())
+      const kept = pieces[pieces.length - 1].entries
+      for (const node of outputs) kept.push({ kind: 'keep', node, handle: null, release: true })
+    }
+    const started: Started[] = []
+    if (outside.length) {
+      const before = newPiece()
+      for (const node of outside) before.entries.push({ kind: 'keep', node, handle: null, release: false })
+      started.push(this.#submit(before, []))
+    }
+    keepCrossing(pieces, [])
+    for (const piece of pieces) started.push(this.#submit(piece, [], record))
+    return together(started)
+  }
+
+  /**
+   * Runs recorded pieces again, as `finish` ran them.
+   * @param queued is called when the handles mean the new versions, before anything runs
+   */
+  replay(pieces: readonly Replay[], queued: () => void): Promise<void> {
+    const writes = pieces.map(({ bound, writes }) => {
+      const made: Write[] = []
+      for (let i = 0; i < writes.length; i++) {
+        if (writes[i] === 0) continue
+        const storage = bound.targets[i]
+        const base = storage.head
+        storage.head = storage.leaf(writes[i])
+        made.push({ storage, base, leaf: storage.head })
+      }
+      return made
+    })
+    queued()
+    const started = pieces.map(({ prepared, bound }, i) =>
+      this.#hand((executor, mayRetry) => this.#launch(executor, prepared, bound, writes[i], writes[i], mayRetry)),
+    )
+    return together(started).finished
+  }
+
+  /** Values from before a jitted call (before node number `first`) that what it queued or returns is computed from, and that are not there. */
+  outside(outputs: readonly Node[], first: number): Node[] {
+    const found = new Set<Node>()
+    const seen = new Set<Node>()
+    const stack = [...outputs]
+    for (const piece of [...this.#closed, this.#open]) stack.push(...rootsOf(piece))
+    while (stack.length) {
+      const node = stack.pop()!
+      if (seen.has(node) || node.storage || node.alias) continue
+      seen.add(node)
+      if (node.id >= first) stack.push(...node.sources)
+      else if (node.requiresGrad)
+        throw new JitError(
+          'jit',
+          'the function uses a tensor with gradient history that was computed outside; compute it inside, or detach() it',
+          { op: node.op },
+        )
+      else if (node.op !== 'scalar' && node.op !== 'constant') found.add(node)
+    }
+    return [...found]
+  }
+
+  /** Whether recorded pieces can be had: the device is up and nothing waits before them. */
+  get ready(): boolean {
+    return this.#engine.executor !== null && this.#waiting === 0
   }
 
   /** Runs everything queued; resolves when at most two plans are in flight, having let the event loop breathe. */
@@ -145,6 +260,8 @@ export class Queue {
 
   /** The values of a node, after everything queued so far. */
   async read(node: Node): Promise<TypedArray> {
+    state.trace?.refuse('read')
+    if (node.error instanceof JitError) throw node.error
     const run = this.run(isSettled(node) ? [] : [node])
     // The read joins the device's queue as soon as the run is planned, before later effects are.
     const { executor } = this.#engine
@@ -171,7 +288,8 @@ export class Queue {
   /** Frees a storage now. What is queued runs first. */
   dispose(storage: Storage): void {
     if (storage.disposed) return
-    if (this.#open.entries.length || this.#closed.length) quietly(this.run())
+    state.trace?.refuse('dispose')
+    this.flush()
     storage.disposed = true
     storage.host = null
     const { memory } = storage
@@ -197,27 +315,19 @@ export class Queue {
     this.#lastBreath = now()
   }
 
-  /** Plans a piece at once when the device is up and nothing waits before it; else in order. */
-  #submit(piece: Piece, reads: readonly Node[]): Started {
-    const { executor } = this.#engine
-    if (!executor || this.#waiting)
-      return both(this.#after(async () => this.#planOrCollect(piece, reads, await this.#engine.ready())))
-    try {
-      return { planned: Promise.resolve(), finished: this.#plan(piece, reads, executor, true) }
-    } catch (error) {
-      if (!(error instanceof OutOfMemoryError)) return both(Promise.reject(error))
-      return both(this.#after(() => this.#planOrCollect(piece, reads, executor)))
-    }
+  #submit(piece: Piece, reads: readonly Node[], record?: (piece: PieceRecord) => void): Started {
+    return this.#hand((executor, mayRetry) => this.#plan(piece, reads, executor, mayRetry, record))
   }
 
-  /** Out of memory: once everything before has run and garbage is collected, once more. */
-  async #planOrCollect(piece: Piece, reads: readonly Node[], executor: Executor): Promise<void> {
+  /** Hands work over at once when the device is up and nothing waits before it; else in order. */
+  #hand(work: (executor: Executor, mayRetry: boolean) => Promise<void>): Started {
+    const { executor } = this.#engine
+    if (!executor || this.#waiting) return both(this.#after(async () => orCollect(work, await this.#engine.ready())))
     try {
-      return await this.#plan(piece, reads, executor, true)
+      return { planned: null, finished: work(executor, true) }
     } catch (error) {
-      if (!(error instanceof OutOfMemoryError)) throw error
-      await collectGarbage(macrotask)
-      return this.#plan(piece, reads, executor)
+      if (!(error instanceof OutOfMemoryError)) return both(Promise.reject(error))
+      return both(this.#after(() => orCollect(work, executor)))
     }
   }
 
@@ -239,135 +349,138 @@ export class Queue {
   }
 
   /** `mayRetry`: leave everything as it is when memory is short, for another try. */
-  #plan(piece: Piece, reads: readonly Node[], executor: Executor, mayRetry = false): Promise<void> {
-    const assigns = piece.entries.filter(e => e.kind === 'assign')
-    const made = new Map<Node, Assign>(assigns.map(e => [e.leaf, e]))
-    const needed = new Set<Assign>(assigns.filter(e => !e.optional))
-    const resolve = (node: Node, reader = node): Node => {
-      let at = node
-      for (;;) {
-        if (at.error) throw at.error
-        const entry = made.get(at)
-        if (entry) {
-          needed.add(entry)
-          at = entry.value
-        } else if (at.alias) at = at.alias
-        else if (at.op === 'storage') {
-          checkCurrent(at, reader)
-          return at
-        } else return at
-      }
+  #plan(
+    piece: Piece,
+    reads: readonly Node[],
+    executor: Executor,
+    mayRetry: boolean,
+    record?: (piece: PieceRecord) => void,
+  ): Promise<void> {
+    const assigns: Assign[] = []
+    const kept: Node[] = []
+    for (const e of piece.entries) {
+      if (e.kind === 'assign') assigns.push(e)
+      else if (!e.node.alias && (e.handle === null || e.handle.deref() !== undefined)) kept.push(e.node)
     }
-    const kept = new Set<Node>()
-    for (const e of piece.entries)
-      if (e.kind === 'keep' && !e.node.alias && (e.handle === null || e.handle.deref() !== undefined)) kept.add(e.node)
+    const made = new Map<Node, Assign>(assigns.map(e => [e.leaf, e]))
+    const wanted = reads.filter(node => !isSettled(node) && !made.has(node))
+    let survey: Survey
     // A read that cannot be had rejects alone; it takes no effect down with it.
     let unreadable: { readonly error: unknown } | null = null
-    const readable = reads.filter(node => {
-      if (isSettled(node) || made.has(node)) return false
-      try {
-        this.#touch([node], resolve)
-        return true
-      } catch (error) {
-        unreadable ??= { error }
-        return false
-      }
-    })
-    for (const node of readable) kept.add(node)
-    for (const node of this.#boundary(piece, readable)) kept.add(node)
-
-    const targets = new Map<Node, Storage>()
-    for (const node of kept) targets.set(node, new Storage(this.#engine, node.shape, node.dtype))
-    const settled: [Storage, Node][] = []
-    let sources: ReadonlySet<Node>
-    let finished: Promise<void>
     try {
-      sources = this.#touch([...[...needed].map(e => e.value), ...kept], resolve)
-      const last = new Map<Storage, Assign>()
-      for (const e of assigns) if (needed.has(e)) last.set(e.storage, e)
-      const roots: Root[] = [...last.values()].map(e => ({ value: e.value, target: e.storage }))
-      for (const [node, target] of targets) roots.push({ value: node, target })
-      for (const e of last.values()) settled.push([e.storage, e.leaf])
-      finished = roots.length ? executor.execute(roots, node => resolve(node), markComputed) : Promise.resolve()
-    } catch (error) {
-      if (mayRetry && error instanceof OutOfMemoryError) throw error
-      for (const e of assigns) {
-        e.leaf.error = error
-        e.leaf.refused = true
-        if (e.storage.head === e.leaf) e.storage.head = standing(e)
+      try {
+        survey = surveyOf(assigns, made, [...kept, ...wanted])
+      } catch (error) {
+        if (wanted.length === 0) throw error
+        const readable = wanted.filter(node => {
+          try {
+            surveyOf([], made, [node])
+            return true
+          } catch (error) {
+            unreadable ??= { error }
+            return false
+          }
+        })
+        survey = surveyOf(assigns, made, [...kept, ...readable])
       }
+    } catch (error) {
+      refuse(assigns, error)
       throw error
     }
-    const written = [...settled.map(([, leaf]) => leaf), ...[...targets.values()].map(target => target.head)]
-    for (const [storage, leaf] of settled) {
-      storage.settled = leaf
+    const { capture, last, values } = survey
+    const results: TargetRecord[] = []
+    const roots: Root[] = []
+    for (const e of last) {
+      results.push({ storage: e.storage, writes: assigns.filter(a => a.storage === e.storage).length, node: null })
+      roots.push({ node: values.get(e.value)!, target: e.storage })
     }
-    for (const [node, target] of targets) {
-      target.settled = target.head
-      node.alias = target.head
-      if (!node.requiresGrad) node.sources = []
+    for (const node of survey.kept) {
+      const target = new Storage(this.#engine, node.shape, node.dtype)
+      results.push({ storage: target, writes: 0, node })
+      roots.push({ node: values.get(node)!, target })
+    }
+    let finished = Promise.resolve()
+    if (roots.length) {
+      const captured = capture.finish(roots)
+      let prepared: Prepared
+      try {
+        prepared = executor.prepare(captured)
+      } catch (error) {
+        refuse(assigns, error)
+        throw error
+      }
+      const { storages, scalars } = captured
+      const bound = { storages, scalars, targets: results.map(r => r.storage) }
+      finished = this.#launch(executor, prepared, bound, last, assigns, mayRetry)
+      record?.({ prepared, captured, targets: results })
+      for (const node of captured.order)
+        if (node.storage === null && node.op !== 'scalar' && node.op !== 'constant') node.computed = true
+    }
+    for (const { node, storage } of results) {
+      if (!node) continue
+      node.alias = storage.head
+      if (!node.requiresGrad) node.sources = noSources
     }
     // also those that were read before and so have their value already
     for (const e of piece.entries)
       if (e.kind === 'keep' && e.release) {
-        e.node.sources = []
+        e.node.sources = noSources
         e.node.released = true
         e.node.requiresGrad = false
       }
-    return finished
-      .then(() => {
-        // handed over before it was known that what it reads had failed
-        for (const leaf of sources) if (leaf.error) throw leaf.error
-      })
-      .catch(error => {
-        for (const leaf of written) leaf.error ??= error
-        throw error
-      })
-      .then(() => {
-        if (unreadable) throw unreadable.error
-      })
+    return unreadable
+      ? finished.then(() => {
+          throw unreadable!.error
+        })
+      : finished
   }
 
   /**
-   * Values that an earlier plan computed without keeping and that are needed again: those with a living handle are kept this time, but only
-   * at the boundary (used by something new), not what lies below.
+   * Hands a run over; from then on its targets mean what it writes.
+   * @param last the writes whose version the run leaves in memory   @param writes all of them
    */
-  #boundary(piece: Piece, reads: readonly Node[]): Set<Node> {
-    const found = new Set<Node>()
-    const seen = new Set<Node>()
-    const stack: Node[] = [...reads]
-    for (const e of piece.entries) stack.push(e.kind === 'assign' ? e.value : e.node)
-    while (stack.length) {
-      const node = stack.pop()!
-      if (seen.has(node) || node.alias) continue
-      seen.add(node)
-      for (const s of node.sources) {
-        if (s.op === 'storage' || s.alias) continue
-        if (s.computed && !node.computed && s.handle?.deref() !== undefined) found.add(s)
-        stack.push(s)
+  #launch(
+    executor: Executor,
+    prepared: Prepared,
+    bound: Bound,
+    last: readonly Write[],
+    writes: readonly Write[],
+    mayRetry: boolean,
+  ): Promise<void> {
+    const { storages, targets } = bound
+    const sources: (Node | null)[] = []
+    let finished: Promise<void>
+    try {
+      for (const storage of storages) {
+        if (storage.disposed) throw new StaleError('run', `reads ${storage.label}, which was disposed`)
+        if (storage.settled?.error) throw storage.settled.error
+        sources.push(storage.settled)
       }
+      finished = executor.run(prepared, bound)
+    } catch (error) {
+      if (!mayRetry || !(error instanceof OutOfMemoryError)) {
+        refuse(writes, error)
+        for (const target of targets) if (!target.settled) target.head.error ??= error
+      }
+      throw error
     }
-    return found
-  }
-
-  /**
-   * Finds every optional write that the needed ones read, and what is stale with the op that reads it, before the executor starts.
-   * @returns the versions of storages that are read
-   */
-  #touch(nodes: readonly Node[], resolve: (node: Node, reader?: Node) => Node): Set<Node> {
-    const sources = new Set<Node>()
-    const seen = new Set<Node>()
-    const stack = nodes.map(node => resolve(node))
-    while (stack.length) {
-      const node = stack.pop()!
-      if (seen.has(node)) continue
-      seen.add(node)
-      if (node.op === 'storage') sources.add(node)
-      if (node.op === 'placeholder')
-        throw new TransformError('vmap', 'a value of one example has left the function; return it as a result')
-      for (const s of node.sources) stack.push(resolve(s, node))
-    }
-    return sources
+    for (const { storage, leaf } of last) storage.settled = leaf
+    for (const target of targets) target.settled ??= target.head
+    const written = targets.map(target => target.settled!)
+    return finished.then(
+      () => {
+        // handed over before it was known that what it reads had failed
+        for (const leaf of sources)
+          if (leaf?.error) {
+            poison(written, leaf.error)
+            throw leaf.error
+          }
+      },
+      error => {
+        poison(written, error)
+        throw error
+      },
+    )
   }
 
   #settledStorage(node: Node): Storage {
@@ -388,6 +501,7 @@ const rootsOf = (piece: Piece): Node[] => piece.entries.map(e => (e.kind === 'as
  */
 function keepCrossing(pieces: readonly Piece[], reads: readonly Node[]): void {
   if (pieces.length < 2) return
+  requireDropped(pieces, reads)
   const maker = new Map<Node, Piece>()
   const overwriter = new Map<Node, Piece>()
   const crossing = new Map<Node, Piece>()
@@ -422,6 +536,29 @@ function keepCrossing(pieces: readonly Piece[], reads: readonly Node[]): void {
   for (const [node, piece] of crossing) piece.entries.push({ kind: 'keep', node, handle: null, release: false })
 }
 
+/** Dropped gradients that another piece reads after all. */
+function requireDropped(pieces: readonly Piece[], reads: readonly Node[]): void {
+  const dropped = new Map<Node, Assign>()
+  const stack = [...reads]
+  for (const { entries } of pieces)
+    for (const e of entries) {
+      if (e.kind === 'assign' && e.optional) dropped.set(e.leaf, e)
+      else stack.push(e.kind === 'assign' ? e.value : e.node)
+    }
+  if (dropped.size === 0) return
+  const seen = new Set<Node>()
+  while (stack.length) {
+    const node = stack.pop()!
+    if (seen.has(node) || node.alias) continue
+    seen.add(node)
+    const entry = dropped.get(node)
+    if (entry) {
+      entry.optional = false
+      stack.push(entry.value)
+    } else stack.push(...node.sources)
+  }
+}
+
 /** Views of leaves and numbers cost nothing to see again. */
 function isWorthKeeping(node: Node): boolean {
   let at = node
@@ -430,15 +567,103 @@ function isWorthKeeping(node: Node): boolean {
 }
 const movesOnly: ReadonlySet<string> = new Set(['reshape', 'permute', 'expand', 'slice', 'pad', 'identity'])
 
-const markComputed = (node: Node): void => {
-  node.computed = true
+const noSources: readonly Node[] = []
+
+interface Survey {
+  readonly capture: Capture
+  /** the number of each value that was asked for */
+  readonly values: ReadonlyMap<Node, number>
+  /** the write of each storage that this piece leaves in memory */
+  readonly last: readonly Assign[]
+  /** values that get a storage of their own */
+  readonly kept: readonly Node[]
+}
+
+/**
+ * One walk over what a piece computes. It finds what is stale with the op that reads it; dropped gradients that something else reads after all;
+ * and values that an earlier plan computed without keeping: those with a living handle are kept this time, but only at the boundary (used by
+ * something new), not what lies below.
+ */
+function surveyOf(assigns: readonly Assign[], made: ReadonlyMap<Node, Assign>, kept: readonly Node[]): Survey {
+  const needed = new Set<Assign>()
+  const resolve = (node: Node, reader: Node): Node => {
+    let at = node
+    for (;;) {
+      if (at.error) throw at.error
+      const entry = at.storage === null ? undefined : made.get(at)
+      if (entry) {
+        if (entry.optional) needed.add(entry)
+        at = entry.value
+      } else if (at.alias) at = at.alias
+      else if (at.op === 'storage') {
+        checkCurrent(at, reader)
+        return at
+      } else return at
+    }
+  }
+  const capture = new Capture(resolve)
+  const values = new Map<Node, number>()
+  const walk = (node: Node): void => void values.set(node, capture.walk(node))
+  const last = new Map<Storage, Assign>()
+  for (const e of assigns) if (!e.optional) last.set(e.storage, e)
+  for (const e of last.values()) walk(e.value)
+  const all = new Set(kept)
+  for (const node of all) walk(node)
+  // what is found while walking was walked; only its number is wanted
+  for (const e of needed) {
+    const before = last.get(e.storage)
+    if (!before || assigns.indexOf(before) < assigns.indexOf(e)) last.set(e.storage, e)
+    walk(e.value)
+  }
+  for (const node of capture.boundary) {
+    all.add(node)
+    walk(node)
+  }
+  return { capture, values, last: [...last.values()], kept: [...all] }
+}
+
+/** Writes that never happened: handles return to what stands. */
+function refuse(writes: readonly Write[], error: unknown): void {
+  for (const write of writes) {
+    write.leaf.error = error
+    write.leaf.refused = true
+    if (write.storage.head === write.leaf) write.storage.head = standing(write)
+  }
+}
+
+function poison(written: readonly Node[], error: unknown): void {
+  for (const leaf of written) leaf.error ??= error
+}
+
+/** Out of memory: once everything before has run and garbage is collected, once more. */
+async function orCollect(
+  work: (executor: Executor, mayRetry: boolean) => Promise<void>,
+  executor: Executor,
+): Promise<void> {
+  try {
+    return await work(executor, true)
+  } catch (error) {
+    if (!(error instanceof OutOfMemoryError)) throw error
+    await collectGarbage(macrotask)
+    return work(executor, false)
+  }
+}
+
+/** Several pieces as one. */
+function together(started: readonly Started[]): Started {
+  if (started.length === 1) return started[0]
+  const planned = started.flatMap(s => s.planned ?? [])
+  return {
+    planned: planned.length ? Promise.all(planned) : null,
+    finished: Promise.all(started.map(s => s.finished)).then(() => {}),
+  }
 }
 
 const isSettled = (node: Node): boolean =>
   node.alias !== null || (node.op === 'storage' && node.storage!.settled === node)
 
 /** What a storage means after a write of it was refused: the version before, or the failed one itself where there never was a value. */
-function standing({ storage, base, leaf }: Assign): Node {
+function standing({ storage, base, leaf }: Write): Node {
   if (base.error) return storage.settled ?? leaf
   return base.version === 0 && storage.settled === null ? leaf : base
 }

@@ -6,8 +6,8 @@ import { decode, encode, roundTo } from '../numeric.ts'
 import { primitiveOf } from '../primitives/table.ts'
 import type { Value } from '../primitives/types.ts'
 import { sizeOf } from '../shape.ts'
-import type { Executor, Root } from './executor.ts'
-import type { Node } from './node.ts'
+import type { Captured, CapturedNode } from './capture.ts'
+import type { Bound, Executor, Prepared } from './executor.ts'
 import type { Memory, Storage } from './storage.ts'
 
 interface Values {
@@ -15,19 +15,35 @@ interface Values {
   readonly values: Float64Array
 }
 
+interface Program extends Prepared {
+  readonly nodes: readonly CapturedNode[]
+  readonly sizes: readonly number[]
+  /** number of the node of each root */
+  readonly results: readonly number[]
+}
+
 export class ReferenceExecutor implements Executor {
   bytesInUse = 0
   readonly #taken = new WeakSet<Storage>()
 
-  execute(roots: readonly Root[], resolve: (node: Node) => Node, visited: (node: Node) => void): Promise<void> {
-    const done = new Map<Node, Value>()
-    const results = roots.map(root => evaluate(resolve(root.value), resolve, done))
-    for (const node of done.keys()) {
-      if (node.storage?.host) this.#take(node.storage)
-      visited(node)
+  prepare({ nodes, sizes, roots, storages, scalars }: Captured): Program {
+    return {
+      nodes,
+      sizes,
+      results: roots.map(r => r.node),
+      storages: storages.length,
+      scalars: scalars.length,
+      roots: roots.length,
     }
-    roots.forEach(({ target }, i) => {
-      this.#give(target, results[i].data)
+  }
+
+  run(prepared: Prepared, { storages, scalars, targets }: Bound): Promise<void> {
+    const { nodes, sizes, results } = prepared as Program
+    const values: Value[] = []
+    for (const node of nodes) values.push(compute(node, sizes, values, storages, scalars))
+    for (const storage of storages) if (storage.host) this.#take(storage)
+    targets.forEach((target, i) => {
+      this.#give(target, values[results[i]].data)
     })
     return Promise.resolve()
   }
@@ -71,40 +87,26 @@ function valuesOf(storage: Storage): Float64Array {
   return (storage.memory!.binding!.buffer as unknown as Values).values
 }
 
-function evaluate(root: Node, resolve: (node: Node) => Node, done: Map<Node, Value>): Value {
-  const stack = [root]
-  while (stack.length) {
-    const node = stack[stack.length - 1]
-    if (done.has(node)) {
-      stack.pop()
-      continue
-    }
-    const sources = node.sources.map(resolve)
-    const missing = sources.filter(s => !done.has(s))
-    if (missing.length) {
-      stack.push(...missing)
-      continue
-    }
-    stack.pop()
-    done.set(
-      node,
-      compute(
-        node,
-        sources.map(s => done.get(s)!),
-      ),
-    )
-  }
-  return done.get(root)!
-}
-
-function compute(node: Node, sources: readonly Value[]): Value {
-  const { shape, dtype } = node
-  if (node.op === 'storage') return { shape, dtype, data: valuesOf(node.storage!) }
+function compute(
+  { op, sources, dtype, rank, attributes, sizesAt, leaf }: CapturedNode,
+  sizes: readonly number[],
+  values: readonly Value[],
+  storages: readonly Storage[],
+  scalars: readonly number[],
+): Value {
+  const shape = sizes.slice(sizesAt, sizesAt + rank)
+  if (op === 'storage') return { shape, dtype, data: valuesOf(storages[leaf]) }
   const data = new Float64Array(sizeOf(shape))
-  if (node.op === 'scalar') data[0] = node.scalar
-  else if (node.op === 'constant') data[0] = node.attributes.value!
-  else primitiveOf(node.op).evaluate(sources, { shape, dtype, data }, node.attributes)
+  const out = { shape, dtype, data }
+  if (op === 'scalar') data[0] = scalars[leaf]
+  else if (op === 'constant') data[0] = attributes.value!
+  else
+    primitiveOf(op).evaluate(
+      sources.map(s => values[s]),
+      out,
+      attributes,
+    )
   const round = roundTo(dtype)
   for (let i = 0; i < data.length; i++) data[i] = round(data[i])
-  return { shape, dtype, data }
+  return out
 }

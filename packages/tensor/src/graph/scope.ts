@@ -2,6 +2,7 @@
 // nothing has effects: its function is traced once, and what it did besides computing would happen once or never.
 
 import { CairnError, TransformError } from '../errors.ts'
+import type { Trace } from './trace.ts'
 
 interface State {
   /** history is recorded */
@@ -12,9 +13,11 @@ interface State {
   transform: string | null
   /** a `vmap` around traces with examples that have no values, so nothing can be kept */
   mapped: boolean
+  /** a jitted function is running: what it does is recorded */
+  trace: Trace | null
 }
 
-export const state: State = { grad: true, internal: false, transform: null, mapped: false }
+export const state: State = { grad: true, internal: false, transform: null, mapped: false, trace: null }
 
 /** @throws TransformError for an effect or a read while a transform's function runs */
 export function checkEffect(op: string): void {
@@ -23,6 +26,12 @@ export function checkEffect(op: string): void {
       op,
       `is not possible inside of ${state.transform}, whose function must be pure; return the value and do it outside`,
     )
+}
+
+/** @throws for a read while a transform's function or a jitted one runs */
+export function checkRead(op: string): void {
+  checkEffect(op)
+  state.trace?.refuse('read')
 }
 
 export function within<T>(name: string, change: Partial<State>, run: () => T): T {

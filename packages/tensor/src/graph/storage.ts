@@ -9,8 +9,12 @@ import { sizeOf } from '../shape.ts'
 import type { Gradient } from '../tensor.ts'
 import type { Engine } from './engine.ts'
 import { Node } from './node.ts'
+import { state } from './scope.ts'
 
 let storages = 0
+
+/** How many storages were ever made. */
+export const storageCount = (): number => storages
 
 export class Storage {
   readonly id = storages++
@@ -31,6 +35,9 @@ export class Storage {
   disposed = false
   /** where its gradient is collected */
   gradient: Gradient | null = null
+  // scratch of a walk (graph/capture.ts)
+  seen = 0
+  number = 0
   #versions = 0
 
   constructor(device: Engine, shape: Shape, dtype: DType) {
@@ -45,17 +52,25 @@ export class Storage {
     return sizeOf(this.shape)
   }
 
+  /** Begins with values from the host. */
+  hold(values: TypedArray): this {
+    this.host = values
+    this.settled = this.head
+    state.trace?.constants.set(this, values)
+    return this
+  }
+
   /** Takes memory that the engine frees when this storage is collected. */
   adopt(memory: Memory): void {
     this.memory = memory
     this.device.queue.watch(this, memory)
   }
 
-  /** A new version's leaf. */
-  leaf(): Node {
+  /** The leaf of a new version; of the last one when `count` writes were made at once. */
+  leaf(count = 1): Node {
     const leaf = new Node('storage', [], this.shape, this.dtype, this.device)
     leaf.storage = this
-    leaf.version = this.#versions++
+    leaf.version = (this.#versions += count) - 1
     leaf.requiresGrad = this.requiresGrad
     return leaf
   }

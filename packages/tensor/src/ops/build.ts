@@ -3,7 +3,9 @@
 import { type DType, dtypes, isFloat, isInteger, promote } from '../dtype.ts'
 import { DTypeError, ShapeError } from '../errors.ts'
 import type { Engine } from '../graph/engine.ts'
+import { Live } from '../graph/live.ts'
 import { Node } from '../graph/node.ts'
+import { state } from '../graph/scope.ts'
 import { Storage } from '../graph/storage.ts'
 import { encode } from '../numeric.ts'
 import { broadcastShapes, type Shape, sameShape } from '../shape.ts'
@@ -23,15 +25,13 @@ export const constantOf = (value: number, dtype: DType, device: Engine): Tensor 
 
 /** Values of the host on the device of `like`: tables that an op makes for itself. */
 export function hostTensor(values: ArrayLike<number>, shape: Shape, dtype: DType, like: Tensor): Tensor {
-  const storage = new Storage(like.engine, shape, dtype)
-  storage.host = encode(dtype, values)
-  storage.settled = storage.head
-  return new Tensor(storage)
+  return new Tensor(new Storage(like.engine, shape, dtype).hold(encode(dtype, values)))
 }
 
 /** An operand beside `like`: a number takes its dtype. */
 export function operand(op: string, value: Operand | Constant, like: Tensor, dtype: DType = like.dtype): Tensor {
   if (value instanceof Tensor) return value
+  if (value instanceof Live) return liveOf(op, value, like, dtype)
   if (typeof value === 'object') return constantOf(value.constant, dtype, like.engine)
   if (typeof value !== 'number') throw new DTypeError(op, `needs a tensor or a number, got ${typeof value}`)
   if (isInteger(dtype) && !Number.isInteger(value))
@@ -39,6 +39,14 @@ export function operand(op: string, value: Operand | Constant, like: Tensor, dty
   if (dtype === 'bool' && value !== 0 && value !== 1)
     throw new DTypeError(op, `${value} does not fit a bool tensor; convert it with .to('i32') or .to('f32')`)
   return scalarOf(value, dtype, like.engine)
+}
+
+function liveOf(op: string, live: Live, like: Tensor, dtype: DType): Tensor {
+  if (!state.trace) return operand(op, live.read() ?? Number.NaN, like, dtype)
+  const { value, origin } = state.trace.read(live)
+  const leaf = operand(op, value, like, dtype)
+  leaf.node.origin = origin
+  return leaf
 }
 
 const isNumberLeaf = (t: Tensor): boolean =>

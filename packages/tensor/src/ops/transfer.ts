@@ -23,6 +23,7 @@ export function to(x: Tensor, target: DType | DeviceName): Tensor {
 function moved(x: Tensor, device: DeviceName): Tensor {
   const engine = engineOf(device)
   if (x.engine === engine) return x
+  state.trace?.refuse('move')
   if (x.requiresGrad && state.grad)
     throw new GradientError('to', `gradients do not cross devices; use x.detach().to('${device}')`)
   const storage = new Storage(engine, x.shape, x.dtype)

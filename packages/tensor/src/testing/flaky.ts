@@ -3,8 +3,7 @@
 import type { TypedArray } from '../dtype.ts'
 import { CairnError, DeviceLostError, OutOfMemoryError } from '../errors.ts'
 import { Engine } from '../graph/engine.ts'
-import type { Root } from '../graph/executor.ts'
-import type { Node } from '../graph/node.ts'
+import type { Bound, Prepared } from '../graph/executor.ts'
 import { ReferenceExecutor } from '../graph/reference.ts'
 import { Storage } from '../graph/storage.ts'
 import { Tensor } from '../ops/methods.ts'
@@ -16,15 +15,11 @@ export class FlakyExecutor extends ReferenceExecutor {
   #held: (() => void)[] = []
   #last: Promise<void> = Promise.resolve()
 
-  override execute(
-    roots: readonly Root[],
-    resolve: (node: Node) => Node,
-    visited: (node: Node) => void,
-  ): Promise<void> {
+  override run(prepared: Prepared, bound: Bound): Promise<void> {
     if (this.mode === 'refuse') throw new CairnError('compile', 'the kernel is refused')
     if (this.mode === 'full') throw new OutOfMemoryError('allocate', 'the device is full', { bytes: 1024 })
     this.executed++
-    const done = super.execute(roots, resolve, visited)
+    const done = super.run(prepared, bound)
     return this.#inOrder(this.#outcome(done))
   }
 
@@ -75,10 +70,7 @@ export async function flakyDevice(started = true): Promise<FlakyDevice> {
     engine,
     executor,
     tensor(values, requiresGrad = false) {
-      const storage = new Storage(engine, [values.length], 'f32')
-      storage.host = Float32Array.from(values)
-      storage.settled = storage.head
-      const out = new Tensor(storage)
+      const out = new Tensor(new Storage(engine, [values.length], 'f32').hold(Float32Array.from(values)))
       if (requiresGrad) out.requiresGrad = true
       return out
     },

@@ -1,6 +1,7 @@
 // How much an execution computes: wraps the executor of a device and counts what it is given.
 
 import { type DeviceName, engineOf } from '../device.ts'
+import { type LeafOp, leafOps } from '../graph/node.ts'
 import { statistics } from '../run.ts'
 
 export interface Work {
@@ -14,18 +15,20 @@ export interface Work {
 export async function countWork(device: DeviceName, run: () => Promise<unknown>): Promise<Work> {
   const executor = await engineOf(device).ready()
   const work: Work = { plans: 0, values: 0 }
-  const { execute } = executor
-  executor.execute = (roots, resolve, visited) => {
+  const { prepare, run: runPlan } = executor
+  executor.prepare = captured => {
+    for (const { op } of captured.order) if (!leafOps.includes(op as LeafOp)) work.values++
+    return prepare.call(executor, captured)
+  }
+  executor.run = (...args) => {
     work.plans++
-    return execute.call(executor, roots, resolve, node => {
-      work.values++
-      visited(node)
-    })
+    return runPlan.apply(executor, args)
   }
   try {
     await run()
   } finally {
-    executor.execute = execute
+    executor.prepare = prepare
+    executor.run = runPlan
   }
   return work
 }
