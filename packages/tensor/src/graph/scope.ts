@@ -41,7 +41,10 @@ export function within<T>(name: string, change: Partial<State>, run: () => T): T
     const result = run()
     if (isThenable(result)) {
       // what it rejects with is not lost: this error comes first
-      result.then(undefined, () => {})
+      result.then(
+        () => {},
+        () => {},
+      )
       throw new CairnError(
         name,
         'the callback returned a Promise; a scope ends before it would settle, so await outside of the scope',
