@@ -1,8 +1,10 @@
 // The embedded store on Node's own SQLite: `@cairn/rag/sqlite`.
 
-import type { Store } from '../store.ts'
+import { RagError } from '../../errors.ts'
+import type { Damage, Store } from '../store.ts'
 import { openNodeDriver } from './node-driver.ts'
 import { openOver, type SqliteStoreOptions } from './open.ts'
+import { checkSeal, seal, unseal } from './seal.ts'
 
 export type { SqliteStoreOptions }
 
@@ -12,5 +14,23 @@ export type { SqliteStoreOptions }
  * @throws RagFormatError if the file is not a store or its documents are damaged, RagArgumentError if it does not fit the options
  */
 export async function openSqliteStore(path: string, options: SqliteStoreOptions = {}): Promise<Store> {
-  return openOver(await openNodeDriver(path, options), options)
+  if (path === ':memory:') return openOver(await openNodeDriver(path), options)
+  if (options.readOnly) return openOver(await openNodeDriver(path, { readOnly: true }), options)
+  await unseal(path)
+  return openOver(await openNodeDriver(path), options, alone => (alone ? seal(path) : undefined))
+}
+
+/**
+ * Reads a file that no program writes and says what is damaged: each byte of one that was closed (it carries the checksums of its
+ * pages), and each document, vector and index in it. Changes nothing.
+ */
+export async function verifySqliteFile(path: string): Promise<Damage[]> {
+  const { damage } = await checkSeal(path)
+  try {
+    await using store = await openSqliteStore(path, { readOnly: true, damaged: 'skip' })
+    return [...damage, ...(await store.verify())]
+  } catch (error) {
+    if (!(error instanceof RagError)) throw error
+    return [...damage, { what: 'the file', problem: error.message, repaired: false }]
+  }
 }

@@ -8,13 +8,15 @@ import type { Damage } from '../store.ts'
 import { wordsOf } from '../words.ts'
 import type { SqlDriver } from './driver.ts'
 import { APPLICATION_ID, FORMAT, FORMAT_VERSION, readSetting, SCHEMA, writeSetting } from './records.ts'
-import { explained, SqliteStore } from './sqlite-store.ts'
+import { explained, SqliteStore, type SqliteStoreParts } from './sqlite-store.ts'
 
 export interface SqliteStoreOptions extends LocalStoreOptions {
   /** Searches only, beside a process that writes; the file must exist. */
   readonly readOnly?: boolean
   /** Documents whose bytes have changed: the file is not opened (`refuse`, default), or they are left out and `verify` names them. */
   readonly damaged?: 'refuse' | 'skip'
+  /** After how many changed chunks the indexes are written, or a fifth of all if that is more. Default: 5000. */
+  readonly snapshotEvery?: number
   /** Told when a damaged index is made again from the documents. */
   readonly onDamage?: (damage: Damage) => void
 }
@@ -29,7 +31,7 @@ interface Settings {
 export async function openOver(
   db: SqlDriver,
   options: SqliteStoreOptions,
-  closed: () => void | Promise<void> = () => {},
+  closed: SqliteStoreParts['closed'] = () => {},
 ): Promise<SqliteStore> {
   try {
     return await open(db, options, closed)
@@ -42,10 +44,10 @@ export async function openOver(
 async function open(
   db: SqlDriver,
   options: SqliteStoreOptions,
-  closed: () => void | Promise<void>,
+  closed: SqliteStoreParts['closed'],
 ): Promise<SqliteStore> {
   const op = 'openSqliteStore'
-  const { readOnly = false, damaged = 'refuse', onDamage, bm25, hnsw } = options
+  const { readOnly = false, damaged = 'refuse', onDamage, bm25, hnsw, snapshotEvery = 5000 } = options
   if (options.dimensions !== undefined) checkDimensions(op, options.dimensions)
   if (options.metric !== undefined) checkMetric(op, options.metric)
   if (!readOnly) {
@@ -75,7 +77,17 @@ async function open(
     throw new RagArgumentError(op, `metric is ${options.metric}`, `the file has ${metric}`)
   const analyzer = await analyzerOf(op, options.analyzer, settings.analyzer)
   const words = await wordsOf({ analyzer, bm25 })
-  return new SqliteStore({ db, space: { dimensions, metric }, words, hnsw, readOnly, damaged, onDamage, closed })
+  return new SqliteStore({
+    db,
+    space: { dimensions, metric },
+    words,
+    hnsw,
+    readOnly,
+    damaged,
+    onDamage,
+    closed,
+    snapshotEvery,
+  })
 }
 
 const isEmpty = (db: SqlDriver): boolean => db.all('SELECT 1 FROM sqlite_schema LIMIT 1').length === 0
@@ -90,6 +102,7 @@ async function create(db: SqlDriver, { dimensions, metric = 'cosine', analyzer }
       db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT_VERSION}`)
       const settings: Settings = { dimensions: dimensions ?? null, metric, analyzer: made.settings }
       writeSetting(db, 'settings', settings)
+      writeSetting(db, 'versions', 0)
     }
     db.exec('COMMIT')
   } catch (error) {

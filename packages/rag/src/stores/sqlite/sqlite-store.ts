@@ -50,8 +50,9 @@ export interface SqliteStoreParts {
   readonly damaged: 'refuse' | 'skip'
   /** Told of an index that was damaged and is made again. */
   readonly onDamage: ((damage: Damage) => void) | undefined
-  /** Does what is left after the file was closed. */
-  readonly closed: () => void | Promise<void>
+  readonly snapshotEvery: number
+  /** Does what is left after the file was closed; `alone`: nobody else has it open. */
+  readonly closed: (alone: boolean) => void | Promise<void>
 }
 
 /** The rows of a snapshot: which chunk each number of an index stands for. */
@@ -68,8 +69,7 @@ interface SnapshotRows {
   readonly parts: readonly string[]
 }
 
-/** A snapshot is due after so many changed chunks, or this share of all, whichever is more. */
-const SNAPSHOT_CHANGES = 5000
+/** A snapshot is due when this share of the chunks has changed, and no fewer than the options say. */
 const SNAPSHOT_SHARE = 0.2
 /** Closing writes a snapshot if more than this share changed: reading so little again costs nothing. */
 const CLOSE_SHARE = 0.02
@@ -102,6 +102,7 @@ export class SqliteStore implements Store {
     this.transaction('DEFERRED', () => {
       this.readRows()
       this.follow()
+      for (const { what, problem } of this.checkCount()) if (parts.damaged === 'refuse') throw damageOf(what, problem)
     })
   }
 
@@ -126,6 +127,7 @@ export class SqliteStore implements Store {
         }
         written.push({ record: writeDocument(this.db, document, prepare), chunks: document.chunks })
       }
+      this.writeCount(written.length - removed.length)
       return last
     })
     // The transaction is durable; what follows only brings the indexes up to it.
@@ -154,12 +156,26 @@ export class SqliteStore implements Store {
             removed.push(entry.key)
           }
       }
+      this.writeCount(-removed.length)
       return last
     })
     this.lastSeq = seq
     for (const key of removed) this.forget(key)
     this.maybeSnapshot()
     return removed.length
+  }
+
+  /** How many versions there are, for `checkCount`. */
+  private writeCount(change: number): void {
+    writeSetting(this.db, 'versions', this.collection.versionCount + this.skipped.size + change)
+  }
+
+  /** Whether versions have vanished, as they do without a trace when a page of the table loses its place in it. */
+  private checkCount(): Damage[] {
+    const wanted = readSetting(this.db, 'versions')
+    const [{ there }] = this.db.all('SELECT count(*) AS there FROM versions')
+    if (there === wanted) return []
+    return [{ what: 'versions', problem: `${String(there)} of ${String(wanted)} versions are there`, repaired: false }]
   }
 
   // ---- reading
@@ -486,7 +502,7 @@ export class SqliteStore implements Store {
   }
 
   private maybeSnapshot(): void {
-    if (this.changes < Math.max(SNAPSHOT_CHANGES, SNAPSHOT_SHARE * this.collection.chunkCount)) return
+    if (this.changes < Math.max(this.parts.snapshotEvery, SNAPSHOT_SHARE * this.collection.chunkCount)) return
     this.writeSnapshot()
   }
 
@@ -548,6 +564,7 @@ export class SqliteStore implements Store {
         if (sum !== sumOf(name as string, value as string)) note(`setting ${String(name)}`, 'its checksum is wrong')
     })
     const versions = new Map<number, VersionRecord>()
+    attempt('versions', () => found.push(...this.checkCount()))
     attempt('versions', () =>
       db.each('SELECT key, id, version, body, chunks, sum FROM versions', [], row =>
         attempt('versions', () => versions.set(row.key as number, readVersion(row))),
@@ -645,8 +662,19 @@ export class SqliteStore implements Store {
     if (!this.open) return
     if (!this.parts.readOnly && this.changes > CLOSE_SHARE * this.collection.chunkCount) this.writeSnapshot()
     this.open = false
+    const alone = !this.parts.readOnly && this.leaveOneFile()
     this.db.close()
-    await this.parts.closed()
+    await this.parts.closed(alone)
+  }
+
+  /** Without its log the store is one file; that needs that no other process has it open. */
+  private leaveOneFile(): boolean {
+    try {
+      this.db.exec('PRAGMA busy_timeout = 100')
+      return this.db.all('PRAGMA journal_mode = DELETE')[0]?.journal_mode === 'delete'
+    } catch {
+      return false
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

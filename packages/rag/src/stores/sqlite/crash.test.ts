@@ -1,0 +1,147 @@
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { random } from '../../dense/testing/data.ts'
+import { RagError, RagFormatError } from '../../errors.ts'
+import { openSqliteStore, verifySqliteFile } from './index.ts'
+import { crash } from './testing/crash.ts'
+import { DIMENSIONS, operation, stateAfter } from './testing/load.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'cairn-crash-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const seed = Date.now() % 1e6
+
+test(
+  `a writer killed at 10 random moments loses nothing that was acknowledged (seed ${seed})`,
+  { timeout: 120_000 },
+  () => crash(join(folder, 'crash.db'), 10, seed),
+)
+
+/** A closed file with some documents and all indexes. */
+async function makeFile(path: string): Promise<void> {
+  await using store = await openSqliteStore(path, { dimensions: DIMENSIONS })
+  for (let n = 1; n <= 12; n++) {
+    const step = operation(n)
+    if ('put' in step) await store.put(step.put)
+    else await store.delete(step.delete)
+  }
+}
+
+describe('a byte that changes', () => {
+  const path = join(folder, 'sound.db')
+
+  test(`is found anywhere in a closed file, and its page named (seed ${seed})`, { timeout: 60_000 }, async () => {
+    await makeFile(path)
+    expect(await verifySqliteFile(path)).toEqual([])
+    const bytes = readFileSync(path)
+    const next = random(seed)
+    for (let at = Math.floor(next() * 997); at < bytes.length; at += 1 + Math.floor(next() * 997)) {
+      const flipped = join(folder, 'flipped.db')
+      const changed = Buffer.from(bytes)
+      changed[at] ^= 1 << Math.floor(next() * 8)
+      writeFileSync(flipped, changed)
+      const damage = await verifySqliteFile(flipped)
+      expect(damage.length, `byte ${at}`).toBeGreaterThan(0)
+      const page = Math.floor(at / 8192)
+      if (at < 8192 * Math.floor(bytes.length / 8192)) expect(damage[0].what).toMatch(new RegExp(`^page ${page + 1},`))
+      else expect(damage[0].what).toBe('the seal')
+    }
+  })
+
+  test('is never taken for what was written, in a file without a seal', { timeout: 60_000 }, async () => {
+    const bytes = readFileSync(path).subarray(0, 8192 * Math.floor(statSync(path).size / 8192))
+    const next = random(seed + 1)
+    const state = stateAfter(12)
+    const expected = new Map<string, unknown>()
+    {
+      await using store = await openSqliteStore(path, { readOnly: true })
+      for (const id of state.keys()) expected.set(id, await store.search({ text: `${id} term7`, k: 3 }))
+    }
+    let found = 0
+    for (let at = Math.floor(next() * 997); at < bytes.length; at += 1 + Math.floor(next() * 1997)) {
+      const flipped = join(folder, 'open.db')
+      for (const rest of ['', '-wal', '-shm']) rmSync(flipped + rest, { force: true })
+      const changed = Buffer.from(bytes)
+      changed[at] ^= 1 << Math.floor(next() * 8)
+      writeFileSync(flipped, changed)
+      try {
+        await using store = await openSqliteStore(flipped, { onDamage: () => found++ })
+        for (const [id, { chunks }] of state) {
+          const document = await store.get(id)
+          expect(document?.chunks, `byte ${at}: ${id}`).toEqual(chunks.map(({ text, span }) => ({ text, span })))
+          const [hit] = await store.search({ vector: chunks[0].vector!, k: 1 })
+          expect(hit.score, `byte ${at}`).toBeCloseTo(1, 5)
+          expect(await store.search({ text: `${id} term7`, k: 3 }), `byte ${at}`).toEqual(expected.get(id))
+        }
+      } catch (error) {
+        if (!(error instanceof RagError)) throw error
+        found++
+      }
+    }
+    expect(found).toBeGreaterThan(10)
+  })
+
+  test('in an index: it is made again, and said so', async () => {
+    const { DatabaseSync } = await import('node:sqlite')
+    const copy = join(folder, 'index.db')
+    copyFileSync(path, copy)
+    await (await openSqliteStore(copy)).close()
+    for (const name of ['rows', 'dense', 'words']) {
+      const before = await (await openSqliteStore(copy)).search({ text: 'operation10', access: 'unrestricted' })
+      const db = new DatabaseSync(copy)
+      const row = db.prepare("SELECT name, part, bytes FROM segments WHERE name LIKE ? || '%'").get(name)!
+      const changed = row.bytes as Uint8Array
+      changed[changed.length >> 1] ^= 4
+      db.prepare('UPDATE segments SET bytes = ? WHERE name = ? AND part = ?').run(changed, row.name, row.part)
+      db.close()
+      const told: string[] = []
+      const store = await openSqliteStore(copy, { onDamage: ({ what }) => told.push(what) })
+      expect(await store.search({ text: 'operation10', access: 'unrestricted' })).toEqual(before)
+      for (const { chunks } of stateAfter(12).values())
+        expect((await store.search({ vector: chunks[0].vector!, k: 1 }))[0].score).toBeCloseTo(1, 5)
+      expect(told.length).toBeGreaterThan(0)
+      const damage = await store.verify()
+      expect(damage.length).toBe(1)
+      expect(damage[0]).toMatchObject({ repaired: true })
+      expect(damage[0].what).toContain(name)
+      expect(await store.verify()).toEqual([])
+      await store.close()
+      expect(await verifySqliteFile(copy)).toEqual([])
+    }
+  })
+
+  test('in a document: it is named, and the rest can still be had', async () => {
+    const { DatabaseSync } = await import('node:sqlite')
+    const copy = join(folder, 'document.db')
+    copyFileSync(path, copy)
+    const db = new DatabaseSync(copy)
+    db.exec(
+      `UPDATE versions SET body = replace(body, '"operation":', '"operation":1') WHERE key = (SELECT min(key) FROM versions)`,
+    )
+    const { id } = db.prepare('SELECT id FROM versions ORDER BY key LIMIT 1').get() as { id: string }
+    db.close()
+    const refused = await openSqliteStore(copy).catch((e: unknown) => e)
+    expect(refused).toBeInstanceOf(RagFormatError)
+    expect((refused as Error).message).toContain(`document "${id}"`)
+    await using store = await openSqliteStore(copy, { damaged: 'skip' })
+    expect((await store.statistics()).documents).toBe(stateAfter(12).size - 1)
+    expect((await store.verify()).map(damage => damage.what).join()).toContain(`document "${id}"`)
+  })
+})
+
+test('what is no store is refused by name', async () => {
+  const { DatabaseSync } = await import('node:sqlite')
+  const text = join(folder, 'text.db')
+  writeFileSync(text, 'not a database, but long enough to look like one to somebody who does not check'.repeat(20))
+  await expect(openSqliteStore(text)).rejects.toThrow(RagFormatError)
+  const other = join(folder, 'other.db')
+  const db = new DatabaseSync(other)
+  db.exec('CREATE TABLE mine (x)')
+  db.close()
+  await expect(openSqliteStore(other)).rejects.toThrow(/not made by this store/)
+  const three = join(folder, 'three.db')
+  await (await openSqliteStore(three, { dimensions: 3 })).close()
+  await expect(openSqliteStore(three, { dimensions: 4 })).rejects.toThrow(/dimensions is 4/)
+  await expect(openSqliteStore(three, { analyzer: { language: 'german' } })).rejects.toThrow(/analyzer/)
+})
