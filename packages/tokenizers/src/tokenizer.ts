@@ -318,7 +318,7 @@ export class Tokenizer {
       pre_tokenizer: this.preTokenizer?.toJSON() ?? null,
       post_processor: this.postProcessor?.toJSON() ?? null,
       decoder: this.decoder?.toJSON() ?? null,
-      model: this.model.toJSON(),
+      model: withAddedTokens(this.model.toJSON(), this.added.entries()),
     }
   }
 
@@ -444,6 +444,22 @@ function snapped(encoding: Encoding, texts: readonly string[]): Encoding {
     { ...encoding, offsets },
     encoding.overflowing.map(window => snapped(window, texts)),
   )
+}
+
+/**
+ * The Rust library numbers added tokens that the model does not know from the end of its vocabulary. Where that would give
+ * other ids than they have, their ids are written into the vocabulary.
+ */
+function withAddedTokens(model: JsonObject, added: Iterable<readonly [id: number, token: AddedToken]>): JsonObject {
+  const { vocab } = model
+  if (typeof vocab !== 'object' || vocab === null || Array.isArray(vocab)) return model
+  const missing = [...added]
+    .filter(([, { content }]) => !Object.hasOwn(vocab, content))
+    .sort(([a], [b]) => a - b)
+    .map(([id, { content }]) => [content, id] as const)
+  const size = Object.keys(vocab).length
+  if (missing.every(([, id], i) => id === size + i)) return model
+  return { ...model, vocab: { ...vocab, ...Object.fromEntries(missing) } }
 }
 
 function looksAtStart(preTokenizer: PreTokenizer | null): boolean {

@@ -20,7 +20,7 @@ export function truncate(
   encoding: Encoding,
   pair: Encoding | undefined,
   room: number,
-  { stride = 0, strategy = 'longestFirst', direction = 'right' }: Truncation,
+  { maxLength, stride = 0, strategy = 'longestFirst', direction = 'right' }: Truncation,
 ): [Encoding, Encoding | undefined] {
   const cut = (target: Encoding, length: number) => target.truncate(length, stride, direction)
   if (room <= 0) return [cut(encoding, 0), pair && cut(pair, 0)]
@@ -29,7 +29,7 @@ export function truncate(
   switch (strategy) {
     case 'longestFirst': {
       if (!pair) return [cut(encoding, encoding.length - excess), undefined]
-      const [first, second] = shares(encoding.length, pair.length, room)
+      const [first, second] = shares(encoding.length, pair.length, room, maxLength)
       return [cut(encoding, first), cut(pair, second)]
     }
     case 'onlyFirst':
@@ -49,8 +49,13 @@ export function truncate(
   }
 }
 
-/** How many tokens each of two inputs keeps: the shorter one whole if it takes no more than half. */
-function shares(first: number, second: number, room: number): [number, number] {
+/**
+ * How many tokens each of two inputs keeps: the shorter one whole if it takes no more than half, else half each, and an odd
+ * one out goes to the longer. Nothing is longer than `limit`: the Rust library stops counting there.
+ */
+function shares(firstLength: number, secondLength: number, room: number, limit: number): [number, number] {
+  const first = Math.min(firstLength, limit)
+  const second = Math.min(secondLength, limit)
   let short = Math.min(first, second)
   let long = short > room ? short : Math.max(short, room - short)
   if (short + long > room) {

@@ -20,12 +20,18 @@ const pieces: readonly string[] = [
 const recent =
   /[\u0560\u0588\u0589\u0964\u0965\u0b55\u0c3c\u0c5d\u0cdd\u0d3b\u0d3c\u0e86\u0e89\u0e8c\u0e8e-\u0e93\u0e98\u0ea0\u0ea8\u0ea9\u0eac\u0eba\u0ece\u1878\u1885\u1886]/g
 
-/** A random string of words, marks, scripts and things that break tokenizers. */
-export function fuzzString(next: () => number): string {
+/** A random string of words, marks, scripts and things that break tokenizers; `tokens` are strewn in. */
+export function fuzzString(next: () => number, tokens: readonly string[] = []): string {
   const pick = <T>(items: readonly T[]) => items[Math.floor(next() * items.length)]
   let out = ''
+  // Now and then a word of 10,000 characters.
+  if (tokens.length > 0 && next() < 0.003) {
+    const letters = pick(['a', 'ab', 'e\u0301', 'é', '日本', 'the', '1', '=', '👩‍👩‍👧‍👦', 'xyzzy'])
+    out += next() < 0.5 ? letters.repeat(10_000 / letters.length) : randomLetters(next, 10_000)
+  }
   const parts = 1 + Math.floor(next() * 12)
   for (let i = 0; i < parts; i++) {
+    if (tokens.length > 0 && next() < 0.1) out += pick(tokens)
     const kind = next()
     if (kind < 0.6) out += pick(pieces)
     else if (kind < 0.9) {
@@ -38,3 +44,6 @@ export function fuzzString(next: () => number): string {
   }
   return out.replace(recent, '')
 }
+
+const randomLetters = (next: () => number, length: number) =>
+  Array.from({ length }, () => String.fromCharCode(97 + Math.floor(next() * 26))).join('')
