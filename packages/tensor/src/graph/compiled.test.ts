@@ -66,6 +66,19 @@ const programs: Record<string, Program> = {
         .mul(a.permute([2, 0, 1]).exp())
         .sum(1),
   },
+  sumsWithAndWithoutAnAxisOfOne: {
+    shapes: [
+      [3, 4],
+      [3, 4],
+      [1, 4],
+    ],
+    run: ([a, b, w]) => {
+      // the same row of the same memory, once as [1, 4] and once as [4]
+      const whole = a.narrow(0, 2, 1).mul(w).sum()
+      const row = b.narrow(0, 2, 1).mul(w).sum(1).reshape([])
+      return row.sub(row.mul(whole.mul(whole)))
+    },
+  },
   softmax: { shapes: [[3, 7]], run: ([a]) => a.softmax(-1) },
   softmaxMiddle: { shapes: [[3, 7, 2]], run: ([a]) => a.softmax(1) },
   logSoftmax: { shapes: [[3, 7]], run: ([a]) => a.logSoftmax(-1) },

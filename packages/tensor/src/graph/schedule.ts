@@ -107,6 +107,11 @@ export function schedule(
   let axes = 0
 
   const newAxes = (shape: readonly Dim[]): Axis[] => shape.map(size => ({ id: axes++, size }))
+  /** Axes for a reduction over these sizes along axes that are there; what has size 1 gets one of its own. */
+  const alongAxes = (over: readonly Dim[], along: readonly Axis[]): Axis[] => {
+    const matching = along.filter(a => !isDim(a.size, 1))
+    return over.map((d): Axis => (isDim(d, 1) ? { id: axes++, size: one } : matching.shift()!))
+  }
   const open = (groupAxes: Axis[], inner: Axis[]): Group => {
     const group: Group = {
       id: groups.length,
@@ -304,7 +309,7 @@ export function schedule(
               over,
             ) && inCommon(n.sources[0], node.sources[0]),
         )
-        const inner = twin ? [...twin[1].over] : newAxes(over)
+        const inner = twin ? alongAxes(over, twin[1].over) : newAxes(over)
         if (!twin) {
           group.axes = [...group.axes, ...inner]
           group.inner = [...group.inner, ...inner]
@@ -314,8 +319,7 @@ export function schedule(
       }
       if (rest.length !== wanted.length || rest.some((a, i) => !sameDim(a.size, wanted[i]))) continue
       if (group.inner.length === 0 && fewRows(group, rest)) continue
-      const matching = rest.slice()
-      const inner = over.map((d): Axis => (isDim(d, 1) ? { id: axes++, size: one } : matching.shift()!))
+      const inner = alongAxes(over, rest)
       if (group.inner.length === 0) group.inner = rest
       join(group, place, inner)
       return
