@@ -79,6 +79,17 @@ const programs: Record<string, Program> = {
       return row.sub(row.mul(whole.mul(whole)))
     },
   },
+  sumOfAllBesideSumsOfRows: {
+    shapes: [
+      [4, 5],
+      [4, 5],
+    ],
+    run: ([m, w]) => {
+      const s = m.softmax(1)
+      const g = w.mul(s.mul(w).sum().cos())
+      return s.mul(g.sub(g.mul(s).sum(1, { keepDim: true })))
+    },
+  },
   softmax: { shapes: [[3, 7]], run: ([a]) => a.softmax(-1) },
   softmaxMiddle: { shapes: [[3, 7, 2]], run: ([a]) => a.softmax(1) },
   logSoftmax: { shapes: [[3, 7]], run: ([a]) => a.logSoftmax(-1) },
@@ -169,10 +180,21 @@ const programs: Record<string, Program> = {
 async function outcome(engine: Engine, program: Program, values: number[][], ints: number[][]) {
   const inputs = program.shapes.map((s, i) => leaf(engine, [...s], values[i]))
   const indices = (program.ints ?? []).map((s, i) => leaf(engine, [...s.shape], ints[i], 'i32'))
+  // the value by itself first: with gradients beside it, other nodes are stored
+  const alone = await program
+    .run(
+      inputs.map(x => x.detach()),
+      indices,
+    )
+    .numbers()
   const out = program.run(inputs, indices)
   const weight = out.mul(out).mul(0.5).sum()
   weight.backward()
-  const results = [out.numbers(), ...inputs.map(x => (x.grad ? x.grad.numbers() : Promise.resolve([])))]
+  const results = [
+    Promise.resolve(alone),
+    out.numbers(),
+    ...inputs.map(x => (x.grad ? x.grad.numbers() : Promise.resolve([]))),
+  ]
   return Promise.all(results)
 }
 

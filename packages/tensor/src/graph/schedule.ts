@@ -318,6 +318,8 @@ export function schedule(
         return
       }
       if (rest.length !== wanted.length || rest.some((a, i) => !sameDim(a.size, wanted[i]))) continue
+      // a kernel over rows sums along its rows, and not across them
+      if (group.inner.length && rest.some(a => !group.inner.includes(a))) continue
       if (group.inner.length === 0 && fewRows(group, rest)) continue
       const inner = alongAxes(over, rest)
       if (group.inner.length === 0) group.inner = rest
