@@ -11,6 +11,7 @@ export { Synonyms } from './analysis/synonyms.ts'
 export { crc32c } from './checksum.ts'
 export * from './dense/index.ts'
 export type { Embedder } from './embedding/embedder.ts'
+export { MeanEmbedder, type MeanEmbedderOptions, WordVectors } from './embedding/word-vectors.ts'
 export { RagArgumentError, RagError, RagFormatError } from './errors.ts'
 export {
   alignJudgements,
@@ -20,6 +21,16 @@ export {
   readJudgements,
   readQueries,
 } from './evaluation/collection.ts'
+export { type FusionOptions, type Ranking, reciprocalRankFusion, weightedFusion } from './fusion/fuse.ts'
+export { diversify, type MmrOptions } from './fusion/mmr.ts'
+export {
+  agreement,
+  crossFuse,
+  fuseByAgreement,
+  type LearnOptions,
+  learnWeights,
+  type Rankings,
+} from './fusion/weights.ts'
 export { type Bm25Options, type Bm25Variant, bm25Variants } from './lexical/bm25.ts'
 export type { FeedbackOptions } from './lexical/feedback.ts'
 export {
@@ -31,6 +42,14 @@ export {
 export { parseQuery } from './lexical/parse-query.ts'
 export type { Query } from './lexical/query.ts'
 export type { FacetCounts, LexicalHit, LexicalSearchOptions } from './lexical/search.ts'
+export {
+  LateInteractionReranker,
+  maxSim,
+  type TokenEncoder,
+  type TokenVectors,
+  WordTokenEncoder,
+} from './rerank/late-interaction.ts'
+export { CrossEncoderReranker, type PairScorer, type Reranker, type RerankOptions, rerank } from './rerank/reranker.ts'
 export { readSegment, type Segment, type SegmentArray, writeSegment } from './segment.ts'
 export { type Bounds, type Filter, type Metadata, matches, type Scalar } from './stores/filter.ts'
 export { type LocalStoreOptions, openMemoryStore } from './stores/memory.ts'

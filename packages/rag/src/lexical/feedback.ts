@@ -1,15 +1,19 @@
 // Pseudo-relevance feedback: the best documents of a first search say which words the question left out. Two published ways to
 // weigh them: RM3 (Abdul-Jaleel et al. 2004: a relevance model mixed with the query) and Bo1 (Amati 2003: divergence from
 // randomness by Bose-Einstein statistics).
+//
+// The defaults are a compromise, measured with nDCG@10: questions with many answers gain (paragraphs of the same article in XQuAD
+// 0.722 -> 0.754, questions of the same intent in Banking77 0.586 -> 0.598), questions with one answer lose (XQuAD 0.971 -> 0.968,
+// titles of abstracts 0.907 -> 0.902). RM3 with half the query, as often used, gains more (0.777) and loses more (0.952, 0.880).
 
 export interface FeedbackOptions {
   /** Default `rm3`. */
   model?: 'rm3' | 'bo1'
   /** How many of the best documents are taken to be relevant. Default 10. */
   documents?: number
-  /** How many terms of theirs are added. Default 10. */
+  /** How many terms of theirs are added. Default 30. */
   terms?: number
-  /** RM3: the share of the query as it was, 0 to 1. Bo1 has none: it adds its weights, the largest of which is 1. Default 0.5. */
+  /** RM3: the share of the query as it was, 0 to 1. Bo1 has none: it adds its weights, the largest of which is 1. Default 0.7. */
   original?: number
 }
 
@@ -35,7 +39,7 @@ export function expandQuery(
   query: ReadonlyMap<number, number>,
   found: readonly FeedbackDocument[],
   statistics: TermStatistics,
-  { model = 'rm3', terms = 10, original = 0.5 }: FeedbackOptions = {},
+  { model = 'rm3', terms = 30, original = 0.7 }: FeedbackOptions = {},
 ): Map<number, number> {
   if (found.length === 0) return new Map(query)
   // A term of half of all documents, or of one document only, says nothing about the question.
