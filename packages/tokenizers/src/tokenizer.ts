@@ -21,6 +21,7 @@ import { ByteWords } from './models/byte-words.ts'
 import { IdList } from './models/id-list.ts'
 import type { Model } from './models/model.ts'
 import { readModel } from './models/table.ts'
+import { Unigram } from './models/unigram.ts'
 import { WordEncoder } from './models/word-encoder.ts'
 import { WordLevel } from './models/word-level.ts'
 import { WordPiece } from './models/word-piece.ts'
@@ -38,7 +39,7 @@ import { PreTokenizerSequence } from './pretokenizers/sequence.ts'
 import { readPreTokenizer } from './pretokenizers/table.ts'
 import { isWordLocal, scanWord } from './pretokenizers/word-local.ts'
 import { AlignedText, isLowSurrogateAt } from './text/aligned-text.ts'
-import { PreTokenizedText } from './text/pre-tokenized.ts'
+import { type Piece, PreTokenizedText } from './text/pre-tokenized.ts'
 import { BpeTrainer, type BpeTrainerOptions } from './trainers/bpe.ts'
 import type { Trainer } from './trainers/trainer.ts'
 import { readTruncation, type Truncation, truncate, writeTruncation } from './truncation.ts'
@@ -78,6 +79,12 @@ export type DecodeOptions = {
 /** Texts for training: one, several, or a stream of them. */
 export type TextSource = string | Iterable<string> | AsyncIterable<string>
 
+/** Texts of up to so many units share a list to gather their ids in. */
+const KEPT_IDS = 1 << 14
+
+/** Ids before and after those of a text. */
+type Frame = { before: number[]; after: number[] }
+
 export class Tokenizer {
   readonly model: Model
   readonly normalizer: Normalizer | null
@@ -89,7 +96,10 @@ export class Tokenizer {
   /** Pads every encoding; null leaves them as they are. */
   padding: Padding | null
   private readonly added = new AddedVocabulary()
+  /** Where the ids of short texts are gathered. */
+  private readonly ids = new IdList(256)
   private words: WordEncoder | null | undefined
+  private knownFrame: Frame | null | undefined
 
   constructor(parts: TokenizerParts) {
     this.model = parts.model
@@ -252,25 +262,39 @@ export class Tokenizer {
    * nothing else is built on the way.
    */
   encodeIds(text: string, options: EncodeOptions = {}): Uint32Array {
-    const fast = this.fastPath(options)
-    if (!fast) return Uint32Array.from(this.finish(text, options, false).ids)
-    const out = new IdList((text.length >> 1) + 16)
-    for (const id of fast.before) out.push(id)
-    for (const part of this.added.parts(text.toWellFormed(), options.allowedSpecial ?? 'none')) {
-      if (typeof part === 'number') out.push(part)
-      else fast.words.encode(part, out)
+    const frame = options.pair === undefined && !this.truncation ? this.frame(options) : undefined
+    if (!frame) return Uint32Array.from(this.finish(text, options, false).ids)
+    const { allowedSpecial = 'none' } = options
+    const words = this.fastWords(allowedSpecial)
+    const out = text.length > KEPT_IDS ? new IdList(text.length >> 1) : this.ids
+    out.length = 0
+    for (const id of frame.before) out.push(id)
+    const wellFormed = text.toWellFormed()
+    if (words) {
+      for (const part of this.added.parts(wellFormed, allowedSpecial)) {
+        if (typeof part === 'number') out.push(part)
+        else words.encode(part, out)
+      }
+    } else {
+      for (const piece of this.pieces(wellFormed, allowedSpecial, false)) {
+        const ids = !piece.tokens && this.model instanceof Unigram ? this.model.idsOf(piece.text.text) : undefined
+        if (ids) for (const id of ids) out.push(id)
+        else for (const { id } of piece.tokens ?? this.model.tokenize(piece.text.text)) out.push(id)
+      }
     }
-    for (const id of fast.after) out.push(id)
+    for (const id of frame.after) out.push(id)
     return out.finish()
   }
 
   /** The number of ids of a text. */
   count(text: string, options: EncodeOptions = {}): number {
-    const fast = this.fastPath(options)
-    if (!fast) return this.finish(text, options, false).length
-    let count = fast.before.length + fast.after.length
-    for (const part of this.added.parts(text.toWellFormed(), options.allowedSpecial ?? 'none')) {
-      count += typeof part === 'number' ? 1 : fast.words.count(part)
+    const { allowedSpecial = 'none' } = options
+    const frame = options.pair === undefined && !this.truncation ? this.frame(options) : undefined
+    const words = frame && this.fastWords(allowedSpecial)
+    if (!words) return this.encodeIds(text, options).length
+    let count = frame.before.length + frame.after.length
+    for (const part of this.added.parts(text.toWellFormed(), allowedSpecial)) {
+      count += typeof part === 'number' ? 1 : words.count(part)
     }
     return count
   }
@@ -327,13 +351,10 @@ export class Tokenizer {
     await writeFile(path, `${JSON.stringify(this, null, 2)}\n`)
   }
 
-  /** The way from text to ids word by word, where the parts allow it, and what goes around the whole. */
-  private fastPath(options: EncodeOptions): { words: WordEncoder; before: number[]; after: number[] } | undefined {
-    if (options.pair !== undefined || this.truncation) return undefined
+  /** The way from text to ids word by word, where the parts allow it. */
+  private fastWords(allowedSpecial: AllowedSpecial): WordEncoder | undefined {
     if (this.words === undefined) this.words = this.wordEncoder() ?? null
-    if (!this.words || !this.added.isRaw(options.allowedSpecial ?? 'none')) return undefined
-    const frame = this.frame(options)
-    return frame && { words: this.words, ...frame }
+    return this.words && this.added.isRaw(allowedSpecial) ? this.words : undefined
   }
 
   private wordEncoder(): WordEncoder | undefined {
@@ -355,11 +376,16 @@ export class Tokenizer {
   }
 
   /** The ids that the post-processor puts around a single text; undefined if it does more than that. */
-  private frame({ addSpecialTokens = true }: EncodeOptions): { before: number[]; after: number[] } | undefined {
+  private frame({ addSpecialTokens = true }: EncodeOptions): Frame | undefined {
     if (!this.postProcessor || !addSpecialTokens) return { before: [], after: [] }
+    if (this.knownFrame === undefined) this.knownFrame = this.findFrame(this.postProcessor) ?? null
+    return this.knownFrame ?? undefined
+  }
+
+  private findFrame(postProcessor: PostProcessor): Frame | undefined {
     // A text of one token that cannot be a special one shows where the others go.
     const probe = new Encoding({ ...Encoding.special([-1], [''], 0), specialTokensMask: [0] })
-    const ids = this.postProcessor.process([probe], true).flatMap(part => part.ids)
+    const ids = postProcessor.process([probe], true).flatMap(part => part.ids)
     const at = ids.indexOf(-1)
     return at < 0 ? undefined : { before: ids.slice(0, at), after: ids.slice(at + 1) }
   }
@@ -389,14 +415,8 @@ export class Tokenizer {
   }
 
   private encodeOne(text: string, sequence: number, allowed: AllowedSpecial, tracked = true): Encoding {
-    const wellFormed = text.toWellFormed()
-    // Whether a piece is the first one is told by where it comes from, so Metaspace may need tracking for its prefix.
-    const aligned =
-      tracked || looksAtStart(this.preTokenizer) ? new AlignedText(wellFormed) : AlignedText.untracked(wellFormed)
-    const pieces = this.added.extract(aligned, this.normalizer, allowed)
-    this.preTokenizer?.preTokenize(pieces)
     const out: EncodingParts = Encoding.empty()
-    pieces.pieces.forEach((piece, word) => {
+    this.pieces(text.toWellFormed(), allowed, tracked).forEach((piece, word) => {
       for (const token of piece.tokens ?? this.model.tokenize(piece.text.text)) {
         out.ids.push(token.id)
         out.typeIds.push(sequence)
@@ -409,6 +429,16 @@ export class Tokenizer {
       }
     })
     return new Encoding(out)
+  }
+
+  /** What the model is given of a well-formed text, and the added tokens between. */
+  private pieces(text: string, allowed: AllowedSpecial, tracked: boolean): Piece[] {
+    // Whether a piece is the first one is told by where it comes from, so Metaspace may need tracking for its prefix.
+    const isTracked = tracked || looksAtStart(this.preTokenizer)
+    const aligned = isTracked ? new AlignedText(text) : AlignedText.untracked(text)
+    const pieces = this.added.extract(aligned, this.normalizer, allowed)
+    this.preTokenizer?.preTokenize(pieces)
+    return pieces.pieces
   }
 
   private decodeRun(emit: (text: string) => void, options: DecodeOptions) {

@@ -64,6 +64,10 @@ export class AddedVocabulary {
 
   /** Cuts the added tokens out of a text; what lies between is normalized. */
   extract(text: AlignedText, normalizer: Normalizer | null, allowed: AllowedSpecial): PreTokenizedText {
+    if (this.isPlain(allowed)) {
+      if (!text.isEmpty) normalizer?.normalize(text)
+      return new PreTokenizedText(text.isEmpty ? [] : [{ text }])
+    }
     const { raw, normalized } = this.finders ?? this.buildFinders(normalizer)
     const isAllowed = allowedTest(allowed)
     const pieces: Piece[] = []

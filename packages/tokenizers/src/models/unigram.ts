@@ -44,6 +44,9 @@ export class Unigram implements Model {
   private readonly trie = new UnitTrie()
   private readonly unknownScore: number
   private readonly forced: ReadonlySet<number>
+  private bestScores = new Float64Array(256)
+  private bestStarts = new Int32Array(256)
+  private bestIds = new Int32Array(256)
   private readonly cache = new WordCache()
   private readonly split = (text: string) => this.toTokens(text, this.best(text))
 
@@ -150,11 +153,26 @@ export class Unigram implements Model {
 
   /** Where the pieces of the best cut end. The same pieces as `piecesAt` gives, without a call for each. */
   private best(text: string): number[] {
+    this.search(text)
+    const { bestStarts } = this
+    const ends: number[] = []
+    for (let end = text.length; end > 0; end = bestStarts[end]) ends.push(end)
+    return ends.reverse()
+  }
+
+  /** Leaves in `bestStarts` and `bestIds`, by where a piece ends, the best cut of all before it. */
+  private search(text: string): void {
     const { trie, unknownScore } = this
     const pieceScores = this.scores
     const n = text.length
-    const scores = new Float64Array(n + 1)
-    const starts = new Int32Array(n + 1).fill(-1)
+    if (this.bestScores.length <= n) {
+      this.bestScores = new Float64Array(2 * n)
+      this.bestStarts = new Int32Array(2 * n)
+      this.bestIds = new Int32Array(2 * n)
+    }
+    const { bestScores: scores, bestStarts: starts, bestIds: ids } = this
+    scores[0] = 0
+    starts.fill(-1, 0, n + 1)
     // Sentencepiece adds in double precision, and rounds what it keeps to single.
     const { singlePrecision } = this
     for (let start = 0; start < n; ) {
@@ -172,19 +190,35 @@ export class Unigram implements Model {
         if (starts[at] >= 0 && candidate <= scores[at]) continue
         scores[at] = singlePrecision ? Math.fround(candidate) : candidate
         starts[at] = start
+        ids[at] = id
       }
       if (!single) {
         const candidate = unknownScore + here
         if (starts[charEnd] < 0 || candidate > scores[charEnd]) {
           scores[charEnd] = singlePrecision ? Math.fround(candidate) : candidate
           starts[charEnd] = start
+          ids[charEnd] = -1
         }
       }
       start = charEnd
     }
-    const ends: number[] = []
-    for (let end = n; end > 0; end = starts[end]) ends.push(end)
-    return ends.reverse()
+  }
+
+  /**
+   * The ids of `tokenize(text)` alone, where no piece is unknown; undefined where one is, or where cuts are drawn. Texts
+   * come whole, so there is nothing that a cache of them would save.
+   */
+  idsOf(text: string): number[] | undefined {
+    if (this.sampling) return undefined
+    this.search(text)
+    const { bestStarts, bestIds, unkId } = this
+    const out: number[] = []
+    for (let end = text.length; end > 0; end = bestStarts[end]) {
+      const id = bestIds[end]
+      if (id < 0 || id === unkId) return undefined
+      out.push(id)
+    }
+    return out.reverse()
   }
 
   private lattice(text: string): Lattice {

@@ -1,7 +1,7 @@
 // BERT's cleaning (Devlin et al. 2018, tokenization.py): controls out, white space to a space, a space around each Chinese
 // character, accents off, lower case; each step can be left out.
 import { asBoolean, type JsonObject, optional } from '../json.ts'
-import type { AlignedText, Change } from '../text/aligned-text.ts'
+import { AlignedText, type Change } from '../text/aligned-text.ts'
 import { lowerCase } from '../unicode/case.ts'
 import { categoryMask, categoryTable, isWhitespace } from '../unicode/categories.ts'
 import { normalizeChanges } from '../unicode/normalize.ts'
@@ -37,6 +37,8 @@ export class BertNormalizer implements Normalizer {
   readonly handleChineseChars: boolean
   readonly stripAccents: boolean | null
   readonly lowercase: boolean
+  /** What becomes of each character met, null where that may depend on its neighbours. */
+  private readonly images = new Map<string, string | null>()
 
   constructor(options: BertNormalizerOptions = {}) {
     this.cleanText = options.cleanText ?? true
@@ -60,10 +62,38 @@ export class BertNormalizer implements Normalizer {
       if (this.lowercase) text.lowerAscii()
       return
     }
+    if (!text.tracked) {
+      const image = this.plain(text.text)
+      if (image !== undefined) {
+        text.replaceAll([[0, text.text.length]], image)
+        return
+      }
+    }
+    this.rewrite(text)
+  }
+
+  private rewrite(text: AlignedText): void {
     if (this.cleanText) clean(text)
     if (this.handleChineseChars) spaceChinese(text)
     if (this.stripAccents ?? this.lowercase) stripAccents(text)
     if (this.lowercase) text.mapChars(lowerCase)
+  }
+
+  /** The same without alignment, character by character; undefined where marks could change places with their neighbours. */
+  private plain(text: string): string | undefined {
+    let out = ''
+    for (const char of text) {
+      let image = this.images.get(char)
+      if (image === undefined) {
+        const single = AlignedText.untracked(char)
+        this.rewrite(single)
+        image = isMarked(single.text) ? null : single.text
+        this.images.set(char, image)
+      }
+      if (image === null) return undefined
+      out += image
+    }
+    return out
   }
 
   toJSON(): JsonObject {
@@ -75,6 +105,14 @@ export class BertNormalizer implements Normalizer {
       lowercase: this.lowercase,
     }
   }
+}
+
+/** Has a text marks left? Those are what decomposition puts in order across characters. */
+function isMarked(text: string): boolean {
+  const category = categoryTable()
+  const isMark = categoryMask('M')
+  for (const char of text) if (isMark[category[char.codePointAt(0)!]] === 1) return true
+  return false
 }
 
 function clean(text: AlignedText): void {

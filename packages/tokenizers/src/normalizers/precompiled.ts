@@ -89,6 +89,8 @@ export class Precompiled implements Normalizer {
   readonly charsMap: CharsMap
   private readonly encoded: string
   private clusters: Intl.Segmenter | undefined
+  /** What stands for each character that is a cluster alone: null where no rule has it. */
+  private readonly singles: (string | null | undefined)[] = []
 
   constructor(charsMapBase64: string) {
     this.encoded = charsMapBase64
@@ -118,20 +120,69 @@ export class Precompiled implements Normalizer {
         changes[changes.length - 1] = [char, change + grown]
       }
     }
-    this.clusters ??= new Intl.Segmenter('en', { granularity: 'grapheme' })
-    for (const { segment } of this.clusters.segment(text.text)) {
-      const image = utf8Bytes(segment).length < CLUSTER_BYTES ? this.lookUp(segment) : undefined
+    const whole = text.text
+    if (!text.tracked) {
+      const image = this.plain(whole)
+      if (image !== whole) text.replaceAll([[0, whole.length]], image)
+      return
+    }
+    this.visit(whole, (old, image) => {
+      if (image === undefined) changes.push([old, 0])
+      else replace(old, image)
+    })
+    if (modified) text.transform(changes)
+  }
+
+  /** The same without alignment. */
+  private plain(text: string): string {
+    let out = ''
+    let kept = 0
+    let at = 0
+    this.visit(text, (old, image) => {
       if (image !== undefined) {
-        replace(segment, image)
+        out += text.slice(kept, at) + image
+        kept = at + old.length
+      }
+      at += old.length
+    })
+    return out + text.slice(kept)
+  }
+
+  /** Calls back with each cluster or character that is looked up as one, and what stands in its place, if anything does. */
+  private visit(text: string, found: (old: string, image: string | undefined) => void): void {
+    const { length } = text
+    const simpleAt = (i: number) => i >= length || isSimple(text.charCodeAt(i))
+    for (let i = 0; i < length; ) {
+      if (simpleAt(i) && simpleAt(i + 1)) {
+        found(text[i], this.single(text.charCodeAt(i)) ?? undefined)
+        i++
         continue
       }
-      for (const char of segment) {
-        const single = this.lookUp(char)
-        if (single !== undefined) replace(char, single)
-        else changes.push([char, 0])
+      // Up to the first character behind which there surely is a border.
+      let end = i + 1
+      while (end < length && !(simpleAt(end) && simpleAt(end + 1))) end++
+      end = Math.min(length, end + 1)
+      for (const segment of this.segments(text.slice(i, end))) {
+        const image = utf8Bytes(segment).length < CLUSTER_BYTES ? this.lookUp(segment) : undefined
+        if (image !== undefined) found(segment, image)
+        else for (const char of segment) found(char, this.lookUp(char))
       }
+      i = end
     }
-    if (modified) text.transform(changes)
+  }
+
+  /** What stands for a character of one unit, null if no rule has it. */
+  private single(unit: number): string | null {
+    let image = this.singles[unit]
+    if (image === undefined) image = this.singles[unit] = this.lookUp(String.fromCharCode(unit)) ?? null
+    return image
+  }
+
+  /** Grapheme clusters. */
+  private *segments(text: string): Iterable<string> {
+    if (text === '') return
+    this.clusters ??= new Intl.Segmenter('en', { granularity: 'grapheme' })
+    for (const { segment } of this.clusters.segment(text)) yield segment
   }
 
   toJSON(): JsonObject {
@@ -144,3 +195,19 @@ export class Precompiled implements Normalizer {
     return undefined
   }
 }
+
+/**
+ * Characters that are clusters by themselves when no mark follows: printable ASCII, letters of Latin-1, kana without voicing
+ * marks, Chinese characters and their punctuation. Between two of them there always is a border.
+ */
+const isSimple = (unit: number): boolean =>
+  unit < 0x100
+    ? (unit >= 0x20 && unit < 0x7f) || (unit >= 0xc0 && unit !== 0xd7 && unit !== 0xf7)
+    : SIMPLE.some(([first, last]) => unit >= first && unit <= last)
+
+const SIMPLE: readonly (readonly [number, number])[] = [
+  [0x3001, 0x3029],
+  [0x3041, 0x3096],
+  [0x30a1, 0x30ff],
+  [0x4e00, 0x9fff],
+]
