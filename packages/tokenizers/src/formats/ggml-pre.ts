@@ -22,6 +22,8 @@ type Rule = {
   /** A pre-token that is in the vocabulary is one token. */
   ignoreMerges?: boolean
   addBos?: boolean
+  /** A run of line ends that is in the vocabulary is one token. */
+  wholeLineEnds?: boolean
   /** Tokens are plain text and spaces U+2581, not the byte alphabet. */
   plain?: 'spaces' | 'words'
 }
@@ -90,7 +92,7 @@ function rules(): readonly Rule[] {
       names: 'deepseek-coder',
       regexes: ['[\\r\\n]', '\\s?\\p{L}+', '\\s?\\p{P}+', '[一-龥ࠀ-一가-\\ud7ff]+', '\\p{N}'],
     },
-    { names: 'deepseek-v3 hunyuan-dense joyai-llm', regexes: ['\\p{N}{1,3}', cjk, deepseek3] },
+    { names: 'deepseek-v3 hunyuan-dense joyai-llm hy_v4', regexes: ['\\p{N}{1,3}', cjk, deepseek3] },
     {
       names: 'spark2_5',
       regexes: [
@@ -116,6 +118,11 @@ function rules(): readonly Rule[] {
     {
       names: 'stablelm2 qwen2 deepseek-r1-qwen kormo f2llmv2 megrez hunyuan solar-open grok-2',
       regexes: [qwen2],
+    },
+    // Without contractions, so that Turkish suffixes stay with their apostrophe.
+    {
+      names: 'ufakzeka',
+      regexes: [`[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|${spaces}`],
     },
     {
       names: 'qwen35',
@@ -187,7 +194,13 @@ function rules(): readonly Rule[] {
       ],
       ignoreMerges: true,
     },
-    { names: 'gemma4 granite-embed-multi-311m', regexes: ['[^\\n]+|[\\n]+'], plain: 'spaces', addBos: true },
+    {
+      names: 'gemma4 granite-embed-multi-311m',
+      regexes: ['[^\\n]+|[\\n]+'],
+      plain: 'spaces',
+      addBos: true,
+      wholeLineEnds: true,
+    },
     { names: 'sarvam-moe', regexes: ['[^\\n]+|[\\n]+'], plain: 'spaces' },
     { names: 'whitespace', regexes: ['\\S+'], plain: 'words' },
   ]
@@ -205,6 +218,7 @@ export type GgmlPre = {
   ignoreMerges: boolean
   byteFallback: boolean
   addBos: boolean
+  wholeLineEnds: boolean
 }
 
 /** How text is cut under a name of `tokenizer.ggml.pre`, and what llama.cpp sets together with it. */
@@ -223,5 +237,6 @@ export function ggmlPreTokenizer(name: string): GgmlPre {
     ignoreMerges: rule.ignoreMerges ?? false,
     byteFallback: isPlain,
     addBos: rule.addBos ?? false,
+    wholeLineEnds: rule.wholeLineEnds ?? false,
   }
 }

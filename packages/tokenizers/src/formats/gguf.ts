@@ -1,9 +1,15 @@
 // The tokenizer inside a GGUF file (ggml's docs/gguf.md), from the keys that start with `tokenizer.ggml.`.
 import { addedToken } from '../added/added-token.ts'
+import { ByteFallback } from '../decoders/byte-fallback.ts'
 import { ByteLevelDecoder } from '../decoders/byte-level.ts'
+import { Fuse } from '../decoders/fuse.ts'
+import { DecoderSequence } from '../decoders/sequence.ts'
 import { WordPieceDecoder } from '../decoders/word-piece.ts'
 import { TokenizerError, TokenizerFormatError } from '../errors.ts'
 import { BPE } from '../models/bpe.ts'
+import { LongestBytes, unescapeRwkv } from '../models/longest-bytes.ts'
+import { Plamo2 } from '../models/plamo2.ts'
+import { WholeWords } from '../models/whole-words.ts'
 import { WordPiece } from '../models/word-piece.ts'
 import { BertNormalizer } from '../normalizers/bert.ts'
 import { TemplateProcessor } from '../postprocessors/template.ts'
@@ -146,23 +152,44 @@ export function readGGUF(bytes: Uint8Array): TokenizerParts {
     })
   }
   switch (model) {
-    case 'gpt2': {
-      const pre = ggmlPreTokenizer(typeof key('pre') === 'string' ? (key('pre') as string) : 'default')
-      const merges = list<string>('merges', 'string') ?? bad('merges')
+    case 'gpt2':
+    case 'whitespace':
+    case 'gemma4': {
+      const named = typeof key('pre') === 'string' ? (key('pre') as string) : 'default'
+      const pre = ggmlPreTokenizer(model === 'gemma4' ? 'gemma4' : named)
+      // Kimi's files may come without merges.
+      const merges = list<string>('merges', 'string') ?? (named === 'kimi-k2' ? [] : bad('merges'))
+      const bpe = new BPE({
+        vocab: tokens.map((token, id) => [token, id] as const),
+        merges: merges.map((merge, i) => splitMerge(merge, i)),
+        ignoreMerges: pre.ignoreMerges,
+        byteFallback: pre.byteFallback,
+      })
       return {
         preTokenizer: pre.preTokenizer,
         normalizer: pre.normalizer,
-        model: new BPE({
-          vocab: tokens.map((token, id) => [token, id] as const),
-          merges: merges.map((merge, i) => splitMerge(merge, i)),
-          ignoreMerges: pre.ignoreMerges,
-          byteFallback: pre.byteFallback,
-        }),
+        model: pre.wholeLineEnds ? new WholeWords(bpe, text => /^\n+$/.test(text)) : bpe,
         postProcessor: frame(pre.addBos, false, null, null) ?? null,
         decoder: pre.decoder ?? new ByteLevelDecoder(),
         addedTokens,
       }
     }
+    case 'rwkv': {
+      const unknown = key('unknown_token_id')
+      return {
+        model: new LongestBytes(tokens.map(unescapeRwkv), typeof unknown === 'number' ? unknown : null),
+        postProcessor: frame(false, false, null, null) ?? null,
+        decoder: new ByteLevelDecoder(),
+        addedTokens,
+      }
+    }
+    case 'plamo2':
+      return {
+        model: new Plamo2(tokens, scores, id => types[id] === pieceTypes.byte),
+        postProcessor: frame(false, false, 1, 2) ?? null,
+        decoder: new DecoderSequence([new ByteFallback(), new Fuse()]),
+        addedTokens,
+      }
     case 'llama': {
       const pieces = tokens.map((piece, id) => ({ piece, score: scores[id], type: types[id] }))
       const parsed: SentencePieceModel = {
@@ -225,7 +252,7 @@ export function readGGUF(bytes: Uint8Array): TokenizerParts {
     }
     default:
       throw new TokenizerError(
-        `GGUF: tokenizer.ggml.model ${String(model)} is not supported: gpt2, llama, t5 and bert are`,
+        `GGUF: tokenizer.ggml.model ${String(model)} is not supported: gpt2, gemma4, whitespace, llama, t5, bert, rwkv and plamo2 are`,
       )
   }
 }

@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest'
+import { Tokenizer } from '../tokenizer.ts'
+
+type Value = string | number | boolean | readonly string[] | readonly number[]
+
+/** A GGUF file of keys alone. */
+function gguf(keys: Record<string, Value>): Uint8Array {
+  const bytes: number[] = []
+  const scratch = new DataView(new ArrayBuffer(8))
+  const put = (size: number, write: () => void) => {
+    write()
+    for (let i = 0; i < size; i++) bytes.push(scratch.getUint8(i))
+  }
+  const u32 = (value: number) => put(4, () => scratch.setUint32(0, value, true))
+  const u64 = (value: number) => put(8, () => scratch.setBigUint64(0, BigInt(value), true))
+  const text = (value: string) => {
+    const utf8 = new TextEncoder().encode(value)
+    u64(utf8.length)
+    bytes.push(...utf8)
+  }
+  bytes.push(...new TextEncoder().encode('GGUF'))
+  u32(3)
+  u64(0)
+  u64(Object.keys(keys).length)
+  for (const [name, value] of Object.entries(keys)) {
+    text(`tokenizer.ggml.${name}`)
+    if (typeof value === 'string') {
+      u32(8)
+      text(value)
+    } else if (typeof value === 'boolean') {
+      u32(7)
+      bytes.push(+value)
+    } else if (typeof value === 'number') {
+      u32(4)
+      u32(value)
+    } else {
+      u32(9)
+      u32(typeof value[0] === 'string' ? 8 : 6)
+      u64(value.length)
+      for (const item of value) {
+        if (typeof item === 'string') text(item)
+        else put(4, () => scratch.setFloat32(0, item, true))
+      }
+    }
+  }
+  return Uint8Array.from(bytes)
+}
+
+const byteTokens = Array.from({ length: 256 }, (_, b) => `<0x${b.toString(16).toUpperCase().padStart(2, '0')}>`)
+
+test('rwkv: the longest token of bytes at each place', () => {
+  const bytes = Array.from({ length: 256 }, (_, b) => `\\x${b.toString(16).padStart(2, '0')}`)
+  const tokens = ['<s>', ...bytes, 'ab', 'abcd', '\\n\\n', '\\\\', 'h\\xc3\\xa9', '\\xe6\\x97']
+  const tokenizer = Tokenizer.fromGGUF(
+    gguf({ model: 'rwkv', tokens, token_type: [3, ...tokens.slice(1).map(() => 1)] }),
+  )
+  const id = (token: string) => tokens.indexOf(token)
+  expect(tokenizer.encode('abcab').ids).toEqual([id('ab'), 1 + 0x63, id('ab')])
+  const text = 'abcd\n\n\\hé日'
+  const { ids, offsets } = tokenizer.encode(text)
+  expect(ids).toEqual([id('abcd'), id('\\n\\n'), id('\\\\'), id('h\\xc3\\xa9'), id('\\xe6\\x97'), 1 + 0xa5])
+  expect(offsets.slice(-3)).toEqual([
+    [7, 9],
+    [9, 10],
+    [9, 10],
+  ])
+  expect(tokenizer.decode(ids)).toBe(text)
+  expect(() => tokenizer.toJSON()).toThrow(/GGUF/)
+})
+
+test('plamo2: the best sum of scores, the longer first piece among equals, bytes for the rest', () => {
+  const tokens = ['<unk>', '<s>', '</s>', '<pad>', ...byteTokens, 'a', 'b', 'c', 'ab', 'bc', 'abc']
+  const scores = [0, 0, 0, 0, ...byteTokens.map(() => 0), -1, -1, -1, -1.5, -1.5, -9]
+  const types = [2, 3, 3, 3, ...byteTokens.map(() => 6), 1, 1, 1, 1, 1, 1]
+  const tokenizer = Tokenizer.fromGGUF(gguf({ model: 'plamo2', tokens, scores, token_type: types }))
+  expect(tokenizer.encode('abc').tokens).toEqual(['ab', 'c'])
+  expect(tokenizer.encode('\ufeffab😀').tokens).toEqual(['ab', '<0xF0>', '<0x9F>', '<0x98>', '<0x80>'])
+  expect(tokenizer.decode(tokenizer.encode('ab 日').ids)).toBe('ab 日')
+})
+
+test('gemma4: spaces are U+2581, runs of line ends are whole', () => {
+  const tokens = ['<pad>', '<eos>', '<bos>', '<unk>', ...byteTokens, '\n', '\n\n', '\n\n\n', '▁', 'a', 'b', '▁a']
+  const types = [3, 3, 3, 2, ...byteTokens.map(() => 6), 1, 1, 1, 1, 1, 1, 1]
+  const file = gguf({ model: 'gemma4', tokens, merges: ['▁ a', '\n \n'], token_type: types, bos_token_id: 2 })
+  const tokenizer = Tokenizer.fromGGUF(file)
+  expect(tokenizer.encode('b a\n\n\na').tokens).toEqual(['<bos>', 'b', '▁a', '\n\n\n', 'a'])
+  expect(tokenizer.encode('\n\n\n\n', { addSpecialTokens: false }).tokens).toEqual(['\n\n', '\n\n'])
+  expect(tokenizer.decode(tokenizer.encode('b aé').ids)).toBe('b aé')
+})
