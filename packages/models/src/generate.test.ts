@@ -71,6 +71,24 @@ onEachDevice(
   { on: ['wasm', 'webgpu'] },
 )
 
+onEachDevice(
+  'after its first tokens, decoding builds no graph, hashes none and compiles nothing',
+  async device => {
+    for (const model of [gpt2(), llama()]) {
+      const seen: (readonly number[])[] = []
+      for await (const _ of generateIds(model, [1, 2], { maxNewTokens: 14, seed: 1 })) {
+        const { nodesBuilt, captures, plansCompiled } = statistics(device)
+        seen.push([nodesBuilt, captures, plansCompiled])
+      }
+      expect(seen.length).toBe(14)
+      // the prompt, then three tokens: one as it is and two recorded
+      expect(seen[4]).not.toEqual(seen[2])
+      for (const later of seen.slice(5)) expect(later).toEqual(seen[4])
+    }
+  },
+  { on: ['wasm', 'webgpu'] },
+)
+
 onEachDevice('a seed repeats a text; ids of the end stop it and are not given', async () => {
   const model = gpt2()
   const write = (seed: number) => collect(generateIds(model, [1], { maxNewTokens: 12, seed, temperature: 2 }))

@@ -1,9 +1,8 @@
 // Writing with a model: the prompt is read in one pass, then one id after the other, each from the cache of those before.
 
-import { CairnError, defaultGenerator, Generator, noGrad, tensor } from '@cairn/tensor'
+import { CairnError, defaultGenerator, Generator, jit, noGrad, type Tensor, tensor } from '@cairn/tensor'
 import type { Tokenizer } from '@cairn/tokenizers'
 import type { CausalLM } from './causal-lm.ts'
-import type { KVCache } from './kv-cache.ts'
 import { checkSampling, type SamplingOptions, sample } from './sample.ts'
 
 export interface GenerateIdsOptions extends SamplingOptions {
@@ -40,6 +39,12 @@ export async function* generateIds(
   const generator = seed === undefined ? defaultGenerator() : new Generator(seed)
   const wanted = Math.ceil((text.length + maxNewTokens) / capacityStep) * capacityStep
   const cache = model.createCache(1, Math.min(contextLength, wanted))
+  const last = (ids: Tensor): Tensor => {
+    const hidden = model.hidden(ids, { cache })
+    return model.logits(hidden.narrow(1, ids.size - 1, 1)).to('f32')
+  }
+  // One id after the other is the same graph each time: after the first few nothing is built any more.
+  using decode = jit(last)
   try {
     let unread = text.slice(-contextLength)
     for (let count = 0; count < maxNewTokens; count++) {
@@ -48,7 +53,7 @@ export async function* generateIds(
         cache.length = 0
         unread = text.slice(-Math.max(1, Math.floor(cache.shape.capacity / 2)))
       }
-      const logits = await nextLogits(model, unread, cache)
+      const logits = await logitsAfter(model, unread, unread.length === 1 ? decode : last)
       const id = sample(logits, options, () => generator.uniform())
       if (eosTokenIds.includes(id)) return
       text.push(id)
@@ -61,13 +66,14 @@ export async function* generateIds(
 }
 
 /** Logits after the last of `ids`, read from the device. */
-async function nextLogits(model: CausalLM, ids: readonly number[], cache: KVCache): Promise<ArrayLike<number>> {
+async function logitsAfter(
+  model: CausalLM,
+  ids: readonly number[],
+  last: (ids: Tensor) => Tensor,
+): Promise<ArrayLike<number>> {
   // Freed at once: a long text would otherwise keep every row of logits until the garbage collector comes by.
   using input = tensor(Int32Array.from(ids), [1, ids.length])
-  using logits = evaluating(model, () => {
-    const hidden = model.hidden(input, { cache })
-    return model.logits(hidden.narrow(1, ids.length - 1, 1)).to('f32')
-  })
+  using logits = evaluating(model, () => last(input))
   return (await logits.data()) as Float32Array
 }
 

@@ -1,7 +1,7 @@
 // Keys and values of the positions that were already read. Capacity is shape and length is data: rows are written in place by scatter,
 // attention masks what is not there yet, so every step of decoding is the same graph and compiles once.
 
-import { arange, CairnError, type DeviceName, type DType, type Tensor, zeros } from '@cairn/tensor'
+import { arange, CairnError, type DeviceName, type DType, effect, live, type Tensor, zeros } from '@cairn/tensor'
 
 export interface KVCacheShape {
   readonly layers: number
@@ -51,9 +51,11 @@ export class KVCache {
     const { capacity } = this.shape
     if (this.#length + count > capacity)
       throw new CairnError('KVCache', `is full: ${count} more positions do not fit`, { length: this.#length, capacity })
-    const start = this.#length
-    this.#length += count
-    return arange(0, count, 1, { device: this.keys[0]?.device as DeviceName }).add(start)
+    const positions = arange(0, count, 1, { device: this.keys[0]?.device as DeviceName }).add(live(this, c => c.length))
+    effect(this, c => {
+      c.length += count
+    })
+    return positions
   }
 
   /**

@@ -4,6 +4,7 @@ import { type DeviceName, defaultEngine, engineOf } from './device.ts'
 import type { TypedArray } from './dtype.ts'
 import type { Engine } from './graph/engine.ts'
 import type { Statistics } from './graph/executor.ts'
+import { builtCount } from './graph/node.ts'
 import { checkEffect, checkRead, state } from './graph/scope.ts'
 import type { Tensor } from './tensor.ts'
 
@@ -62,12 +63,14 @@ export const bytesInUse = (device: DeviceName): number => engineOf(device).bytes
 
 /**
  * What a device has compiled and run since it started, as of now. The difference around an execution says how many kernels it took; all 0
- * before the device's first run and on 'reference', which has no kernels.
+ * but `nodesBuilt` before the device's first run and on 'reference', which has no kernels.
  */
 export const statistics = (device: DeviceName): Statistics => ({
   plansCompiled: 0,
   kernelsCompiled: 0,
   runs: 0,
   launches: 0,
+  captures: 0,
   ...engineOf(device).executor?.statistics,
+  nodesBuilt: builtCount(),
 })

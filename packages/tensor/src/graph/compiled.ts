@@ -8,7 +8,7 @@ import { evaluateDim } from '../kernel/dim.ts'
 import { sizeOf } from '../shape.ts'
 import { type Captured, sameKey } from './capture.ts'
 import { describePlan } from './describe.ts'
-import type { Bound, Executor, Prepared, Statistics } from './executor.ts'
+import type { Bound, Executor, Prepared } from './executor.ts'
 import { type Layout, layOut } from './memory-plan.ts'
 import { compile, type Plan } from './plan.ts'
 import type { Memory, Storage } from './storage.ts'
@@ -54,7 +54,7 @@ const layoutsKept = 64
 
 export class CompiledExecutor implements Executor {
   readonly backend: Backend
-  readonly statistics: Statistics = { plansCompiled: 0, kernelsCompiled: 0, runs: 0, launches: 0 }
+  readonly statistics = { plansCompiled: 0, kernelsCompiled: 0, runs: 0, launches: 0, captures: 0 }
   readonly #entries = new Map<number, Entry[]>()
   #count = 0
   #clock = 0
@@ -75,6 +75,7 @@ export class CompiledExecutor implements Executor {
   }
 
   prepare(captured: Captured): Ready {
+    this.statistics.captures++
     const { entry, variant } = this.#find(captured)
     const { storages, scalars, sizes } = captured
     const symbols = symbolsOf(variant.model, sizes)

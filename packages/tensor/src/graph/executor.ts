@@ -15,6 +15,10 @@ export interface Statistics {
   runs: number
   /** kernels launched */
   launches: number
+  /** pieces of the queue whose graph was walked and hashed to find their plan; a jitted function spares this */
+  captures: number
+  /** nodes of graphs that were built, on all devices */
+  nodesBuilt: number
 }
 
 /** A captured piece for which an executor knows how to run it, as often as wanted. It holds no storage. */
@@ -37,7 +41,7 @@ export interface Bound {
 export interface Executor {
   readonly bytesInUse: number
   /** undefined for the plain evaluator, which compiles nothing */
-  readonly statistics?: Readonly<Statistics>
+  readonly statistics?: Readonly<Omit<Statistics, 'nodesBuilt'>>
   /** Finds or compiles the plan. */
   prepare(captured: Captured): Prepared
   /** Computes all roots and gives them to their targets. Throws before anything is changed, or queues the work and returns its completion. */

@@ -59,6 +59,7 @@ export const leafOps = ['storage', 'scalar', 'constant'] as const
 export type LeafOp = (typeof leafOps)[number]
 
 let nodes = 0
+let built = 0
 
 export class Node {
   /** grows with creation, so sources always have smaller ids: sorting by id is a topological order */
@@ -104,6 +105,7 @@ export class Node {
     attributes: Attributes = noAttributes,
   ) {
     this.id = nodes++
+    if (op !== 'storage') built++
     this.op = op
     this.sources = sources
     this.shape = shape
@@ -114,6 +116,9 @@ export class Node {
 }
 
 export const noAttributes: Attributes = {}
+
+/** How many values were ever described: nodes but those of versions. */
+export const builtCount = (): number => built
 
 /** How many nodes were ever made; the queue uses it to start long pieces early. */
 export const nodeCount = (): number => nodes
