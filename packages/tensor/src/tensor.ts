@@ -29,7 +29,7 @@ export class Tensor {
       this.#node = of
       this.#storage = null
       if (!state.internal) {
-        of.handle = new WeakRef(this)
+        of.named = true
         state.trace?.made.push(of)
       }
     }
@@ -93,7 +93,7 @@ export class Tensor {
           'a computed tensor with gradient history cannot become a leaf; use detach() first',
         )
       this.#storage = new Storage(value.device, value.shape, value.dtype)
-      if (value.handle?.deref() === this) value.handle = null
+      value.named = false
       this.#node = null
       value.device.queue.assign(this.#storage, value, 'init')
     }

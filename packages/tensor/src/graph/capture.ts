@@ -143,7 +143,7 @@ export class Capture {
         // what holds a value, or may be given one by this piece, is looked up
         if (source.storage !== null || source.alias !== null || source.error !== null)
           source = this.#resolve(source, top)
-        else if (source.computed && !top.computed && source.handle?.deref() !== undefined) this.boundary.add(source)
+        else if (source.computed && source.named && !top.computed) this.boundary.add(source)
         if (source.seen !== epoch) {
           source.seen = epoch
           source.cursor = 0

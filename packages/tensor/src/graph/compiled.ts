@@ -18,7 +18,8 @@ interface Variant {
   readonly model: SizeModel
   readonly plan: Plan
   executable: Executable | null
-  readonly layouts: Map<string, TempLayout>
+  /** for the symbols that came last */
+  readonly ready: Map<string, Ready>
 }
 
 interface Entry {
@@ -37,20 +38,20 @@ interface Ready extends Prepared {
   readonly entry: Entry
   readonly variant: Variant
   readonly symbols: readonly number[]
-  readonly layout: TempLayout
+  /** where the intermediate values lie in the arena */
+  readonly layout: Layout
+  /** bytes of each of them */
+  readonly sizes: readonly number[]
   /** the leaf number of each root's target, or -1 */
   readonly leaves: readonly number[]
-}
-
-/** Places of the intermediate values in the arena. */
-interface TempLayout extends Layout {
-  /** bytes of each */
-  readonly sizes: readonly number[]
+  /** what the plan's slots bind; intermediate values stay from run to run while the arena does */
+  readonly bindings: Binding[]
+  arena: Binding | null
 }
 
 /** Plans kept; the least recently used go first. */
 const cacheSize = 256
-const layoutsKept = 64
+const readyKept = 64
 
 export class CompiledExecutor implements Executor {
   readonly backend: Backend
@@ -79,20 +80,33 @@ export class CompiledExecutor implements Executor {
     const { entry, variant } = this.#find(captured)
     const { storages, scalars, sizes } = captured
     const symbols = symbolsOf(variant.model, sizes)
-    return {
+    const key = symbols.join()
+    const known = variant.ready.get(key)
+    if (known) return known
+    const { temps, slots } = variant.plan
+    const bytes = temps.map(t => this.backend.storedBytes(t.dtype, evaluateDim(t.size, symbols)))
+    const lifetimes = temps.map((t, i) => ({ bytes: bytes[i], first: t.first, last: t.last }))
+    const ready: Ready = {
       entry,
       variant,
       symbols,
-      layout: this.#layoutOf(variant, symbols),
+      layout: layOut(lifetimes, Math.max(64, this.backend.limits.alignment)),
+      sizes: bytes.map(n => Math.max(4, n)),
       leaves: captured.roots.map(r => r.leaf),
       storages: storages.length,
       scalars: scalars.length,
       roots: captured.roots.length,
+      bindings: new Array<Binding>(slots.length),
+      arena: null,
     }
+    if (variant.ready.size >= readyKept) variant.ready.delete(variant.ready.keys().next().value!)
+    variant.ready.set(key, ready)
+    return ready
   }
 
   run(prepared: Prepared, { storages, scalars, targets }: Bound): Promise<void> {
-    const { entry, variant, symbols, layout, leaves: read } = prepared as Ready
+    const ready = prepared as Ready
+    const { entry, variant, symbols, leaves: read } = ready
     const { plan } = variant
     entry.used = ++this.#clock
     const executable = this.#load(entry, variant)
@@ -113,16 +127,13 @@ export class CompiledExecutor implements Executor {
             ? target.memory.binding
             : allocate(target),
       )
-      const arena = this.#arenaFor(layout.bytes)
-      const bindings = plan.slots.map((slot): Binding => {
-        if (slot.kind === 'leaf') return leaves[slot.leaf]
-        if (slot.kind === 'root') return results[slot.root]
-        return {
-          buffer: arena!.buffer,
-          offset: arena!.offset + layout.offsets[slot.temp],
-          bytes: layout.sizes[slot.temp],
-        }
-      })
+      this.#bindTemps(ready)
+      const bindings = ready.bindings.slice()
+      for (let i = 0; i < plan.slots.length; i++) {
+        const slot = plan.slots[i]
+        if (slot.kind === 'leaf') bindings[i] = leaves[slot.leaf]
+        else if (slot.kind === 'root') bindings[i] = results[slot.root]
+      }
       const finished = this.backend.run(executable, bindings, scalars, symbols)
       targets.forEach((target, i) => this.#give(target, results[i]))
       this.statistics.runs++
@@ -182,18 +193,16 @@ export class CompiledExecutor implements Executor {
     return this.#arena
   }
 
-  #layoutOf(variant: Variant, symbols: readonly number[]): TempLayout {
-    const key = symbols.join()
-    const known = variant.layouts.get(key)
-    if (known) return known
-    const { temps } = variant.plan
-    const bytes = temps.map(t => this.backend.storedBytes(t.dtype, evaluateDim(t.size, symbols)))
-    const lifetimes = temps.map((t, i) => ({ bytes: bytes[i], first: t.first, last: t.last }))
-    const placed = layOut(lifetimes, Math.max(64, this.backend.limits.alignment))
-    const layout = { ...placed, sizes: bytes.map(n => Math.max(4, n)) }
-    if (variant.layouts.size >= layoutsKept) variant.layouts.delete(variant.layouts.keys().next().value!)
-    variant.layouts.set(key, layout)
-    return layout
+  #bindTemps(ready: Ready): void {
+    const { layout, sizes, bindings, variant } = ready
+    const arena = this.#arenaFor(layout.bytes)
+    if (ready.arena === arena) return
+    ready.arena = arena
+    variant.plan.slots.forEach((slot, i) => {
+      if (slot.kind !== 'temp') return
+      const offset = arena!.offset + layout.offsets[slot.temp]
+      bindings[i] = { buffer: arena!.buffer, offset, bytes: sizes[slot.temp] }
+    })
   }
 
   /** The plan for this structure and these sizes: the first sizes as constants; when others come, with runtime symbols. */
@@ -212,7 +221,7 @@ export class CompiledExecutor implements Executor {
     if (debugging('schedule')) console.log(describePlan(plan))
     this.statistics.plansCompiled++
     this.statistics.kernelsCompiled += plan.program.launches.length
-    const variant: Variant = { model, plan, executable: null, layouts: new Map() }
+    const variant: Variant = { model, plan, executable: null, ready: new Map() }
     // the plan for the very first sizes stays: most programs never leave them; an outgrown symbolic one goes
     for (const old of entry.variants.splice(1)) unload(old)
     entry.variants.push(variant)

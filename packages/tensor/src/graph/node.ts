@@ -79,8 +79,8 @@ export class Node {
   version = 0
   /** for op 'scalar': data, never part of a key */
   scalar = 0
-  /** the user's handle, to know whether anybody can still ask for the value */
-  handle: WeakRef<object> | null = null
+  /** a user's handle was made for it: somebody may ask for the value again, unlike for what the library computes for itself */
+  named = false
   /** a plan computed it as an intermediate value without keeping it */
   computed = false
   /** why its value cannot be had: the plan that should have made it was refused, or failed under way and left it poisoned */

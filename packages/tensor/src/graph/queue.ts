@@ -388,10 +388,12 @@ export class Queue {
       throw error
     }
     const { capture, last, values } = survey
+    const written = new Map<Storage, number>()
+    for (const { storage } of assigns) written.set(storage, (written.get(storage) ?? 0) + 1)
     const results: TargetRecord[] = []
     const roots: Root[] = []
     for (const e of last) {
-      results.push({ storage: e.storage, writes: assigns.filter(a => a.storage === e.storage).length, node: null })
+      results.push({ storage: e.storage, writes: written.get(e.storage)!, node: null })
       roots.push({ node: values.get(e.value)!, target: e.storage })
     }
     for (const node of survey.kept) {
@@ -581,8 +583,8 @@ interface Survey {
 
 /**
  * One walk over what a piece computes. It finds what is stale with the op that reads it; dropped gradients that something else reads after all;
- * and values that an earlier plan computed without keeping: those with a living handle are kept this time, but only at the boundary (used by
- * something new), not what lies below.
+ * and values that an earlier plan computed without keeping: those that a user had a handle of are kept this time, but only at the boundary (used
+ * by something new), not what lies below.
  */
 function surveyOf(assigns: readonly Assign[], made: ReadonlyMap<Node, Assign>, kept: readonly Node[]): Survey {
   const needed = new Set<Assign>()

@@ -62,6 +62,9 @@ function multipleOf(
 export const symbolsOf = (model: SizeModel, sizes: readonly number[]): number[] => model.positions.map(at => sizes[at])
 
 export function matches(model: SizeModel, sizes: readonly number[], symbols: readonly number[]): boolean {
-  for (let i = 0; i < sizes.length; i++) if (evaluateDim(model.dims[i], symbols) !== sizes[i]) return false
+  for (let i = 0; i < sizes.length; i++) {
+    const dim = model.dims[i]
+    if ((dim.symbols.length === 0 ? dim.factor : evaluateDim(dim, symbols)) !== sizes[i]) return false
+  }
   return true
 }

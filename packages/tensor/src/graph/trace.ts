@@ -207,7 +207,7 @@ export class Trace {
   /** Ends the life of what was made inside and not given out. */
   seal(outputs: ReadonlySet<Node>): void {
     for (const node of this.made) {
-      if (outputs.has(node) || node.storage !== null || node.handle?.deref() === undefined) continue
+      if (outputs.has(node) || node.storage !== null) continue
       node.error = sealed()
       node.sources = []
       node.alias = null

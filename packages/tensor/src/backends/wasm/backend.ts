@@ -15,7 +15,6 @@ import {
   type Executable,
   type Launch,
   type Limits,
-  type Part,
   type Program,
   partsOf,
   symbolsOfPart,
@@ -95,7 +94,12 @@ class WasmExecutable implements Executable {
   readonly offsets: readonly number[]
   readonly blockBytes: number
   /** blocks that no run uses now */
-  readonly spare: Block[] = []
+  readonly spare: RunBlock[] = []
+  /** where a block mentions the address of each slot of the program, and each of its numbers */
+  readonly addressAt: readonly number[][]
+  readonly scalarAt: readonly { readonly at: number; readonly dtype: ComputeType }[][]
+  /** for the sizes that came last */
+  private shape: RunShape | null = null
   settled = false
   disposed = false
   private readonly owner: Implementation
@@ -111,6 +115,17 @@ class WasmExecutable implements Executable {
       return offset
     })
     this.blockBytes = at
+    this.addressAt = Array.from({ length: program.slots }, () => [])
+    this.scalarAt = program.scalars.map(() => [])
+    kernels.forEach(({ layout, kernel }, i) => {
+      partsOf(program.launches[i]).forEach(({ buffers, scalars }, p) => {
+        const begin = this.paramsAt(i, p)
+        buffers.forEach((slot, b) => this.addressAt[slot].push(begin + 4 * b))
+        scalars.forEach((slot, s) =>
+          this.scalarAt[slot].push({ at: begin + 4 * layout.scalarWord[s], dtype: kernel.scalars[s] }),
+        )
+      })
+    })
     this.ready = Promise.all(kernels.map(k => k.code.ready))
     this.ready.then(
       () => {
@@ -120,9 +135,46 @@ class WasmExecutable implements Executable {
     )
   }
 
+  /** Offset of the parameters of a launch's part in a block. */
+  paramsAt(launch: number, part: number): number {
+    const parts = partsOf(this.program.launches[launch]).length
+    if (parts === 1) return this.offsets[launch]
+    return this.offsets[launch] + tableBytes(parts) + part * align(4 * this.kernels[launch].words, 16)
+  }
+
+  shapeFor(symbols: ArrayLike<number>): RunShape {
+    const { shape } = this
+    if (shape && sameNumbers(shape.symbols, symbols)) return shape
+    const plans = this.kernels.map((k, i) => planOf(k, this.program.launches[i], symbols))
+    const scratch = plans.reduce((most, p) => Math.max(most, p.scratch), 0)
+    this.shape = { symbols: Array.from(symbols), plans, scratch }
+    return this.shape
+  }
+
   [Symbol.dispose](): void {
     this.owner.unload(this)
   }
+}
+
+/** What depends on sizes only. */
+interface RunShape {
+  readonly symbols: readonly number[]
+  readonly plans: readonly PartsPlan[]
+  readonly scratch: number
+}
+
+/** A tape with its parameters, and what it holds: another run writes only what differs. */
+interface RunBlock {
+  readonly block: Block
+  shape: RunShape | null
+  addresses: readonly number[]
+  scalars: readonly number[]
+}
+
+function sameNumbers(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
 }
 
 /** Bytes of a launch's parameters: of one part, or a table and those of each part. */
@@ -395,7 +447,7 @@ class Implementation implements WasmBackend {
   unload(executable: WasmExecutable): void {
     if (executable.disposed) return
     executable.disposed = true
-    for (const block of executable.spare.splice(0)) this.heap.release(block)
+    for (const { block } of executable.spare.splice(0)) this.heap.release(block)
     // runs under way still use the kernels
     this.settle().then(() => {
       for (const kernel of executable.kernels) this.cache.release(kernel)
@@ -413,21 +465,20 @@ class Implementation implements WasmBackend {
       const program = executable as WasmExecutable
       if (program.disposed) throw new DeviceLostError('run', 'the program was disposed')
       const addresses = bindings.map(b => this.address(b, 'run'))
-      const plans = program.kernels.map((k, i) => planOf(k, program.program.launches[i], symbols))
-      this.reserveScratch(plans.reduce((most, p) => Math.max(most, p.scratch), 0))
-      const block =
-        program.spare.pop() ?? this.heap.allocate(program.blockBytes, program.kernels[0]?.kernel.name ?? 'run')
+      const shape = program.shapeFor(symbols)
+      this.reserveScratch(shape.scratch)
+      const held = program.spare.pop() ?? this.newBlock(program)
+      const { block } = held
       const values = Array.from(scalars)
-      const sizes = Array.from(symbols)
       const { promise, resolve, reject } = Promise.withResolvers<void>()
       const finish = (error?: unknown): void => {
         if (program.disposed) this.heap.release(block)
-        else program.spare.push(block)
+        else program.spare.push(held)
         if (error === undefined) resolve()
         else reject(error)
       }
       const go = (): void => {
-        this.fill(program, block, addresses, values, sizes, plans)
+        this.fill(program, held, addresses, values, shape)
         this.submit(block.address, program.kernels.length).then(
           () => finish(),
           error => finish(this.lost(this.nameOf(program, error), error)),
@@ -449,32 +500,55 @@ class Implementation implements WasmBackend {
     }
   }
 
-  /** Writes the tape and the parameters of each launch. */
+  private newBlock({ blockBytes, kernels }: WasmExecutable): RunBlock {
+    const block = this.heap.allocate(blockBytes, kernels[0]?.kernel.name ?? 'run')
+    return { block, shape: null, addresses: [], scalars: [] }
+  }
+
+  /** Brings a block up to date: all of it when it is new or sizes differ, else the addresses and numbers that moved. */
   private fill(
-    { program, kernels, offsets }: WasmExecutable,
-    block: Block,
+    program: WasmExecutable,
+    held: RunBlock,
     addresses: readonly number[],
     scalars: readonly number[],
-    symbols: readonly number[],
-    plans: readonly PartsPlan[],
+    shape: RunShape,
   ): void {
-    const { memory } = this
-    const view = new DataView(memory.buffer, block.address, block.bytes)
+    const { block } = held
+    const view = new DataView(this.memory.buffer, block.address, block.bytes)
+    if (held.shape !== shape) this.layOut(program, view, block, shape)
+    const { addressAt, scalarAt } = program
+    const all = held.shape !== shape
+    for (let slot = 0; slot < addresses.length; slot++) {
+      if (!all && held.addresses[slot] === addresses[slot]) continue
+      for (const at of addressAt[slot]) view.setUint32(at, addresses[slot], true)
+    }
+    for (let slot = 0; slot < scalarAt.length; slot++) {
+      if (!all && Object.is(held.scalars[slot], scalars[slot])) continue
+      for (const { at, dtype } of scalarAt[slot]) writeScalar(view, at, dtype, scalars[slot])
+    }
+    held.shape = shape
+    held.addresses = addresses
+    held.scalars = scalars
+  }
+
+  /** Writes the tape, the tables of parts and the sizes. */
+  private layOut(program: WasmExecutable, view: DataView, block: Block, { plans, symbols }: RunShape): void {
+    const { kernels, offsets } = program
     const steps = kernels.map((loaded, i) => {
-      const launch = program.launches[i]
-      const { items, grain, starts, partition } = plans[i]
-      const parts = partsOf(launch)
-      const place = (p: number): number =>
-        parts.length === 1 ? offsets[i] : offsets[i] + tableBytes(parts.length) + p * align(4 * loaded.words, 16)
+      const { items, grain, starts, partition, each } = plans[i]
+      const parts = partsOf(program.program.launches[i])
+      const { dims, dimWord } = loaded.layout
       parts.forEach((part, p) => {
-        writeParams(view, place(p), loaded, part, addresses, scalars, symbolsOfPart(part, symbols))
+        const at = program.paramsAt(i, p)
+        const own = symbolsOfPart(part, symbols)
+        for (const d of dims) view.setInt32(at + 4 * dimWord.get(dimKey(d))!, evaluateDim(d, own), true)
       })
       if (loaded.partitionWord >= 0) view.setInt32(offsets[i] + 4 * loaded.partitionWord, partition, true)
       if (parts.length > 1) {
         view.setInt32(offsets[i], parts.length, true)
         parts.forEach((_, p) => {
           const entry = offsets[i] + 4 * (partsHeader + p * partWords)
-          const words = [starts[p], starts[p + 1], plans[i].each[p], block.address + place(p)]
+          const words = [starts[p], starts[p + 1], each[p], block.address + program.paramsAt(i, p)]
           words.forEach((word, w) => {
             view.setUint32(entry + 4 * w, word, true)
           })
@@ -482,7 +556,7 @@ class Implementation implements WasmBackend {
       }
       return { kernel: loaded.code.index, params: block.address + offsets[i], items, grain }
     })
-    writeTape(memory, block.address, steps)
+    writeTape(this.memory, block.address, steps)
   }
 
   /** Scratch for all threads; what was used before stays until the runs queued before have ended. */
@@ -541,24 +615,6 @@ function planOf(loaded: LoadedKernel, launch: Launch, symbols: ArrayLike<number>
     starts,
     each,
   }
-}
-
-function writeParams(
-  view: DataView,
-  at: number,
-  { layout, kernel }: LoadedKernel,
-  part: Part,
-  addresses: readonly number[],
-  scalars: readonly number[],
-  symbols: ArrayLike<number>,
-): void {
-  part.buffers.forEach((slot, b) => {
-    view.setUint32(at + 4 * b, addresses[slot], true)
-  })
-  for (const d of layout.dims) view.setInt32(at + 4 * layout.dimWord.get(dimKey(d))!, evaluateDim(d, symbols), true)
-  part.scalars.forEach((slot, s) => {
-    writeScalar(view, at + 4 * layout.scalarWord[s], kernel.scalars[s], scalars[slot])
-  })
 }
 
 function writeScalar(view: DataView, byte: number, dtype: ComputeType, value: number): void {
