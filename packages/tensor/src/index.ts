@@ -45,6 +45,7 @@ export {
   saveSafetensors,
   saveSafetensorsFile,
 } from './io/safetensors.ts'
+export { type AttentionInput, attention } from './ops/attention.ts'
 export {
   type ConvOptions,
   type ConvTransposeOptions,

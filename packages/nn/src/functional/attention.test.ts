@@ -1,8 +1,8 @@
-import { type Tensor, tensor } from '@cairn/tensor'
+import { grad, readAll, type Tensor, tensor } from '@cairn/tensor'
 import { expect } from 'vitest'
 import { onEachDevice } from '../../../tensor/src/testing/devices.ts'
 import { checkGradients, expectClose, sample } from '../../testing.ts'
-import { type AttentionOptions, scaledDotProductAttention } from './attention.ts'
+import { type AttentionOptions, composedAttention, scaledDotProductAttention } from './attention.ts'
 
 /** Attention by four loops. `sees` says which keys count; `bias` is added to a score. */
 async function plain(
@@ -136,3 +136,130 @@ onEachDevice('shapes that do not fit', () => {
   expect(() => attend([q, k.narrow(3, 0, 2), v])).toThrow('differ in width')
   expect(() => attend([k, k, v.narrow(2, 0, 1)])).toThrow('heads or positions')
 })
+
+interface Shape {
+  readonly heads: number
+  readonly kvHeads: number
+  readonly queries: number
+  readonly keys: number
+  readonly width: number
+  readonly out: number
+}
+
+/** Values and gradients of both forms, beside each other. */
+async function expectSame(shape: Shape, options: AttentionOptions, tolerance = 2e-5): Promise<void> {
+  const { heads, kvHeads, queries, keys, width, out } = shape
+  const inputs = [
+    sample([2, heads, queries, width], 1).mul(3).keep(),
+    sample([2, kvHeads, keys, width], 2),
+    sample([2, kvHeads, keys, out], 3),
+  ].map(x => x.detach())
+  for (const x of inputs) x.requiresGrad = true
+  const weights = sample([2, heads, queries, out], 4)
+  const [blocked, composed] = [scaledDotProductAttention, composedAttention].map(attention => {
+    const [q, k, v] = inputs
+    const y = attention(q, k, v, options)
+    return [y, ...grad(y.mul(weights).sum(), inputs)]
+  })
+  const got = (await readAll([...blocked, ...composed])).map(x => x as Float32Array)
+  for (let i = 0; i < 4; i++) {
+    const [a, b] = [got[i], got[i + 4]]
+    const worst = a.reduce((most, x, j) => {
+      const d = Math.abs(x - b[j]) / (1 + Math.abs(b[j]))
+      return Number.isNaN(d) ? Infinity : Math.max(most, d)
+    }, 0)
+    expect(worst, `${['result', 'dq', 'dk', 'dv'][i]} of ${JSON.stringify(shape)}`).toBeLessThan(tolerance)
+  }
+}
+
+const plainShape: Shape = { heads: 2, kvHeads: 1, queries: 33, keys: 70, width: 8, out: 12 }
+const i32 = (values: readonly number[], shape?: readonly number[]) =>
+  tensor(Int32Array.from(values), shape ?? [values.length])
+
+onEachDevice(
+  'in blocks as composed: everything it can be told at once',
+  async () => {
+    const mask = sample([2, 1, 33, 70], 5)
+    const positions = i32(Array.from({ length: 33 }, (_, i) => i + 20))
+    await expectSame(plainShape, { causal: true, positions, lengths: i32([41, 0]), window: 17, mask, scale: -0.4 })
+  },
+  { on: ['wasm', 'webgpu'], timeout: 60_000 },
+)
+
+onEachDevice(
+  'in blocks as composed: past the blocks of keys and queries, with tails of every kind',
+  async () => {
+    for (const causal of [false, true])
+      for (const [queries, keys] of [
+        [1, 300],
+        [7, 7],
+        [50, 129],
+        [97, 97],
+        [131, 256],
+        [200, 193],
+      ])
+        for (const [width, out, heads, kvHeads] of [
+          [1, 1, 1, 1],
+          [13, 6, 2, 2],
+          [32, 40, 4, 2],
+        ])
+          await expectSame({ heads, kvHeads, queries, keys, width, out }, { causal })
+    const hidden = sample([2, 1, 40, 150], 6).gt(0.9)
+    const shape = { heads: 3, kvHeads: 3, queries: 40, keys: 150, width: 16, out: 16 }
+    await expectSame(shape, { mask: hidden })
+    await expectSame(shape, { lengths: i32([150, 1]) })
+    await expectSame(shape, { window: 5 })
+  },
+  { on: ['wasm'], timeout: 60_000 },
+)
+
+onEachDevice(
+  'a query that sees nothing gives 0 and no gradient, by whatever it is told so',
+  async () => {
+    const [q, k, v] = inputs(1, 1, 2, 3)
+    for (const x of [q, k, v]) x.requiresGrad = true
+    const nothing = tensor([
+      [-Infinity, -Infinity, -Infinity],
+      [0, -Infinity, 1],
+    ])
+    for (const attention of [scaledDotProductAttention, composedAttention])
+      for (const options of [{ mask: nothing }, { mask: nothing.gt(-1) }, { lengths: i32([0, 2]) }]) {
+        const y = attention(q, k, v, options)
+        const results = [y, ...grad(y.sum(), [q, k, v])]
+        for (const x of await readAll(results)) expect((x as Float32Array).every(Number.isFinite)).toBe(true)
+        expect((await y.numbers()).slice(0, 3)).toEqual([0, 0, 0])
+      }
+  },
+  { on: ['reference', 'wasm'] },
+)
+
+onEachDevice(
+  'second derivatives are those of the composition',
+  async () => {
+    const x = [sample([1, 2, 3, 4], 1), sample([1, 1, 5, 4], 2), sample([1, 1, 5, 2], 3)]
+    for (const t of x) t.requiresGrad = true
+    const weights = [sample([1, 2, 3, 4], 7), sample([1, 1, 5, 4], 8), sample([1, 1, 5, 2], 9)]
+    const [blocked, composed] = [scaledDotProductAttention, composedAttention].map(attention => {
+      const y = attention(x[0], x[1], x[2], { causal: true }).square().sum()
+      const first = grad(y, x, { createGraph: true })
+      const total = first.map((g, i) => g.mul(weights[i]).sum()).reduce((a, b) => a.add(b))
+      return grad(total, x)
+    })
+    for (const [i, g] of blocked.entries()) await expectClose(g, await composed[i].numbers(), 1e-4)
+  },
+  { on: ['reference', 'wasm'] },
+)
+
+onEachDevice(
+  'halves are attended to in f32 and rounded once',
+  async () => {
+    for (const dtype of ['f16', 'bf16'] as const) {
+      const [q, k, v] = inputs(2, 2, 9, 40).map(x => x.to(dtype))
+      const single = scaledDotProductAttention(q.to('f32'), k.to('f32'), v.to('f32'), { causal: true })
+      expect(await scaledDotProductAttention(q, k, v, { causal: true }).numbers()).toEqual(
+        await single.to(dtype).numbers(),
+      )
+    }
+  },
+  { on: ['reference', 'wasm'] },
+)

@@ -1,8 +1,8 @@
-// Scaled dot-product attention (Vaswani et al. 2017) as a composition that the compiler fuses: which keys a query sees is a condition
-// computed from positions inside the kernel, never a matrix in memory. Grouped heads (Ainslie et al. 2023) fold the group into the
-// query axis, so keys and values are not repeated.
+// Scaled dot-product attention (Vaswani et al. 2017) with grouped heads (Ainslie et al. 2023). What a query sees becomes a range of keys for
+// each query, and `attention` of @cairn/tensor runs it in blocks with memory linear in the length. Weights that are dropped, masks with a
+// gradient and f64 take the composition below, which has the scores in memory; both mean the same and are tested against each other.
 
-import { arange, type DeviceName, dropout, ShapeError, type Tensor } from '@cairn/tensor'
+import { arange, attention, type DeviceName, dropout, ShapeError, type Tensor } from '@cairn/tensor'
 
 export interface AttentionOptions {
   /** a query sees no later key: key position <= query position */
@@ -13,6 +13,8 @@ export interface AttentionOptions {
   readonly lengths?: Tensor
   /** bool (true: sees) or float (added to the scores); broadcasts to [batch, heads, queries, keys] */
   readonly mask?: Tensor
+  /** a query sees only keys that are less than this many positions away from its own (sliding window) */
+  readonly window?: number
   /** default 1 / sqrt(width) */
   readonly scale?: number
   /** probability with which a weight is dropped, for training */
@@ -27,10 +29,35 @@ const unseen = -1e30
  * @param q [batch, heads, queries, width]
  * @param k [batch, kvHeads, keys, width]; kv head j serves query heads j * g to j * g + g - 1 with g = heads / kvHeads
  * @param v [batch, kvHeads, keys, out]
- * @returns [batch, heads, queries, out]; a query that sees no key gives 0
+ * @returns [batch, heads, queries, out]; a query that sees no key (or only scores of -Infinity) gives 0, where torch has NaN
  */
 export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
   checkShapes(q, k, v)
+  const { window } = options
+  if (window !== undefined && (!Number.isInteger(window) || window < 1))
+    throw new ShapeError('attention', `the window must be an integer of at least 1, not ${window}`)
+  const composed = options.dropout || options.mask?.requiresGrad || [q, k, v].some(t => t.dtype === 'f64')
+  return (composed ? composedAttention : blockedAttention)(q, k, v, options)
+}
+
+/** Positions of the queries among the keys, i32 [queries] or [batch, queries]. */
+const positionsOf = (q: Tensor, { positions }: AttentionOptions): Tensor =>
+  positions ? positions.to('i32') : arange(0, q.shape[2], 1, { device: q.device as DeviceName })
+
+function blockedAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
+  const { causal, lengths, window, mask, scale } = options
+  const at = causal || window ? positionsOf(q, options) : null
+  const bounds: Tensor[] = []
+  if (causal) bounds.push(at!.add(1))
+  else if (window) bounds.push(at!.add(window))
+  if (lengths) bounds.push(lengths.to('i32').reshape([-1, 1]))
+  const ends = bounds.length ? bounds.reduce((a, b) => a.minimum(b)) : undefined
+  const starts = window ? at!.sub(window - 1) : undefined
+  return attention(q, k, v, { ends, starts, mask, scale })
+}
+
+/** The same of products and a softmax; the compiler computes what a query sees inside of a kernel, never as a matrix. */
+export function composedAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
   const [batch, heads, queries, width] = q.shape
   const [, kvHeads, keys] = k.shape
   const out = v.shape[3]
@@ -41,9 +68,11 @@ export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, optio
   if (mask && mask.dtype !== 'bool') scores = scores.add(byGroup(mask, kvHeads, group))
   const seen = seenKeys(q, queries, keys, kvHeads, group, options)
   if (seen) scores = scores.where(seen, unseen)
+  // Only these can hide every key of a query.
+  const hides = options.lengths || mask || options.window || options.positions
+  if (hides) scores = scores.maximum(unseen)
   let weights = scores.softmax(-1)
-  // Only a mask or a length can hide every key of a query.
-  if (seen && (options.lengths || mask?.dtype === 'bool')) weights = weights.where(seen, 0)
+  if (hides) weights = weights.where(scores.gt(unseen), 0)
   if (options.dropout) weights = dropout(weights, options.dropout)
   return weights
     .reshape([batch, kvHeads, group * queries, keys])
@@ -73,15 +102,16 @@ function seenKeys(
   keys: number,
   kvHeads: number,
   group: number,
-  { causal, positions, lengths, mask }: AttentionOptions,
+  options: AttentionOptions,
 ): Tensor | null {
-  const device = q.device as DeviceName
+  const { causal, lengths, mask, window } = options
   const conditions: Tensor[] = []
-  const column = causal || lengths ? arange(0, keys, 1, { device }) : null
-  if (causal) {
-    const at = positions ?? arange(0, queries, 1, { device })
+  const column = causal || lengths || window ? arange(0, keys, 1, { device: q.device as DeviceName }) : null
+  if (causal || window) {
+    const at = positionsOf(q, options)
     const rows = at.ndim === 2 ? at.reshape([at.shape[0], 1, 1, queries, 1]) : at.reshape([queries, 1])
-    conditions.push(column!.le(rows.to('i32')))
+    conditions.push(causal ? column!.le(rows) : column!.lt(rows.add(window!)))
+    if (window) conditions.push(column!.gt(rows.sub(window)))
   }
   if (lengths) conditions.push(column!.lt(lengths.to('i32').reshape([-1, 1, 1, 1, 1])))
   if (mask?.dtype === 'bool') conditions.push(byGroup(mask, kvHeads, group))

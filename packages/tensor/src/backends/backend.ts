@@ -64,6 +64,8 @@ export interface Limits {
   readonly scratch: boolean
   /** whether one launch may run its kernel over several memories (`Launch.more`) */
   readonly parts: boolean
+  /** the gradients of attention come from two kernels, one an item a query, one an item a key */
+  readonly splitAttention: boolean
   /** dtypes that can be stored and computed */
   readonly dtypes: ReadonlySet<DType>
 }

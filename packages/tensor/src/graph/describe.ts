@@ -14,7 +14,9 @@ const spaceOf = (kernel: Kernel): string =>
     ? kernel.items.map(d => d.sample).join(' x ') || '1'
     : kernel.kind === 'matmul'
       ? `${sizes(kernel.batch)} of ${sizes([kernel.m, kernel.n])} over ${sizes([kernel.k])}`
-      : sizes(kernel.parallel)
+      : kernel.kind === 'loop'
+        ? sizes(kernel.parallel)
+        : sizes(Object.values(kernel.axes))
 
 /** One line a kernel: number, ops, items, then each buffer's slot with r, w or rw. */
 export function describePlan(plan: Plan): string {

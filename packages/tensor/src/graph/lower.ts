@@ -19,10 +19,12 @@ import {
 } from '../kernel/index-expr.ts'
 import type { BufferParam, CustomKernel, Expr, Kernel, LoopKernel, ReduceOp, Stmt } from '../kernel/ir.ts'
 import { mergeParallelAxes } from '../kernel/merge-axes.ts'
+import { attentionOps } from '../primitives/attention-sources.ts'
 import { type ReduceName, reduceStart } from '../primitives/reduce.ts'
 import { type Access, and, Emitter, leafRef, type Ref, type Scope, valueRef } from './emit.ts'
 import type { GNode } from './gnode.ts'
 import { isLong, pieceLength } from './long.ts'
+import { lowerAttention } from './lower-attention.ts'
 import { type Group, isLeaf, isReduce, weightOf } from './schedule.ts'
 import { flatIndex, viewOps } from './views.ts'
 
@@ -44,6 +46,9 @@ export interface LowerOptions {
   /** the ref under which a node's or leaf's memory is bound: in-place results share one */
   readonly place: (ref: Ref) => Ref
   readonly stored: (node: GNode) => boolean
+  /** dq and the gradients of k and v by one kernel each: threads that cannot wait for each other */
+  readonly splitAttention: boolean
+  readonly buffersPerKernel: number
 }
 
 const combine: Readonly<Record<ReduceName, ReduceOp>> = { sum: 'add', prod: 'mul', amax: 'max', amin: 'min' }
@@ -53,7 +58,7 @@ const fresh = (): number => axisIds++
 const newAxis = (size: Dim): Axis => ({ id: fresh(), size })
 
 /** Collects what a kernel binds while its expressions are made. */
-class Frame implements Scope {
+export class Frame implements Scope {
   readonly refs: Ref[] = []
   readonly access: BufferParam['access'][] = []
   readonly scalars: number[] = []
@@ -165,6 +170,8 @@ export function lower(group: Group, options: LowerOptions): Lowered[] {
   if (group.anchor?.op === 'matmul') return [lowerMatmul(group, options)]
   if (group.anchor?.op === 'scatter') return lowerScatter(group, options)
   if (group.anchor?.op === 'custom') return [lowerCustom(group, options)]
+  if (group.anchor && attentionOps.has(group.anchor.op))
+    return lowerAttention(group, options, own => new Frame(options, own), nameOf(group, options))
   if (group.inner.length) return lowerRows(group, options)
   return [lowerMap(group, options)]
 }

@@ -45,7 +45,7 @@ export function compile(captured: Captured, model: SizeModel, limits: Limits): P
 
   const aliases = new Map<string, Ref>()
   const place = (ref: Ref): Ref => aliases.get(ref.key) ?? ref
-  const lowerGroup = (group: Group): Lowered[] => lower(group, { scratch: limits.scratch, place, stored })
+  const lowerGroup = (group: Group): Lowered[] => lower(group, { ...limits, place, stored })
   const kernels = new Map<Group, Lowered[]>(groups.map(g => [g, lowerGroup(g)]))
 
   const written = new Map<Group, InPlace[]>()
@@ -92,6 +92,8 @@ function mayWriteInPlace(group: Group, node: GNode, leaf: number, kernels: reado
       base.op === 'storage' && base.leaf === leaf && !kernels[kernels.length - 1].reads.some(r => r.ref.key === key)
     )
   }
+  // the kernels of attention read whole operands while they write
+  if (kernels.some(l => l.kernel.kind === 'attention' && l.reads.some(r => r.ref.key === key))) return false
   const writes = kernels.flatMap(l => l.writes.filter(w => w.ref.key === `V${node.id}`))
   if (writes.length !== 1 || kernels.length !== 1) return false
   const at = indexKey(writes[0].index)

@@ -16,6 +16,7 @@ import {
   substitute,
   zeroIndex,
 } from '../kernel/index-expr.ts'
+import { attentionOps } from '../primitives/attention-sources.ts'
 import type { GNode } from './gnode.ts'
 import { pieceLength } from './long.ts'
 import type { SimplifiedRoot } from './simplify.ts'
@@ -59,7 +60,7 @@ interface Request {
 
 const reduceOps: ReadonlySet<string> = new Set(['sum', 'prod', 'amax', 'amin'])
 /** ops that are the heart of a kernel, never inside another one */
-const alone: ReadonlySet<string> = new Set(['matmul', 'scatter', 'custom'])
+const alone: ReadonlySet<string> = new Set(['matmul', 'scatter', 'custom', ...attentionOps])
 const leafOps: ReadonlySet<string> = new Set(['storage', 'scalar', 'constant'])
 export const isReduce = (n: GNode): boolean => reduceOps.has(n.op)
 export const isLeaf = (n: GNode): boolean => leafOps.has(n.op)
@@ -104,6 +105,7 @@ export function schedule(
   const requests = new Map<GNode, Request[]>()
   const rootNodes = new Set(roots.map(r => r.node))
   const free = freeNodes(nodes)
+  const attentions = new Map<string, Group>()
   let axes = 0
 
   const newAxes = (shape: readonly Dim[]): Axis[] => shape.map(size => ({ id: axes++, size }))
@@ -342,7 +344,7 @@ export function schedule(
       if (!place || !covers(group, place, node.shape, 'whole')) continue
       if (!mayFeed(group, list) || !roomFor(group, node, 1)) continue
       const axesOf = newAxes(node.shape)
-      const mapping = inverse(group, place, node.shape, axesOf)
+      const mapping = inverse(group.axes, place, node.shape, axesOf)
       if (!mapping) continue
       rebase(group, mapping, axesOf)
       group.loads.delete(node)
@@ -374,6 +376,37 @@ export function schedule(
     group.axes = axesOf
   }
 
+  /** What nobody reads but one copy is stored as that copy lies. */
+  const storeAttention = (node: GNode, group: Group): void => {
+    const list = requests.get(node) ?? []
+    const [reader] = list.map(r => r.group)
+    const [copy] = reader?.outputs.keys() ?? []
+    const only = list.length === 1 && reader.outputs.size === 1 && reader.size === 1 && !reader.anchor
+    if (!rootNodes.has(node) && only && storedAs(copy, node, newAxes(node.shape))) {
+      reader.outputs.delete(copy)
+      settle(copy, group, newAxes(copy.shape).map(axisIndex))
+      for (const g of groups) if (g.needs.delete(reader)) g.needs.add(group)
+      return
+    }
+    settle(node, group, newAxes(node.shape).map(axisIndex))
+    link(node, group)
+  }
+
+  /** Results of the same attention (and of its backward pass) come from one kernel. */
+  const placeAttention = (node: GNode): void => {
+    const key = `${node.op === 'attentionGrad'} ${node.mode} ${node.sources.map(s => s.id).join()}`
+    const twin = attentions.get(key)
+    if (twin) {
+      storeAttention(node, twin)
+      return
+    }
+    const group = open(newAxes(node.shape), [])
+    attentions.set(key, group)
+    group.anchor = node
+    storeAttention(node, group)
+    for (const s of node.sources) ask(group, s, null, true)
+  }
+
   /** A kernel of its own. `stored`: it reads its sources from memory in any case. */
   const placeAlone = (node: GNode, stored: boolean): void => {
     const group = open(newAxes(node.shape), [])
@@ -392,6 +425,7 @@ export function schedule(
     else if (node.op === 'matmul') placeMatmul(node, list)
     else if (node.op === 'scatter') placeAlone(node, false)
     else if (node.op === 'custom') placeAlone(node, true)
+    else if (attentionOps.has(node.op)) placeAttention(node)
     else placeElementwise(node, list)
   }
   recompute(nodes, requests, home, rootNodes, free, buffersPerKernel)
@@ -546,7 +580,7 @@ function spreads(group: Group, index: readonly Index[], node: GNode): boolean {
 
 /** The group's axes in terms of new axes that run over `shape`, where the node of that shape lies at `index`. */
 function inverse(
-  group: Group,
+  own: readonly Axis[],
   index: readonly Index[],
   shape: readonly Dim[],
   axesOf: readonly Axis[],
@@ -554,7 +588,7 @@ function inverse(
   const flat = flatIndex(index, shape)
   const target = flatIndex(axesOf.map(axisIndex), shape)
   const mapping = new Map<number, Index>()
-  for (const axis of group.axes) {
+  for (const axis of own) {
     if (isDim(axis.size, 1)) {
       mapping.set(axis.id, zeroIndex)
       continue
@@ -564,6 +598,29 @@ function inverse(
     mapping.set(axis.id, extract(target, term.coef, axis.size, productDim(shape)))
   }
   return mapping
+}
+
+/** Where an element of an attention's result lies in a copy of views of it: linear, contiguous along the last axis; else null. */
+export function storedAs(copy: GNode, node: GNode, axes: readonly Axis[]): Index | null {
+  if (copy === node) return flatIndex(axes.map(axisIndex), node.shape)
+  if (copy.op !== 'copy') return null
+  const own = copy.shape.map((size, i): Axis => ({ id: -1 - i, size }))
+  let place: readonly Index[] = own.map(axisIndex)
+  let at = copy.sources[0]
+  while (at !== node) {
+    if (at.op !== 'permute' && at.op !== 'reshape') return null
+    place = through(at, place).index
+    at = at.sources[0]
+  }
+  const mapping = inverse(own, place, node.shape, axes)
+  if (!mapping) return null
+  const index = flatIndex(
+    own.map(a => mapping.get(a.id)!),
+    copy.shape,
+  )
+  const last = axes[axes.length - 1]
+  const contiguous = index.terms.some(t => t.atom?.kind === 'axis' && t.atom.axis === last && isDim(t.coef, 1))
+  return index.terms.every(t => t.atom?.kind === 'axis') && (contiguous || isDim(last.size, 1)) ? index : null
 }
 
 const extract = (flat: Index, stride: Dim, size: Dim, whole: Dim): Index => {

@@ -4,6 +4,7 @@
 import type { DType } from '../dtype.ts'
 import { type Dim, dimKey, isDim, one, sameDim } from '../kernel/dim.ts'
 import { type Axis, axisIndex, type Index } from '../kernel/index-expr.ts'
+import { attentionOps, attentionSources } from '../primitives/attention-sources.ts'
 import type { Captured } from './capture.ts'
 import type { GNode } from './gnode.ts'
 import type { SizeModel } from './symbols.ts'
@@ -129,6 +130,16 @@ export function simplify(captured: Captured, model: SizeModel): { graph: Graph; 
     if (n.op === 'matmul' && n.dtype !== 'f32') made.push(otherProduct(graph, sources, shape, n.dtype))
     else if (n.op === 'matmul')
       made.push(graph.make({ ...common, op: 'matmul', sources: sources.map(s => asOperand(graph, s)) }))
+    else if (attentionOps.has(n.op))
+      made.push(
+        graph.make({
+          ...common,
+          op: n.op,
+          sources: attentionOperands(graph, sources, a.mode!),
+          axis: a.axis ?? -1,
+          mode: a.mode!,
+        }),
+      )
     else if (n.op === 'gather')
       made.push(
         graph.make({ ...common, op: 'gather', sources: [inMemory(graph, sources[0]), sources[1]], axis: a.axis }),
@@ -191,20 +202,27 @@ const isNumber = (x: GNode): boolean => x.op === 'scalar' || x.op === 'constant'
  * A matmul operand as the product's template takes it: linear in its axes, and one of the last two contiguous. Else over a copy, as far below the
  * views as serves: then the kernel that makes the value may write it so, and both directions of a layer share it.
  */
-function asOperand(graph: Graph, x: GNode): GNode {
+function asOperand(graph: Graph, x: GNode, among = 2): GNode {
   const chain = [x]
   while (viewOps.has(chain[chain.length - 1].op)) chain.push(chain[chain.length - 1].sources[0])
   const base = chain[chain.length - 1]
-  if (!isNumber(base) && fitsProduct(chain, chain.length - 1)) return x
+  if (!isNumber(base) && fitsProduct(chain, chain.length - 1, among)) return x
   let depth = isNumber(base) ? 0 : chain.length - 2
-  while (depth > 0 && !fitsProduct(chain, depth)) depth--
+  while (depth > 0 && !fitsProduct(chain, depth, among)) depth--
   let out = copyOf(graph, chain[depth])
   for (let i = depth - 1; i >= 0; i--) out = graph.make({ ...chain[i], sources: [out, ...chain[i].sources.slice(1)] })
   return out
 }
 
-/** Whether chain[0], seen as views of a contiguous chain[depth], is linear with a contiguous axis among its last two. */
-function fitsProduct(chain: readonly GNode[], depth: number): boolean {
+/** Operands as the template of attention takes them: linear, contiguous along the width or, a mask, along the keys; the scale as a number. */
+function attentionOperands(graph: Graph, sources: readonly GNode[], mode: string): GNode[] {
+  const { mask, starts, ends, rest, scale } = attentionSources(sources, mode)
+  const loose = new Set([starts, ends, ...rest.slice(1)])
+  return sources.map(x => (x === scale ? x : asOperand(graph, x, x !== mask && loose.has(x) ? 0 : 1)))
+}
+
+/** Whether chain[0], seen as views of a contiguous chain[depth], is linear with a contiguous axis among its last few (0: or none). */
+function fitsProduct(chain: readonly GNode[], depth: number, among: number): boolean {
   const [x] = chain
   const axes = x.shape.map((size, id) => ({ id, size }))
   let index: readonly Index[] = axes.map(axisIndex)
@@ -215,7 +233,8 @@ function fitsProduct(chain: readonly GNode[], depth: number): boolean {
   }
   const { terms } = flatIndex(index, chain[depth].shape)
   if (terms.some(t => t.coef.factor <= 0 || (t.atom !== null && t.atom.kind !== 'axis'))) return false
-  return axes.slice(-2).some((axis: Axis) => {
+  if (among === 0) return true
+  return axes.slice(-among).some((axis: Axis) => {
     const own = terms.filter(t => t.atom?.kind === 'axis' && t.atom.axis.id === axis.id)
     return isDim(axis.size, 1) || (own.length === 1 && isDim(own[0].coef, 1))
   })

@@ -4,11 +4,23 @@
 
 import { type ComputeType, computeType, type DType, type TypedArray } from '../dtype.ts'
 import { DeviceError } from '../errors.ts'
+import { attentionForward, attentionGradients } from './attention-loops.ts'
 import { type Dim, evaluateDim } from './dim.ts'
 import { erf } from './erf.ts'
 import { bf16ToNumber, f16ToNumber, numberToBf16, numberToF16, roundHalfEven } from './half.ts'
 import type { Axis, Index } from './index-expr.ts'
-import type { BinaryOp, Expr, Kernel, LoopKernel, MatmulKernel, ReduceOp, Stmt, UnaryOp } from './ir.ts'
+import type {
+  AttentionKernel,
+  BinaryOp,
+  Expr,
+  Kernel,
+  LoopKernel,
+  MatmulKernel,
+  Place,
+  ReduceOp,
+  Stmt,
+  UnaryOp,
+} from './ir.ts'
 
 /** A value while it is computed: bool is 0 or 1, i64 a bigint. */
 type Value = number | bigint
@@ -26,7 +38,8 @@ export function interpret(kernel: Kernel, buffers: readonly TypedArray[], option
   if (kernel.kind === 'custom')
     throw new DeviceError('interpret', 'cannot run a kernel of a user', { kernel: kernel.name })
   if (kernel.kind === 'loop') interpretLoops(kernel, buffers, options)
-  else interpretMatmul(kernel, buffers, options)
+  else if (kernel.kind === 'matmul') interpretMatmul(kernel, buffers, options)
+  else interpretAttention(kernel, buffers, options)
 }
 
 function interpretLoops(kernel: LoopKernel, buffers: readonly TypedArray[], options: InterpretOptions): void {
@@ -69,6 +82,54 @@ function interpretMatmul(kernel: MatmulKernel, buffers: readonly TypedArray[], o
   })
 }
 
+function interpretAttention(kernel: AttentionKernel, buffers: readonly TypedArray[], options: InterpretOptions): void {
+  const run = new Run(kernel, buffers, options)
+  const { batch, head, group, query, key, width, out } = kernel.axes
+  const place = (axes: readonly Axis[], at: readonly number[]) => {
+    axes.forEach((axis, i) => run.axes.set(axis.id, at[i]))
+  }
+  const read = (from: Place | null, ...axes: readonly Axis[]) =>
+    from &&
+    ((...at: readonly number[]): number => {
+      place(axes, at)
+      return run.element(from)
+    })
+  const write = (to: Place | null, ...axes: readonly Axis[]) =>
+    to &&
+    ((value: number, ...at: readonly number[]): void => {
+      place(axes, at)
+      run.put(to, value)
+    })
+  const { operands: x, results: y } = kernel
+  const size = Object.fromEntries(
+    Object.entries(kernel.axes).map(([name, axis]) => [name, run.size(axis.size)]),
+  ) as Record<keyof typeof kernel.axes, number>
+  const reads = {
+    q: read(x.q, batch, query, head, group, width)!,
+    k: read(x.k, batch, key, head, width)!,
+    v: read(x.v, batch, key, head, out)!,
+    scale: Number(run.evaluate(kernel.scale)),
+    starts: read(x.starts, batch, query),
+    ends: read(x.ends, batch, query),
+    mask: read(x.mask, batch, head, group, query, key),
+  }
+  if (kernel.pass === 'forward')
+    attentionForward(size, reads, write(y.out, batch, query, head, group, out), write(y.lse, batch, query, head, group))
+  else
+    attentionGradients(
+      size,
+      {
+        ...reads,
+        g: read(x.g, batch, query, head, group, out)!,
+        lse: read(x.lse, batch, query, head, group)!,
+        delta: read(x.delta, batch, query, head, group)!,
+      },
+      write(y.dq, batch, query, head, group, width),
+      write(y.dk, batch, key, head, width),
+      write(y.dv, batch, key, head, out),
+    )
+}
+
 class Run {
   readonly axes = new Map<number, number>()
   readonly accumulators = new Map<number, { dtype: ComputeType; value: Value }>()
@@ -87,6 +148,13 @@ class Run {
 
   size(d: Dim): number {
     return evaluateDim(d, this.options.symbols ?? [])
+  }
+
+  element({ buffer, index }: Place): number {
+    return Number(this.read(buffer, this.index(index)))
+  }
+  put({ buffer, index }: Place, value: number): void {
+    this.write(buffer, this.index(index), value)
   }
 
   body(statements: readonly Stmt[]): void {

@@ -165,4 +165,53 @@ export interface CustomKernel extends KernelHead {
   readonly items: readonly Dim[]
 }
 
-export type Kernel = LoopKernel | MatmulKernel | CustomKernel
+/** Where an operand's elements lie. */
+export interface Place {
+  readonly buffer: number
+  readonly index: Index
+}
+
+/**
+ * Attention in f32, forward (`out`, `lse`) or its gradients (`dq`, `dk`, `dv`), of which those that are wanted are there. Every index is linear in
+ * the axes; queries, keys, values, `g` and results are contiguous along their width, the mask along keys. What is computed is
+ * written in attention-loops.ts, what the operands mean in primitives/attention.ts.
+ */
+export interface AttentionKernel extends KernelHead {
+  readonly kind: 'attention'
+  readonly pass: 'forward' | 'gradients'
+  readonly axes: {
+    readonly batch: Axis
+    readonly head: Axis
+    readonly group: Axis
+    readonly query: Axis
+    readonly key: Axis
+    readonly width: Axis
+    readonly out: Axis
+  }
+  /** a constant or a scalar of the launch */
+  readonly scale: Expr
+  readonly operands: {
+    readonly q: Place
+    readonly k: Place
+    readonly v: Place
+    readonly starts: Place | null
+    readonly ends: Place | null
+    readonly mask: Place | null
+    /** of the gradients */
+    readonly g: Place | null
+    readonly lse: Place | null
+    readonly delta: Place | null
+  }
+  readonly results: {
+    readonly out: Place | null
+    readonly lse: Place | null
+    readonly dq: Place | null
+    readonly dk: Place | null
+    readonly dv: Place | null
+  }
+}
+
+export const placesOf = (kernel: AttentionKernel): Place[] =>
+  [...Object.values(kernel.operands), ...Object.values(kernel.results)].filter(place => place !== null)
+
+export type Kernel = LoopKernel | MatmulKernel | AttentionKernel | CustomKernel

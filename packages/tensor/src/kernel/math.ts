@@ -40,7 +40,7 @@ function atMost(x: Expr, high: number): Expr {
 }
 
 /** Adding 1.5 * 2^23 leaves the nearest integer in the low bits of the sum. */
-const magic = 12582912
+export const magic = 12582912
 const magicBits = 0x4b400000
 
 /** The integer nearest to x * by: as a float, and as bits whose low part is that integer (two's complement). */
@@ -58,8 +58,8 @@ export function scaleByPower(y: Expr, bits: Expr): Expr {
 }
 
 /** ln 2 in two parts; the first has 16 bits, so that its multiples by small integers are exact */
-const ln2High = 0.693145751953125
-const ln2Low = 1.4286068203094173e-6
+export const ln2High = 0.693145751953125
+export const ln2Low = 1.4286068203094173e-6
 
 function reduceByLn2(x: Expr): { r: Expr; n: Expr; bits: Expr } {
   const { n, bits } = nearestMultiple(x, f32(Math.LOG2E))
@@ -68,7 +68,7 @@ function reduceByLn2(x: Expr): { r: Expr; n: Expr; bits: Expr } {
 }
 
 /** exp(r) = 1 + r + r^2 p(r) on [-ln2/2, ln2/2], relative error 2^-28.3 */
-const expPolynomial = [0.4999999341, 0.1666652011, 0.04166839427, 0.008368780331, 0.001381446298]
+export const expPolynomial = [0.4999999341, 0.1666652011, 0.04166839427, 0.008368780331, 0.001381446298]
 
 /** exp(x) with the bits of its power of two: exp(x) = y * 2^n. */
 function expParts(x: Expr): { readonly y: Expr; readonly bits: Expr } {

@@ -4,7 +4,7 @@
 import { bytesOf } from '../dtype.ts'
 import { type Dim, dimKey, isConstant } from './dim.ts'
 import type { Axis, Index } from './index-expr.ts'
-import type { Expr, Kernel, Stmt } from './ir.ts'
+import { type Expr, type Kernel, placesOf, type Stmt } from './ir.ts'
 
 /** Every non-constant size that the kernel's text mentions, once each, in a fixed order. */
 export function runtimeDims(kernel: Kernel): Dim[] {
@@ -54,12 +54,15 @@ export function runtimeDims(kernel: Kernel): Dim[] {
     for (const { shape } of kernel.operands) shape.forEach(see)
     kernel.items.forEach(see)
     return [...found.values()]
-  } else {
+  } else if (kernel.kind === 'matmul') {
     for (const axis of [...kernel.batch, kernel.m, kernel.n, kernel.k]) seeAxis(axis)
     seeIndex(kernel.a.index)
     seeIndex(kernel.b.index)
+  } else {
+    Object.values(kernel.axes).forEach(seeAxis)
+    for (const { index } of placesOf(kernel)) seeIndex(index)
   }
-  seeBody(kernel.body)
+  if (kernel.kind !== 'attention') seeBody(kernel.body)
   return [...found.values()]
 }
 

@@ -1,5 +1,6 @@
 // The table of primitives: everything the engine can differentiate, batch, lower or evaluate.
 
+import { attention } from './attention.ts'
 import { custom } from './custom.ts'
 import { elementwise } from './elementwise.ts'
 import { indexing } from './indexing.ts'
@@ -9,7 +10,7 @@ import { reduce } from './reduce.ts'
 import { source } from './source.ts'
 import type { Primitive } from './types.ts'
 
-const table = { ...elementwise, ...reduce, ...movement, ...indexing, ...matrix, ...source, custom }
+const table = { ...elementwise, ...reduce, ...movement, ...indexing, ...matrix, ...attention, ...source, custom }
 
 export type PrimitiveName = keyof typeof table
 export const primitives: Readonly<Record<PrimitiveName, Primitive>> = table

@@ -18,7 +18,7 @@ export interface Value extends Typed {
 }
 
 export interface Primitive {
-  readonly family: 'elementwise' | 'reduce' | 'movement' | 'indexing' | 'matmul' | 'source' | 'custom'
+  readonly family: 'elementwise' | 'reduce' | 'movement' | 'indexing' | 'matmul' | 'attention' | 'source' | 'custom'
   /** Shape and dtype of the result; throws for what the op does not take. `shape` is the wanted result shape where sources do not determine it. */
   infer(sources: readonly Typed[], attributes: Attributes, shape?: Shape): Typed
   /** Gradients of the sources in terms of tensors; null where none flows. Absent: not differentiable. */

@@ -36,7 +36,15 @@ export class InterpretBackend implements Backend {
   bytesInUse = 0
   readonly #maxBytes: number
 
-  constructor(options: { scratch?: boolean; parts?: boolean; maxBytes?: number; buffersPerKernel?: number } = {}) {
+  constructor(
+    options: {
+      scratch?: boolean
+      parts?: boolean
+      splitAttention?: boolean
+      maxBytes?: number
+      buffersPerKernel?: number
+    } = {},
+  ) {
     this.#maxBytes = options.maxBytes ?? Infinity
     this.limits = {
       alignment: 64,
@@ -44,6 +52,7 @@ export class InterpretBackend implements Backend {
       bufferBytes: 2 ** 31,
       scratch: options.scratch ?? true,
       parts: options.parts ?? true,
+      splitAttention: options.splitAttention ?? false,
       dtypes: new Set<DType>(['f32', 'f16', 'bf16', 'f64', 'i32', 'u32', 'i8', 'u8', 'i64', 'bool']),
     }
   }

@@ -192,6 +192,7 @@ class Implementation implements WasmBackend {
     bufferBytes: mostPages * pageBytes,
     scratch: true,
     parts: true,
+    splitAttention: false,
     dtypes: new Set(Object.keys(dtypes) as DType[]),
   }
   private readonly pool: KernelPool

@@ -8,6 +8,7 @@ import type { Kernel, LoopKernel } from '../../kernel/ir.ts'
 import { matmulAsLoops } from '../../kernel/matmul-loops.ts'
 import { type ParamLayout, paramLayout } from '../../kernel/params.ts'
 import { printLoopKernel, scratchBytes } from './print.ts'
+import { printAttention } from './print-attention.ts'
 import { type PrintedMatmul, printMatmul } from './print-matmul.ts'
 import { grainOf, workOf } from './work.ts'
 
@@ -106,6 +107,13 @@ export class KernelCache {
     if (kernel.kind === 'matmul') {
       const printed = printMatmul(kernel, options)
       if (printed) return this.matmul(kernel, layout, printed)
+    }
+    if (kernel.kind === 'attention') {
+      const printed = printAttention(kernel, options)
+      const { partitionWord } = printed
+      const code = this.compile(printed.code, kernel.name)
+      const plan = (symbols: ArrayLike<number>) => printed.plan(symbols, this.pool.threads)
+      return { kernel, layout, code, words: partitionWord + 1, partitionWord, plan }
     }
     const loops = kernel.kind === 'matmul' ? matmulAsLoops(kernel) : kernel
     const code = this.compile(printLoopKernel(loops, options), kernel.name)

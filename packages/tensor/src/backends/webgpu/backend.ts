@@ -66,6 +66,7 @@ class Implementation implements WebGPUBackend {
       bufferBytes: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
       scratch: false,
       parts: false,
+      splitAttention: true,
       dtypes: new Set(Object.keys(storedTypes) as DType[]),
     }
     this.queue = new DeviceQueue(device, software)

@@ -1,6 +1,7 @@
 // Chooses the template of a kernel and prints it.
 
 import type { Kernel } from '../../kernel/ir.ts'
+import { printAttention } from './attention.ts'
 import { printCustom } from './custom.ts'
 import { asLoops, chooseTile, printMatmul } from './matmul.ts'
 import { printLoops, type Shader } from './print.ts'
@@ -13,6 +14,7 @@ export function printKernel(kernel: Kernel, limits: ThreadLimits, alias: readonl
     const tile = chooseTile(kernel, limits)
     if (tile) return printMatmul(kernel, tile, alias)
   }
+  if (kernel.kind === 'attention') return printAttention(kernel, alias)
   const loops = kernel.kind === 'matmul' ? asLoops(kernel) : kernel
   return printLoops(loops, chooseStrategy(loops, limits), alias)
 }

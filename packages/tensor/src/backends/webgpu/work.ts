@@ -23,6 +23,11 @@ export function workOf(kernel: Kernel): Work {
     }
     terms.push({ operations: body.length + seen.size, sizes })
   }
+  if (kernel.kind === 'attention') {
+    const { key, width, out, ...rows } = kernel.axes
+    const sizes = [...Object.values(rows), key].map(axis => axis.size)
+    return [width, out].map(axis => ({ operations: 2, sizes: [...sizes, axis.size] }))
+  }
   const axes: readonly Axis[] = kernel.kind === 'loop' ? kernel.parallel : [...kernel.batch, kernel.m, kernel.n]
   const sizes = axes.map(axis => axis.size)
   visit(kernel.body, sizes)

@@ -1,0 +1,182 @@
+// Scaled dot-product attention and its gradients as primitives, so that compiled devices run them in blocks with memory linear in the
+// length (T. Dao et al., "FlashAttention", 2022). The weights are never a value of the graph: the backward pass makes them again from the
+// logarithm of each row's sum. Second derivatives go through the composition below, whose memory is that of the scores.
+//
+// Axes: b batch, i query, j key, n head of keys, g query head that shares it, d width, e width of values.
+// Sources: q [b,i,n,g,d], k [b,j,n,d], v [b,j,n,e], scale [], then what `mode` names, in this order:
+// 's' starts and 'e' ends, i32 [b,i]: a query sees the keys in [start, end); 'm' mask [b,n,g,i,j], added to the scores.
+// Gradients have g [b,i,n,g,e], lse and delta [b,i,n,g] as further sources.
+
+import { vjp } from '../autograd/backward.ts'
+import type { Attributes } from '../graph/node.ts'
+import { enableGrad } from '../graph/scope.ts'
+import {
+  type AttentionReads,
+  type AttentionSizes,
+  attentionForward,
+  attentionGradients,
+} from '../kernel/attention-loops.ts'
+import { stridesOf } from '../shape.ts'
+import { apply, type Tensor } from '../tensor.ts'
+import { type AttentionSources, attentionSources } from './attention-sources.ts'
+import { type BatchRule, everyExample, exampleShape, oneByOne } from './batching.ts'
+import type { Primitive, Typed, Value } from './types.ts'
+
+function sizesOf({ q, k, v }: AttentionSources<Typed>): AttentionSizes {
+  const [batch, query, head, group, width] = q.shape
+  return { batch, head, group, query, key: k.shape[1], width, out: v.shape[3] }
+}
+
+const at = (x: Value) => {
+  const strides = stridesOf(x.shape)
+  return (...place: readonly number[]): number => x.data[place.reduce((sum, n, d) => sum + n * strides[d], 0)]
+}
+const into = (x: Value) => {
+  const strides = stridesOf(x.shape)
+  return (value: number, ...place: readonly number[]): void => {
+    x.data[place.reduce((sum, n, d) => sum + n * strides[d], 0)] = value
+  }
+}
+const reads = (s: AttentionSources<Value>): AttentionReads => ({
+  q: at(s.q),
+  k: at(s.k),
+  v: at(s.v),
+  scale: s.scale.data[0],
+  starts: s.starts && at(s.starts),
+  ends: s.ends && at(s.ends),
+  mask: s.mask && at(s.mask),
+})
+
+/** The gradients of a composition of the first `count` sources, as the derivative of a primitive. */
+const through = (f: (...inputs: [Tensor, ...Tensor[]]) => Tensor, inputs: readonly Tensor[], g: Tensor): Tensor[] =>
+  enableGrad(() => vjp(f, ...(inputs as [Tensor, ...Tensor[]]))[1](g))
+
+/** exp(scores - lse) [b,n,g,i,j], as the kernels make it again. */
+function scoresOf(q: Tensor, k: Tensor, { scale, starts, ends, mask }: AttentionSources<Tensor>): Tensor {
+  const [b, i, n, g, d] = q.shape
+  const j = k.shape[1]
+  const rows = q.permute([0, 2, 3, 1, 4]).reshape([b, n, g * i, d])
+  let s = rows
+    .matmul(k.permute([0, 2, 3, 1]))
+    .reshape([b, n, g, i, j])
+    .mul(scale)
+  if (mask) s = s.add(mask)
+  const column = apply('iota', [], { axis: 0 }, [j], q.engine)
+  const row = (x: Tensor) => x.reshape([b, 1, 1, i, 1])
+  if (ends) s = s.where(column.lt(row(ends)), -Infinity)
+  if (starts) s = s.where(column.ge(row(starts)), -Infinity)
+  return s
+}
+/** [b,i,n,g] against [b,n,g,i,j] */
+const perRow = (x: Tensor): Tensor => x.permute([0, 2, 3, 1]).unsqueeze(-1)
+
+function gradientOf(sources: AttentionSources<Tensor>, axis: number) {
+  return (q: Tensor, k: Tensor, g: Tensor, lse: Tensor, v: Tensor, delta: Tensor): Tensor => {
+    const [b, i, n, group, d] = q.shape
+    const [, j, , e] = v.shape
+    const p = scoresOf(q, k, sources).sub(perRow(lse)).exp()
+    const rows = (x: Tensor, width: number) => x.permute([0, 2, 3, 1, 4]).reshape([b, n, group * i, width])
+    const flat = (x: Tensor) => x.reshape([b, n, group * i, j])
+    if (axis === 2) return flat(p).transpose(-1, -2).matmul(rows(g, e)).permute([0, 2, 1, 3])
+    const dp = rows(g, e)
+      .matmul(v.permute([0, 2, 3, 1]))
+      .reshape([b, n, group, i, j])
+    const ds = flat(p.mul(dp.sub(perRow(delta))).mul(sources.scale))
+    if (axis === 1) return ds.transpose(-1, -2).matmul(rows(q, d)).permute([0, 2, 1, 3])
+    return ds
+      .matmul(k.permute([0, 2, 1, 3]))
+      .reshape([b, n, group, i, d])
+      .permute([0, 3, 1, 2, 4])
+  }
+}
+
+const noMore = (sources: readonly Tensor[], parts: readonly Tensor[]): (Tensor | null)[] =>
+  sources.map((_, i) => parts[i] ?? null)
+
+/** Examples are further rows of the batch. */
+const moreRows: BatchRule = batch => {
+  const { size, sources, shape, again } = batch
+  if (sources[3].batched) return oneByOne(batch)
+  const rows = sources.map((source, i) => {
+    if (i === 3) return source.value
+    const [b, ...rest] = exampleShape(source)
+    return everyExample(source, size).reshape([size * b, ...rest])
+  })
+  return again(rows).reshape([size, ...shape])
+}
+
+/** [b,i,n,g,e] */
+const forward: Primitive = {
+  family: 'attention',
+  infer([q, , v]) {
+    return { shape: [...q.shape.slice(0, 4), v.shape[3]], dtype: q.dtype }
+  },
+  vjp(g, sources, out, { mode }) {
+    const lse = apply('attentionLse', sources, { mode })
+    const delta = g.mul(out).sum(-1)
+    const of = [...sources, g, lse, delta]
+    return noMore(
+      sources,
+      [0, 1, 2].map(axis => apply('attentionGrad', of, { mode, axis })),
+    )
+  },
+  batch: moreRows,
+  evaluate(sources, out, { mode }) {
+    const named = attentionSources(sources, mode!)
+    attentionForward(sizesOf(named), reads(named), into(out), null)
+  },
+}
+
+/** The logarithm of each row's sum of exponentials, [b,i,n,g]; Infinity where a row sees no key. */
+const lse: Primitive = {
+  family: 'attention',
+  infer: ([q]) => ({ shape: q.shape.slice(0, 4), dtype: q.dtype }),
+  vjp(g, sources, out, { mode }) {
+    const named = attentionSources(sources, mode!)
+    const [b, i, n, group, d] = named.q.shape
+    const p = scoresOf(named.q, named.k, named).sub(perRow(out)).exp()
+    const ds = p
+      .mul(perRow(g))
+      .mul(named.scale)
+      .reshape([b, n, group * i, -1])
+    const rows = named.q.permute([0, 2, 3, 1, 4]).reshape([b, n, group * i, d])
+    return noMore(sources, [
+      ds
+        .matmul(named.k.permute([0, 2, 1, 3]))
+        .reshape([b, n, group, i, d])
+        .permute([0, 3, 1, 2, 4]),
+      ds.transpose(-1, -2).matmul(rows).permute([0, 2, 1, 3]),
+    ])
+  },
+  batch: moreRows,
+  evaluate(sources, out, { mode }) {
+    const named = attentionSources(sources, mode!)
+    attentionForward(sizesOf(named), reads(named), null, into(out))
+  },
+}
+
+/** The gradient of q (axis 0), k (1) or v (2). */
+const gradient: Primitive = {
+  family: 'attention',
+  infer: (sources, { axis }) => ({ shape: sources[axis!].shape, dtype: sources[axis!].dtype }),
+  vjp(g, sources, _, { mode, axis }) {
+    const named = attentionSources(sources, mode!)
+    const [upper, rowLse, delta] = named.rest
+    const { q, k, v } = named
+    const used = axis === 2 ? [q, k, upper, rowLse] : [q, k, upper, rowLse, v, delta]
+    const f = gradientOf(named, axis!) as (...inputs: [Tensor, ...Tensor[]]) => Tensor
+    const pulled = through((...inputs) => f(...([...inputs, v, delta].slice(0, 6) as typeof inputs)), used, g)
+    const byTensor = new Map(used.map((t, i) => [t, pulled[i]] as const))
+    return sources.map(s => byTensor.get(s) ?? null)
+  },
+  batch: moreRows,
+  evaluate(sources, out, attributes: Attributes) {
+    const named = attentionSources(sources, attributes.mode!)
+    const [g, rowLse, delta] = named.rest
+    const to = (axis: number) => (attributes.axis === axis ? into(out) : null)
+    const x = { ...reads(named), g: at(g), lse: at(rowLse), delta: at(delta) }
+    attentionGradients(sizesOf(named), x, to(0), to(1), to(2))
+  },
+}
+
+export const attention = { attention: forward, attentionLse: lse, attentionGrad: gradient }
