@@ -65,7 +65,8 @@ onEachDevice(
       const after = measure()
       for (const length of [10, 3, 8, 2, 7]) await write(length)
       expect(measure()).toEqual(after)
-      expect(after[1]).toBeLessThan(1.1 * bytes)
+      // that plan's parameters, of 256 bytes a kernel on a GPU, weigh something beside so small a model
+      expect(after[1]).toBeLessThan(1.1 * bytes + 8192)
     }
   },
   { on: ['wasm', 'webgpu'] },

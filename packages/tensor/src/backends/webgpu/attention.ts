@@ -307,8 +307,8 @@ class Printer {
         const at = `scores[row * ${scoreStride} + column]`
         if (forward) writer.line(`${at} = select(${unseen}, s, seen);`)
         else {
-          writer.line('let p = select(0f, exp(min(s - row_lse[row], 60f)), seen);')
-          writer.line(`${at} = p * (d - row_delta[row]) * ${writer.value(kernel.scale)};`)
+          writer.line('let weight = select(0f, exp(min(s - row_lse[row], 60f)), seen);')
+          writer.line(`${at} = weight * (d - row_delta[row]) * ${writer.value(kernel.scale)};`)
         }
       })
       if (forward) this.soften()
@@ -348,9 +348,9 @@ class Printer {
       writer.line('var sum = 0f;')
       writer.block(`for (var j = 0i; j < ${block}; j++)`, () => {
         writer.line('let s = scores[at + j];')
-        writer.line(`let p = select(0f, exp(s - most), s > ${unseen});`)
-        writer.line('scores[at + j] = p;')
-        writer.line('sum += p;')
+        writer.line(`let weight = select(0f, exp(s - most), s > ${unseen});`)
+        writer.line('scores[at + j] = weight;')
+        writer.line('sum += weight;')
       })
       writer.line('let less = exp(max(before - most, -100f));')
       writer.line('row_lse[thread] = most;')
@@ -379,10 +379,10 @@ class Printer {
         this.product('s', operands.q, operands.k, 'width', 'from_row', 'from_item')
         this.product('d', operands.g!, operands.v, 'out', 'from_row', 'from_item')
         this.eachScore(['s', 'd'], 'from_row', 'from_item', () => {
-          writer.line('let p = select(0f, exp(min(s - row_lse[row], 60f)), seen);')
-          writer.line(`scores[row * ${scoreStride} + column] = p;`)
+          writer.line('let weight = select(0f, exp(min(s - row_lse[row], 60f)), seen);')
+          writer.line(`scores[row * ${scoreStride} + column] = weight;`)
           writer.line(
-            `slopes[row * ${scoreStride} + column] = p * (d - row_delta[row]) * ${writer.value(kernel.scale)};`,
+            `slopes[row * ${scoreStride} + column] = weight * (d - row_delta[row]) * ${writer.value(kernel.scale)};`,
           )
         })
         if (results.dv) this.multiply('v', 'scores', true, operands.g!, 'out', 'from_row')
