@@ -139,7 +139,11 @@ class Run {
   /** values of expressions, one map an open body: an Expr object has one value in a pass through a body */
   private known: Map<Expr, Value>[] = []
 
-  constructor(kernel: LoopKernel | MatmulKernel, buffers: readonly TypedArray[], options: InterpretOptions) {
+  constructor(
+    kernel: LoopKernel | MatmulKernel | AttentionKernel,
+    buffers: readonly TypedArray[],
+    options: InterpretOptions,
+  ) {
     this.options = options
     const scratch = kernel.kind === 'loop' ? kernel.scratch : []
     this.stored = [...kernel.buffers, ...scratch].map(b => b.dtype)

@@ -7,9 +7,7 @@
 // 's' starts and 'e' ends, i32 [b,i]: a query sees the keys in [start, end); 'm' mask [b,n,g,i,j], added to the scores.
 // Gradients have g [b,i,n,g,e], lse and delta [b,i,n,g] as further sources.
 
-import { vjp } from '../autograd/backward.ts'
 import type { Attributes } from '../graph/node.ts'
-import { enableGrad } from '../graph/scope.ts'
 import {
   type AttentionReads,
   type AttentionSizes,
@@ -47,11 +45,7 @@ const reads = (s: AttentionSources<Value>): AttentionReads => ({
   mask: s.mask && at(s.mask),
 })
 
-/** The gradients of a composition of the first `count` sources, as the derivative of a primitive. */
-const through = (f: (...inputs: [Tensor, ...Tensor[]]) => Tensor, inputs: readonly Tensor[], g: Tensor): Tensor[] =>
-  enableGrad(() => vjp(f, ...(inputs as [Tensor, ...Tensor[]]))[1](g))
-
-/** exp(scores - lse) [b,n,g,i,j], as the kernels make it again. */
+/** The scores [b,n,g,i,j]. */
 function scoresOf(q: Tensor, k: Tensor, { scale, starts, ends, mask }: AttentionSources<Tensor>): Tensor {
   const [b, i, n, g, d] = q.shape
   const j = k.shape[1]
@@ -69,26 +63,6 @@ function scoresOf(q: Tensor, k: Tensor, { scale, starts, ends, mask }: Attention
 }
 /** [b,i,n,g] against [b,n,g,i,j] */
 const perRow = (x: Tensor): Tensor => x.permute([0, 2, 3, 1]).unsqueeze(-1)
-
-function gradientOf(sources: AttentionSources<Tensor>, axis: number) {
-  return (q: Tensor, k: Tensor, g: Tensor, lse: Tensor, v: Tensor, delta: Tensor): Tensor => {
-    const [b, i, n, group, d] = q.shape
-    const [, j, , e] = v.shape
-    const p = scoresOf(q, k, sources).sub(perRow(lse)).exp()
-    const rows = (x: Tensor, width: number) => x.permute([0, 2, 3, 1, 4]).reshape([b, n, group * i, width])
-    const flat = (x: Tensor) => x.reshape([b, n, group * i, j])
-    if (axis === 2) return flat(p).transpose(-1, -2).matmul(rows(g, e)).permute([0, 2, 1, 3])
-    const dp = rows(g, e)
-      .matmul(v.permute([0, 2, 3, 1]))
-      .reshape([b, n, group, i, j])
-    const ds = flat(p.mul(dp.sub(perRow(delta))).mul(sources.scale))
-    if (axis === 1) return ds.transpose(-1, -2).matmul(rows(q, d)).permute([0, 2, 1, 3])
-    return ds
-      .matmul(k.permute([0, 2, 1, 3]))
-      .reshape([b, n, group, i, d])
-      .permute([0, 3, 1, 2, 4])
-  }
-}
 
 const noMore = (sources: readonly Tensor[], parts: readonly Tensor[]): (Tensor | null)[] =>
   sources.map((_, i) => parts[i] ?? null)
@@ -159,15 +133,48 @@ const lse: Primitive = {
 const gradient: Primitive = {
   family: 'attention',
   infer: (sources, { axis }) => ({ shape: sources[axis!].shape, dtype: sources[axis!].dtype }),
-  vjp(g, sources, _, { mode, axis }) {
+  vjp(upper, sources, _, { mode, axis }) {
     const named = attentionSources(sources, mode!)
-    const [upper, rowLse, delta] = named.rest
-    const { q, k, v } = named
-    const used = axis === 2 ? [q, k, upper, rowLse] : [q, k, upper, rowLse, v, delta]
-    const f = gradientOf(named, axis!) as (...inputs: [Tensor, ...Tensor[]]) => Tensor
-    const pulled = through((...inputs) => f(...([...inputs, v, delta].slice(0, 6) as typeof inputs)), used, g)
-    const byTensor = new Map(used.map((t, i) => [t, pulled[i]] as const))
-    return sources.map(s => byTensor.get(s) ?? null)
+    const { q, k, v, scale } = named
+    const [g, rowLse, delta] = named.rest
+    const [b, i, n, group, d] = q.shape
+    const [, j, , e] = v.shape
+    const rows = (x: Tensor, width: number) => x.permute([0, 2, 3, 1, 4]).reshape([b, n, group * i, width])
+    const columns = (x: Tensor) => x.permute([0, 2, 1, 3])
+    const likeRows = (x: Tensor, width: number) => x.reshape([b, n, group, i, width]).permute([0, 3, 1, 2, 4])
+    const turn = (x: Tensor) => x.transpose(-1, -2)
+    const [Q, K, V, G] = [rows(q, d), columns(k), columns(v), rows(g, e)]
+    const p = scoresOf(q, k, named)
+      .sub(perRow(rowLse))
+      .exp()
+      .reshape([b, n, group * i, j])
+    const results = new Map<Tensor, Tensor>()
+    /** gradients of q and k that do not come through the scores, and that of p */
+    let [ofQ, ofK]: (Tensor | null)[] = [null, null]
+    let ofP: Tensor
+    if (axis === 2) {
+      const u = columns(upper)
+      ofP = G.matmul(turn(u))
+      results.set(g, likeRows(p.matmul(u), e))
+    } else {
+      const slope = G.matmul(turn(V)).sub(perRow(delta).reshape([b, n, group * i, 1]))
+      const ds = p.mul(slope).mul(scale)
+      const u = axis === 0 ? rows(upper, d) : columns(upper)
+      const ofSlopes = (axis === 0 ? u.matmul(turn(K)) : Q.matmul(turn(u))).mul(scale)
+      if (axis === 0) ofK = turn(ds).matmul(u)
+      else ofQ = ds.matmul(u)
+      ofP = ofSlopes.mul(slope)
+      const ofProduct = ofSlopes.mul(p)
+      results.set(g, likeRows(ofProduct.matmul(V), e))
+      results.set(v, columns(turn(ofProduct).matmul(G)))
+      results.set(delta, likeRows(ofProduct.sum(-1, { keepDim: true }).neg(), 1).squeeze(-1))
+    }
+    const ofScores = ofP.mul(p)
+    results.set(rowLse, likeRows(ofScores.sum(-1, { keepDim: true }).neg(), 1).squeeze(-1))
+    const add = (x: Tensor, more: Tensor | null) => (more ? x.add(more) : x)
+    results.set(q, likeRows(add(ofScores.matmul(K).mul(scale), ofQ), d))
+    results.set(k, columns(add(turn(ofScores).matmul(Q).mul(scale), ofK)))
+    return sources.map(s => results.get(s) ?? null)
   },
   batch: moreRows,
   evaluate(sources, out, attributes: Attributes) {

@@ -3,16 +3,16 @@
 
 import { expect, test } from 'vitest'
 import { InterpretBackend } from '../backends/interpret/backend.ts'
-import { CompiledExecutor } from '../graph/compiled.ts'
-import { Engine } from '../graph/engine.ts'
-import { ReferenceExecutor } from '../graph/reference.ts'
-import { Storage } from '../graph/storage.ts'
 import { arange, bytesInUse, grad, randn, readAll, realize, statistics, Tensor, tensor } from '../index.ts'
 import { encode } from '../numeric.ts'
+import { attention } from '../ops/attention.ts'
 import { expectClose, single } from '../testing/close.ts'
 import { onEachDevice } from '../testing/devices.ts'
 import { draw } from '../testing/random.ts'
-import { attention } from './attention.ts'
+import { CompiledExecutor } from './compiled.ts'
+import { Engine } from './engine.ts'
+import { ReferenceExecutor } from './reference.ts'
+import { Storage } from './storage.ts'
 
 const engines = (): Engine[] => [
   new Engine('reference', () => Promise.resolve(new ReferenceExecutor())),
