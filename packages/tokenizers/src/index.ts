@@ -1,5 +1,7 @@
 export { type AddedToken, addedToken } from './added/added-token.ts'
 export type { AllowedSpecial } from './added/added-vocabulary.ts'
+export { TokenizerPool, type TokenizerPoolOptions } from './batch/pool.ts'
+export type { TokenizerSource } from './batch/protocol.ts'
 export { type ChatMessage, type ChatOptions, chatTemplate, type TokenizerConfig } from './chat.ts'
 export type { Chunk } from './chunk.ts'
 export type { DecodeStream } from './decode-stream.ts'
