@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { ByteLevel } from '../pretokenizers/byte-level.ts'
+import { corpora } from '../testing/corpora.ts'
 import { random, seed } from '../testing/random.ts'
-import { readSharedText, sharedData } from '../testing/shared-data.ts'
+import { sharedData } from '../testing/shared-data.ts'
 import { Tokenizer } from '../tokenizer.ts'
 import { BpeTrainer } from './bpe.ts'
 
@@ -67,8 +68,8 @@ test('a run of one letter is counted and merged as the rules say', () => {
   expect([...model.merges()]).toEqual(naive(new Map([['aaaaaaa', 3]]), 4))
 })
 
-test.skipIf(!sharedData)('a real text (Tiny Shakespeare, first 100 kB; needs the shared data)', async () => {
-  const text = readSharedText('lm/tinyshakespeare.txt.gz').slice(0, 100_000)
+test.skipIf(!sharedData).each(Object.entries(corpora))('%s, first 30 kB (needs the shared data)', async (_, read) => {
+  const text = read().slice(0, 30_000)
   const tokenizer = await Tokenizer.train(text, { vocabSize: 400, specialTokens: ['<|endoftext|>'] })
   const words = new Map<string, number>()
   const bytesOf = new Tokenizer({ model: tokenizer.model, preTokenizer: new ByteLevel({ addPrefixSpace: false }) })

@@ -1,11 +1,15 @@
 import { expect, test } from 'vitest'
+import { ByteLevelDecoder } from '../decoders/byte-level.ts'
+import { BPE } from '../models/bpe.ts'
 import { Unigram } from '../models/unigram.ts'
 import { WordLevel } from '../models/word-level.ts'
 import { WordPiece } from '../models/word-piece.ts'
+import { ByteLevel } from '../pretokenizers/byte-level.ts'
 import { Metaspace } from '../pretokenizers/metaspace.ts'
 import { WhitespaceSplit } from '../pretokenizers/whitespace-split.ts'
 import { readSharedText, sharedData } from '../testing/shared-data.ts'
 import { Tokenizer } from '../tokenizer.ts'
+import { ByteTrainer, CharacterTrainer } from './alphabet-trainers.ts'
 import { digamma, UnigramTrainer } from './unigram.ts'
 import { WordLevelTrainer } from './word-level.ts'
 import { WordPieceTrainer } from './word-piece.ts'
@@ -78,4 +82,54 @@ test('WordLevel in a pipeline', async () => {
   const blank = new Tokenizer({ model: new WordLevel(), preTokenizer: new WhitespaceSplit() })
   const tokenizer = await blank.trainNew('b a b', new WordLevelTrainer({ specialTokens: ['<unk>'] }))
   expect(tokenizer.encode('a b c').ids).toEqual([2, 1, 0])
+})
+
+test('characters and bytes as tokens: any text comes back, also through tokenizer.json', async () => {
+  const blank = new Tokenizer({ model: new BPE() })
+  const chars = await blank.trainNew(
+    ['abba', 'é😀'],
+    new CharacterTrainer({ unkToken: '<unk>', specialTokens: ['<s>'] }),
+  )
+  expect([...chars.model.vocab()].map(([token]) => token)).toEqual(['<unk>', '<s>', 'a', 'b', 'é', '😀'])
+  expect(chars.encode('ab😀z').ids).toEqual([2, 3, 5, 0])
+  const two = await blank.trainNew('aaabbc', new CharacterTrainer({ vocabSize: 2 }))
+  expect([...two.model.vocab()].map(([token]) => token)).toEqual(['a', 'b'])
+  const preTokenizer = new ByteLevel({ addPrefixSpace: false, useRegex: false })
+  const bytes = await new Tokenizer({ model: new BPE(), preTokenizer, decoder: new ByteLevelDecoder() }).trainNew(
+    '',
+    new ByteTrainer({ specialTokens: ['<s>'] }),
+  )
+  expect(bytes.vocabSize).toBe(257)
+  const again = Tokenizer.fromJSON(JSON.parse(JSON.stringify(bytes)))
+  const text = 'a é 日本 😀\n'
+  expect(again.encode(text).length).toBe(new TextEncoder().encode(text).length)
+  expect(again.decode(again.encode(text).ids)).toBe(text)
+})
+
+test('a stream is learnt from as the texts in it are, text by text, and progress is told', async () => {
+  const texts = Array.from({ length: 500 }, (_, i) => `line ${i % 7} of the stream ${'ab'.repeat(i % 5)}`)
+  let alive = 0
+  async function* stream() {
+    for (const text of texts) {
+      alive++
+      yield text
+    }
+  }
+  const stages = new Set<string>()
+  let counted = 0
+  const options = {
+    vocabSize: 300,
+    onProgress: ({ stage, done }: { stage: string; done: number }) => {
+      stages.add(stage)
+      if (stage === 'count') {
+        counted = done
+        // No text is taken before the one before it is done with.
+        expect(alive - done).toBeLessThanOrEqual(1)
+      }
+    },
+  }
+  const streamed = await Tokenizer.train(stream(), options)
+  expect(streamed.toJSON()).toEqual((await Tokenizer.train(texts, { vocabSize: 300 })).toJSON())
+  expect(counted).toBe(500)
+  expect([...stages]).toEqual(['count', 'train'])
 })
