@@ -3,6 +3,7 @@
 export { type AttentionOptions, scaledDotProductAttention } from './functional/attention.ts'
 export { batchNorm, groupNorm, layerNorm, type NormOptions, rmsNorm } from './functional/norm.ts'
 export { type RotaryStyle, type Rotation, rope, rotaryFrequencies, rotate, rotationAt } from './functional/rotary.ts'
+export { functionalCall } from './functional-call.ts'
 export * as init from './init.ts'
 export { withoutInit } from './init.ts'
 export {

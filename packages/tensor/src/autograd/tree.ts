@@ -1,4 +1,4 @@
-// Arguments and results of transforms: tensors in nested arrays and plain objects. Whatever else stands in them (numbers, strings,
+// Arguments and results of transforms: tensors in nested arrays, maps and plain objects. Whatever else stands in them (numbers, strings,
 // modules, functions) is passed on as it is.
 
 import { CairnError } from '../errors.ts'
@@ -14,6 +14,8 @@ const isPlain = (value: unknown): value is Record<string, unknown> => {
 export function mapTree<T>(tree: T, change: (t: Tensor, path: string) => unknown, path = ''): T {
   if (tree instanceof Tensor) return change(tree, path) as T
   if (Array.isArray(tree)) return tree.map((item, i) => mapTree(item, change, `${path}[${i}]`)) as T
+  if (tree instanceof Map)
+    return new Map([...tree].map(([key, item]) => [key, mapTree(item, change, `${path}.${key}`)])) as T
   if (isPlain(tree))
     return Object.fromEntries(
       Object.entries(tree).map(([key, item]) => [key, mapTree(item, change, `${path}.${key}`)]),
