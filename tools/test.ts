@@ -29,6 +29,10 @@ const stages: Record<string, () => AsyncIterable<Outcome> | Promise<Count>> = {
       const broken = brokenLinks()
       if (broken.length) throw new Error(broken.join('\n'))
     }),
+  ops: () =>
+    one('docs/ops.md says what the tests hold each op to', () =>
+      run('node', ['--conditions=@cairn/source', 'tools/ops-table.ts', '--check']),
+    ),
   reference: () => one('typedoc finds nothing to warn of', () => run('typedoc', ['--logLevel', 'Warn'])),
   node: () => vitest('vitest.config.ts'),
   browser: () => (findChromium() ? vitest('vitest.browser.config.ts') : tally(skipBrowserTests())),

@@ -13,7 +13,8 @@ import { to } from './transfer.ts'
 const { cat: _cat, stack: _stack, ...views } = movement
 const { where: _where, whereMethod, ...pointwise } = elementwise
 
-const methods = {
+/** Ops by the names of their methods. */
+export const opTable = {
   ...pointwise,
   ...reduce,
   ...scan,
@@ -26,9 +27,9 @@ const methods = {
 }
 
 type Rest<F> = F extends (x: Tensor, ...rest: infer R) => infer Out ? (...rest: R) => Out : never
-export type TensorMethods = { [K in keyof typeof methods]: Rest<(typeof methods)[K]> }
+export type TensorMethods = { [K in keyof typeof opTable]: Rest<(typeof opTable)[K]> }
 
-for (const [name, op] of Object.entries(methods)) {
+for (const [name, op] of Object.entries(opTable)) {
   Object.defineProperty(Tensor.prototype, name, {
     configurable: true,
     writable: true,

@@ -73,7 +73,7 @@ describe('cutting', () => {
   checkOp('flip', x => x.flip([0, -1]), { shapes: [...cube, [0, 2]], dtypes: all })
   checkOp('one of split', x => x.split(2, 1)[1], { shapes: [[2, 5]] })
   checkOp('the rest of split', x => x.split(2, 1)[2], { shapes: [[2, 5]] })
-  checkOp('all of chunk', x => cat(x.chunk(3).reverse()), { shapes: [[7, 2], [2]] })
+  checkOp('chunk, all parts', x => cat(x.chunk(3).reverse()), { shapes: [[7, 2], [2]] })
   checkOp('one of unbind', x => x.unbind(1)[1], { shapes: cube })
   checkOp('tril', x => x.tril(1), {
     shapes: [
