@@ -42,6 +42,7 @@ export {
 export { parseQuery } from './lexical/parse-query.ts'
 export type { Query } from './lexical/query.ts'
 export type { FacetCounts, LexicalHit, LexicalSearchOptions } from './lexical/search.ts'
+export { SparseIndex, type SparseSearchOptions, type SparseVector } from './lexical/sparse-index.ts'
 export {
   LateInteractionReranker,
   maxSim,
