@@ -12,7 +12,7 @@ const groups = (tensors: readonly Tensor[]): Map<Engine, Tensor[]> => Map.groupB
 
 /**
  * Computes the tensors and keeps their values; without arguments, runs everything queued on the default device (inside of a jitted function it
- * is left queued). Resolves when it is done.
+ * is left queued) and waits for what was started before. Resolves when it is done.
  */
 export function realize(...tensors: readonly Tensor[]): Promise<void> {
   checkEffect('realize')

@@ -211,7 +211,9 @@ export class Queue {
     const started = pieces.map(({ prepared, bound }, i) =>
       this.#hand((executor, mayRetry) => this.#launch(executor, prepared, bound, writes[i], writes[i], mayRetry)),
     )
-    return together(started).finished
+    const { finished } = together(started)
+    this.#replayed = finished
+    return finished
   }
 
   /** Values from before a jitted call (before node number `first`) that what it queued or returns is computed from, and that are not there. */
@@ -247,7 +249,8 @@ export class Queue {
     quietly(finished)
     // What the device refuses is the error of this very step; what fails under way is told by one of the next two.
     await planned
-    this.#inFlight.push(finished)
+    this.#inFlight.push(this.#replayed ? Promise.all([this.#replayed, finished]) : finished)
+    this.#replayed = null
     if (this.#engine.bytesInUse > this.#watermark) {
       await collectGarbage(macrotask)
       this.#watermark = Math.max(firstWatermark, 2 * this.#engine.bytesInUse)
@@ -282,6 +285,7 @@ export class Queue {
   /** Makes sure that the nodes have values, and waits for them. */
   async realize(nodes: readonly Node[]): Promise<void> {
     await this.run(nodes.filter(n => !isSettled(n)))
+    if (nodes.length === 0) await this.#done
     if (now() - this.#lastBreath >= breathEvery) await this.#breathe()
   }
 
@@ -319,8 +323,19 @@ export class Queue {
     return this.#hand((executor, mayRetry) => this.#plan(piece, reads, executor, mayRetry, record))
   }
 
+  /** the last replay, until a step has counted it */
+  #replayed: Promise<unknown> | null = null
+  /** resolves when what was handed over last has ended, and so everything before it */
+  #done: Promise<unknown> = Promise.resolve()
+
   /** Hands work over at once when the device is up and nothing waits before it; else in order. */
   #hand(work: (executor: Executor, mayRetry: boolean) => Promise<void>): Started {
+    const started = this.#handOver(work)
+    this.#done = started.finished.catch(() => {})
+    return started
+  }
+
+  #handOver(work: (executor: Executor, mayRetry: boolean) => Promise<void>): Started {
     const { executor } = this.#engine
     if (!executor || this.#waiting) return both(this.#after(async () => orCollect(work, await this.#engine.ready())))
     try {

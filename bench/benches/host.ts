@@ -1,0 +1,232 @@
+// What the host pays: a step that is replayed, the same step built anew with its plan in the cache, and on WebGPU a bare loop over the same
+// pipelines and bind groups. Kernels are tiny, so that little else is measured.
+
+import { GPT2 } from '@cairn/models'
+import { crossEntropy } from '@cairn/nn'
+import { AdamW } from '@cairn/optim'
+import { jit, manualSeed, randint, randn, realize, setDefaultDevice, statistics, type Tensor } from '@cairn/tensor'
+import type { BenchOptions, Measurement } from '../bench.ts'
+import { measure } from '../measure.ts'
+import { onThreads } from '../wasm.ts'
+
+export const description =
+  'microseconds of host a kernel: replayed by jit, built anew, and on WebGPU beside a bare loop'
+
+/** A chain of products that nothing fuses. */
+const chainLength = 200
+/** Runs between two waits: a wait has a price of its own. */
+const group = 20
+
+interface Step {
+  readonly name: string
+  run(): Tensor
+}
+
+async function chain(): Promise<Step> {
+  const [x, w] = [randn([4, 4]), randn([4, 4]).mul(0.5)]
+  for (const t of [x, w]) t.own()
+  await realize()
+  const run = (): Tensor => {
+    let y = x
+    for (let i = 0; i < chainLength; i++) y = y.matmul(w)
+    return y
+  }
+  return { name: `${chainLength} products of 4 x 4`, run }
+}
+
+async function training(): Promise<Step> {
+  manualSeed(1)
+  const model = new GPT2({ vocabSize: 65, contextLength: 64, layers: 4, heads: 4, width: 128 })
+  const opt = new AdamW(model.parameters(), { lr: 1e-3 })
+  const [ids, targets] = [randint(0, 65, [1, 4]), randint(0, 65, [1, 4])]
+  for (const t of [ids, targets]) t.own()
+  await realize()
+  const run = (): Tensor => {
+    const loss = crossEntropy(model.forward(ids), targets)
+    opt.zeroGrad()
+    loss.backward()
+    void opt.step()
+    return loss.keep()
+  }
+  return { name: 'training step of a GPT 4x4x128 on 4 tokens', run }
+}
+
+/** Microseconds from the call until it returns: what the host does before the device may work. */
+async function callTime(run: () => unknown, times = 60): Promise<number> {
+  const taken: number[] = []
+  for (let i = 0; i < times; i++) {
+    const start = performance.now()
+    run()
+    taken.push((performance.now() - start) * 1000)
+    await realize()
+  }
+  return taken.sort((a, b) => a - b)[times >> 1]!
+}
+
+async function kernelsOf(device: 'wasm' | 'webgpu', run: () => unknown): Promise<number> {
+  const before = statistics(device).launches
+  run()
+  await realize()
+  return statistics(device).launches - before
+}
+
+export async function* run({ device }: BenchOptions): AsyncGenerator<Measurement> {
+  if (device === 'webgpu') yield* onWebGPU()
+  else yield* onWasm()
+}
+
+async function* onWasm(): AsyncGenerator<Measurement> {
+  // the kernels run on the other thread while the calling one is timed
+  await setDefaultDevice('wasm', { threads: 2 })
+  for (const make of [chain, training]) {
+    const { name, run } = await make()
+    const replay = jit(run)
+    // a plain call that hands its work over as a replay does
+    const plain = (): void => {
+      run().keep()
+      void realize()
+    }
+    for (let i = 0; i < 20; i++) {
+      replay()
+      plain()
+      await realize()
+    }
+    const kernels = await kernelsOf('wasm', replay)
+    const nodes = statistics('wasm').nodesBuilt
+    const replayed = (await callTime(replay)) / kernels
+    if (statistics('wasm').nodesBuilt !== nodes) throw new Error(`${name}: a replay built a graph`)
+    const built = (await callTime(plain)) / kernels
+    const where = `${name}, ${kernels} kernels, ${onThreads(2)}`
+    const aim = { name: 'the aim', value: 1.5 }
+    yield { name: `${where}: replayed`, value: replayed, unit: 'us/kernel', limit: aim, target: 1 }
+    const three = { name: 'three times the aim', value: 4.5 }
+    yield { name: `${where}: built anew`, value: built, unit: 'us/kernel', limit: three }
+  }
+}
+
+interface Command {
+  readonly pipeline: GPUComputePipeline
+  readonly group: GPUBindGroup
+  readonly counts: readonly [number, number]
+}
+
+/** The dispatches that `run` encodes, as they reach the device. */
+async function commandsOf(device: GPUDevice, run: () => unknown): Promise<Command[]> {
+  const commands: Command[] = []
+  const create = device.createCommandEncoder
+  device.createCommandEncoder = (...args) => {
+    const encoder = create.apply(device, args)
+    const begin = encoder.beginComputePass
+    encoder.beginComputePass = (...of) => {
+      const pass = begin.apply(encoder, of)
+      let pipeline: GPUComputePipeline
+      let group: GPUBindGroup
+      const { setPipeline, setBindGroup, dispatchWorkgroups } = pass
+      pass.setPipeline = p => setPipeline.call(pass, (pipeline = p))
+      pass.setBindGroup = (...of: unknown[]) => {
+        group = of[1] as GPUBindGroup
+        Reflect.apply(setBindGroup, pass, of)
+      }
+      pass.dispatchWorkgroups = (x, y = 1) => {
+        commands.push({ pipeline, group, counts: [x, y] })
+        dispatchWorkgroups.call(pass, x, y)
+      }
+      return pass
+    }
+    return encoder
+  }
+  try {
+    run()
+    await realize()
+  } finally {
+    device.createCommandEncoder = create
+  }
+  return commands
+}
+
+async function* onWebGPU(): AsyncGenerator<Measurement> {
+  await setDefaultDevice('webgpu')
+  const created: GPUDevice[] = []
+  for (const make of [chain, training]) {
+    const { name, run } = await make()
+    const replay = jit(run)
+    for (let i = 0; i < 10; i++) {
+      replay()
+      await realize()
+    }
+    const device = created[0] ?? (await deviceOf())
+    created[0] = device
+    const commands = await commandsOf(device, replay)
+    const bare = (): void => {
+      const encoder = device.createCommandEncoder()
+      const pass = encoder.beginComputePass()
+      let pipeline: GPUComputePipeline | null = null
+      for (const c of commands) {
+        if (c.pipeline !== pipeline) pass.setPipeline((pipeline = c.pipeline))
+        pass.setBindGroup(0, c.group)
+        pass.dispatchWorkgroups(c.counts[0], c.counts[1])
+      }
+      pass.end()
+      device.queue.submit([encoder.finish()])
+    }
+    const many = (once: () => unknown, wait: () => Promise<unknown>) => async (): Promise<void> => {
+      for (let i = 0; i < group; i++) {
+        once()
+        // each run is submitted by itself, as in a loop that awaits its steps
+        await null
+      }
+      await wait()
+    }
+    const ours = await measure(many(replay, realize), { seconds: 2 })
+    const theirs = await measure(
+      many(bare, () => device.queue.onSubmittedWorkDone()),
+      { seconds: 2 },
+    )
+    const perKernel = (seconds: number): number => (seconds * 1e6) / group / commands.length
+    yield {
+      name: `${name}, ${commands.length} kernels: replayed`,
+      value: perKernel(ours.median),
+      unit: 'us/kernel',
+      limit: { name: 'a bare loop over the same pipelines and bind groups', value: perKernel(theirs.median) },
+      target: 1 / 1.3,
+      spread: ours.spread,
+    }
+    yield { name: `${name}: the call alone`, value: (await callTime(replay)) / commands.length, unit: 'us/kernel' }
+    yield {
+      name: `${name}: a bare loop alone`,
+      value: (await bareTime(bare, device)) / commands.length,
+      unit: 'us/kernel',
+    }
+    const plain = (): void => {
+      run().keep()
+      void realize()
+    }
+    for (let i = 0; i < 5; i++) {
+      plain()
+      await realize()
+    }
+    yield {
+      name: `${name}: built anew, the call alone`,
+      value: (await callTime(plain)) / commands.length,
+      unit: 'us/kernel',
+    }
+  }
+}
+
+async function bareTime(bare: () => void, device: GPUDevice): Promise<number> {
+  const taken: number[] = []
+  for (let i = 0; i < 60; i++) {
+    const start = performance.now()
+    bare()
+    taken.push((performance.now() - start) * 1000)
+    await device.queue.onSubmittedWorkDone()
+  }
+  return taken.sort((a, b) => a - b)[30]!
+}
+
+/** The device under @cairn/tensor: not public, so it is caught where a command encoder is made. */
+async function deviceOf(): Promise<GPUDevice> {
+  const { engineOf } = await import('../../packages/tensor/src/device.ts')
+  const { backend } = engineOf('webgpu').executor as unknown as { backend: { device: GPUDevice } }
+  return backend.device
+}
