@@ -9,13 +9,13 @@ import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/co
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { findChromium } from './chromium.ts'
-import { bundleSize, bundlesForBrowsers, vanishesUnused } from './consumers/esbuild.ts'
+import { bundleSize, bundlesForBrowsers, importSize, vanishesUnused } from './consumers/esbuild.ts'
 import { compilesInTypeScript, importsInNode, requiresInNode } from './consumers/node.ts'
 import { makeProject, type Project } from './consumers/project.ts'
 import { openBrowser, runsBuilt, runsInDevelopment, writePage } from './consumers/vite.ts'
 import { attempt, closingLine, type Outcome, tally } from './outcome.ts'
 import { type Manifest, type Packed, packAll, packageNames, root } from './pack.ts'
-import { budgets } from './size-budgets.ts'
+import { budgets, importBudgets } from './size-budgets.ts'
 
 /** Every check of every package, or of those named. */
 export async function* checkPackages(names: readonly string[] = []): AsyncGenerator<Outcome> {
@@ -55,6 +55,12 @@ async function* checkOne(packed: Packed, all: readonly Packed[], folder: string)
   yield attempt(`${name}: esbuild for browsers`, () => bundlesForBrowsers(made))
   yield attempt(`${name}: unused, it leaves nothing in a bundle`, () => vanishesUnused(made))
   yield checkSize(packed, made, all)
+  for (const [imported, budget] of Object.entries(importBudgets[name] ?? {})) {
+    yield attempt(`${name}: ${imported} alone takes at most ${budget} kB`, async () => {
+      const size = (await importSize(made, imported)) / 1024
+      if (size > budget) throw new Error(`${size.toFixed(1)} kB, over the budget of tools/size-budgets.ts`)
+    })
+  }
 }
 
 function checkContents({ name, manifest, files }: Packed): void {

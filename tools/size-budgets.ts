@@ -13,3 +13,8 @@ export const budgets: Record<string, { tarball: number; bundle: number }> = {
   rag: { tarball: 300, bundle: 60 },
   models: { tarball: 120, bundle: 24 },
 }
+
+/** What single imports may cost, minified and gzipped: the parts for which a page takes a package. */
+export const importBudgets: Record<string, Record<string, number>> = {
+  tokenizers: { RankEncoder: 12 },
+}

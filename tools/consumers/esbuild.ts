@@ -34,6 +34,12 @@ export async function vanishesUnused(project: Project): Promise<void> {
     throw new Error(`an unused import leaves ${text.length} bytes: ${text.slice(0, 300)}`)
 }
 
+/** Bytes of one export of a package and what it needs, minified and gzipped. */
+export async function importSize(project: Project, name: string): Promise<number> {
+  const [main] = project.specifiers
+  return gzipSync(await bundle(project, `export { ${name} } from '${main}'`), { level: 9 }).length
+}
+
 /** Bytes of all that the packages of the project export, minified and gzipped, without `siblings` and Node's modules. */
 export async function bundleSize(project: Project, siblings: readonly string[]): Promise<number> {
   const external = ['webgpu', 'node:*', ...siblings.flatMap(name => [name, `${name}/*`])]

@@ -1,4 +1,4 @@
-// The program of a pool's worker: `@cairn/tokenizers/worker`. Its first message says what tokenizer to make, each later one is
+// The program of a pool's worker: `@cairn/tokenizers/worker.js`. Its first message says what tokenizer to make, each later one is
 // a job; answers come in the order of the jobs.
 import { type Job, makeTokenizer, type Result, type Start, work } from './batch/protocol.ts'
 import type { Tokenizer } from './tokenizer.ts'

@@ -11,8 +11,8 @@ export type TokenizerPoolOptions = {
   /** How many workers. Default: one per processor but one, at least one. 0: everything on the calling thread. */
   threads?: number
   /**
-   * Starts a worker on `@cairn/tokenizers/worker`. Node needs none. In browsers, where only your bundler knows the address:
-   * `() => new Worker(new URL('@cairn/tokenizers/worker', import.meta.url), { type: 'module' })`.
+   * Starts a worker on `@cairn/tokenizers/worker.js`. Node needs none. In browsers, where only your bundler knows the address:
+   * `() => new Worker(new URL('@cairn/tokenizers/worker.js', import.meta.url), { type: 'module' })`.
    */
   createWorker?: () => Worker
 }

@@ -26,6 +26,6 @@ export function copyUtf16(text: string, out: Uint16Array): void {
 export function startWorker(create: (() => Worker) | undefined, events: PoolEvents): PoolWorker {
   if (create) return browserWorker(create(), events)
   throw new TokenizerError(
-    "TokenizerPool: pass createWorker: () => new Worker(new URL('@cairn/tokenizers/worker', import.meta.url), { type: 'module' }), or threads: 0",
+    "TokenizerPool: pass createWorker: () => new Worker(new URL('@cairn/tokenizers/worker.js', import.meta.url), { type: 'module' }), or threads: 0",
   )
 }
