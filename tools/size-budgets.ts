@@ -7,7 +7,8 @@ export const budgets: Record<string, { tarball: number; bundle: number }> = {
   tensor: { tarball: 500, bundle: 90 },
   nn: { tarball: 100, bundle: 16 },
   optim: { tarball: 60, bundle: 8 },
-  tokenizers: { tarball: 400, bundle: 80 },
+  // The tables of Unicode are half of it; RankEncoder below is what a page that counts takes.
+  tokenizers: { tarball: 400, bundle: 88 },
   text: { tarball: 60, bundle: 12 },
   metrics: { tarball: 100, bundle: 16 },
   rag: { tarball: 300, bundle: 60 },
