@@ -5,6 +5,7 @@ import {
   BpeTrainer,
   Metaspace,
   Tokenizer,
+  trainSentencePiece,
   Unigram,
   UnigramTrainer,
   Whitespace,
@@ -29,6 +30,7 @@ const learnt = {
     corpus,
     new WordPieceTrainer({ vocabSize, specialTokens: ['[UNK]'] }),
   ),
+  'BPE (sentencepiece)': trainSentencePiece(corpus, { modelType: 'bpe', vocabSize }).then(Tokenizer.fromSentencePiece),
   'Unigram (T5)': new Tokenizer({ model: new Unigram(), preTokenizer: new Metaspace() }).trainNew(
     corpus,
     new UnigramTrainer({ vocabSize }),
