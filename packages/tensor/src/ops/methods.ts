@@ -8,6 +8,7 @@ import * as matrix from './matmul.ts'
 import * as movement from './movement.ts'
 import * as reduce from './reduce.ts'
 import * as scan from './scan.ts'
+import * as sort from './sort.ts'
 import { to } from './transfer.ts'
 
 const { cat: _cat, stack: _stack, ...views } = movement
@@ -18,6 +19,7 @@ export const opTable = {
   ...pointwise,
   ...reduce,
   ...scan,
+  ...sort,
   ...views,
   ...indexing,
   ...matrix,
