@@ -45,6 +45,7 @@ export {
   saveSafetensors,
   saveSafetensorsFile,
 } from './io/safetensors.ts'
+export { blockDiag, broadcastTensors, cartesianProd, meshgrid, type PadMode } from './ops/arrange.ts'
 export { type AttentionInput, attention } from './ops/attention.ts'
 export {
   type ConvOptions,
@@ -78,6 +79,8 @@ export {
   type ScanOptions,
   scan,
 } from './ops/recurrent.ts'
+export type { AxisIndex, ScatterReduce, Unique } from './ops/select.ts'
+export type { HistogramOptions } from './ops/statistics.ts'
 export {
   bernoulli,
   defaultGenerator,

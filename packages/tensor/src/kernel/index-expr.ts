@@ -181,15 +181,24 @@ export function modIndex(index: Index, by: Dim): Index {
   return { terms: [{ atom: { kind: 'mod', of: rest, by, key }, coef: one }] }
 }
 
-/** index = whole * by + rest, where every term of `rest` is one that `by` does not divide. */
+/**
+ * index = whole * by + rest, where every term of `rest` is one that `by` does not divide. The rest is never negative where the index is not: 2 a + b - 3
+ * by 2 is (a - 2, b + 1), since printers divide without a sign.
+ */
 function splitBy(index: Index, by: Dim): [Index, Index] {
   const whole: Term[] = []
   const rest: Term[] = []
   for (const term of index.terms) {
-    const q = divideDim(term.coef, by)
-    if (q) whole.push({ atom: term.atom, coef: q })
-    else rest.push(term)
+    const { atom, coef } = term
+    const q = divideDim(coef, by)
+    if (q) whole.push({ atom, coef: q })
+    else if (coef.factor < 0 && isConstant(coef) && isConstant(by)) {
+      const times = Math.floor(coef.factor / by.factor)
+      whole.push({ atom, coef: dim(times) })
+      rest.push({ atom, coef: dim(coef.factor - times * by.factor) })
+    } else rest.push(term)
   }
+  if (whole.length && rest.some(t => t.coef.factor < 0)) return [zeroIndex, index]
   return [{ terms: whole }, { terms: rest }]
 }
 

@@ -306,7 +306,7 @@ describe('promotion', () => {
     expect(at('u8', 1).div(at('f64', 1)).dtype).toBe('f64')
     expect(at('f16', 1).div(at('i32', 1)).dtype).toBe('f16')
     expect(at('f64', 1).div(at('i32', 1)).dtype).toBe('f64')
-    expect(at('i32', 1).pow(2).dtype).toBe('f32')
+    expect(at('i32', 1).pow(2).dtype).toBe('i32')
   })
   test('comparisons give bool, functions of integers f32, rounding keeps integers', () => {
     expect(at('i32', 1).lt(2).dtype).toBe('bool')

@@ -5,6 +5,7 @@ import { DTypeError } from '../errors.ts'
 import { type BinaryName, takes, type UnaryName } from '../primitives/elementwise.ts'
 import { apply, Tensor } from '../tensor.ts'
 import { broadcast, cast, operand, pair, toFloat } from './build.ts'
+import { integerPower } from './compare.ts'
 import { type Constant, k, type Operand } from './operand.ts'
 import { withDerivative } from './shortcut.ts'
 
@@ -72,8 +73,12 @@ export const sub = binary('sub')
 export const mul = binary('mul')
 /** True division: two integer operands give f32. */
 export const div = floatBinary('div')
-/** a ** b; integer operands become f32. */
-export const pow = floatBinary('pow')
+const floatPower = floatBinary('pow')
+/** a ** b. Integers to an integer power stay integers, exact and wrapping; to another power they become f32. */
+export function pow(a: Tensor, b: Value): Tensor {
+  const whole = b instanceof Tensor ? isInteger(b.dtype) : Number.isInteger(typeof b === 'number' ? b : b.constant)
+  return isInteger(a.dtype) && whole ? integerPower(...pair('pow', a, b)) : floatPower(a, b)
+}
 export const atan2 = floatBinary('atan2')
 /** Remainder with the sign of the dividend (C's fmod). */
 export const fmod = binary('mod')
@@ -97,6 +102,7 @@ export const ne = binary('ne')
 export const and = binary('and')
 export const or = binary('or')
 export const xor = binary('xor')
+/** By whole numbers of bits. */
 export const shiftLeft = binary('shl')
 export const shiftRight = binary('shr')
 
@@ -207,7 +213,9 @@ export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x))
  */
 export function gelu(x: Tensor, options: { approximate?: 'none' | 'tanh' } = {}): Tensor {
   if (options.approximate === 'tanh') {
-    const inner = mul(add(mul(mul(mul(x, x), x), k(0.044715)), x), k(Math.sqrt(2 / Math.PI)))
+    // beyond 16 tanh is 1 and flat, and the cube of a large x would not be finite
+    const near = where(gt(x, k(16)), k(16), where(lt(x, k(-16)), k(-16), x))
+    const inner = mul(add(mul(mul(mul(near, near), near), k(0.044715)), near), k(Math.sqrt(2 / Math.PI)))
     return mul(mul(x, k(0.5)), add(tanh(inner), k(1)))
   }
   return mul(mul(x, k(0.5)), add(erf(mul(x, k(Math.SQRT1_2))), k(1)))

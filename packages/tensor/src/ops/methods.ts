@@ -2,24 +2,45 @@
 
 import { backward } from '../autograd/backward.ts'
 import { Tensor } from '../tensor.ts'
+import * as arrange from './arrange.ts'
+import * as compare from './compare.ts'
 import * as elementwise from './elementwise.ts'
 import * as indexing from './indexing.ts'
 import * as matrix from './matmul.ts'
 import * as movement from './movement.ts'
 import * as reduce from './reduce.ts'
 import * as scan from './scan.ts'
+import * as select from './select.ts'
 import * as sort from './sort.ts'
+import * as special from './special.ts'
+import * as statistics from './statistics.ts'
 import { to } from './transfer.ts'
 
 const { cat: _cat, stack: _stack, ...views } = movement
 const { where: _where, whereMethod, ...pointwise } = elementwise
 
+const { bitsOf: _bits, isBitcastable: _is, ...specials } = special
+const { integerPower: _power, ...comparisons } = compare
+
+const {
+  meshgrid: _grid,
+  cartesianProd: _product,
+  blockDiag: _blocks,
+  broadcastTensors: _tensors,
+  ...arranged
+} = arrange
+
 /** Ops by the names of their methods. */
 export const opTable = {
   ...pointwise,
+  ...specials,
+  ...comparisons,
   ...reduce,
   ...scan,
   ...sort,
+  ...select,
+  ...arranged,
+  ...statistics,
   ...views,
   ...indexing,
   ...matrix,

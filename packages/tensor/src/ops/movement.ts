@@ -78,15 +78,34 @@ export function transpose(x: Tensor, a: number, b: number): Tensor {
   )
 }
 
-/** `[start, end]`, `[start, end, step]`, a single index (drops the axis), or null for all. Ends may be null; negatives count from the end. */
+/**
+ * `[start, end]`, `[start, end, step]`, a single index (drops the axis), or null for all. Ends may be null; negatives count from the end.
+ * A string is Python's way to write them: '1:3', '::2', ':', '-1', and '...' for as many whole axes as are left.
+ */
 export type SliceRange =
   | number
   | null
+  | string
   | readonly [number | null, number | null]
   | readonly [number | null, number | null, number | null]
 
+type Range = Exclude<SliceRange, string>
+
+function parsed(given: readonly SliceRange[], rank: number): Range[] {
+  return given.flatMap((r): Range[] => {
+    if (typeof r !== 'string') return [r]
+    if (r.trim() === '...') return new Array<null>(Math.max(0, rank - given.length + 1)).fill(null)
+    const parts = r.split(':').map(p => p.trim())
+    if (parts.length > 3 || parts.some(p => !/^-?\d*$/.test(p) || p === '-') || (parts.length === 1 && parts[0] === ''))
+      throw new ShapeError('slice', `'${r}' is no range; write 'start:end:step' or an index`)
+    const [start, end = null, step = null] = parts.map(p => (p === '' ? null : Number(p)))
+    return [parts.length === 1 ? start : [start, end, step]]
+  })
+}
+
 /** One range an axis, from the first; axes left out stay whole. A negative step flips. */
-export function slice(x: Tensor, ...ranges: SliceRange[]): Tensor {
+export function slice(x: Tensor, ...given: SliceRange[]): Tensor {
+  const ranges = given.some(r => typeof r === 'string') ? parsed(given, x.ndim) : (given as Range[])
   if (ranges.length > x.ndim) throw new ShapeError('slice', `${ranges.length} ranges for a tensor with ${x.ndim} axes`)
   const sizes: number[] = []
   const steps: number[] = []

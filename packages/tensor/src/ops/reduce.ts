@@ -156,6 +156,24 @@ export function logsumexp(x: Tensor, axes: Axes, options: KeepDim = {}): Tensor 
   })
 }
 
-/** Euclidean norm over the axes (all when left out). */
-export const norm = (x: Tensor, axes?: Axes, options?: KeepDim): Tensor =>
-  inSingle(toFloat(x), wide => rootOf(sum(mul(wide, wide), axes, options)))
+/**
+ * The p-norm over the axes (all when left out): (sum |x|^p)^(1/p); the largest |x| for Infinity, the smallest for -Infinity, the number of non-zeros for 0.
+ * @param options.p default 2
+ */
+export function norm(x: Tensor, axes?: Axes, options: KeepDim & { p?: number } = {}): Tensor {
+  const p = options.p ?? 2
+  return inSingle(toFloat(x), wide => {
+    if (p === 2) return rootOf(sum(mul(wide, wide), axes, options))
+    const size = wide.abs()
+    if (p === 1) return sum(size, axes, options)
+    if (p === Infinity) return max(size, axes, options)
+    if (p === -Infinity) return min(size, axes, options)
+    if (p === 0) return cast(sum(wide.ne(k(0)), axes, options), wide.dtype)
+    // the slope of a power at 0 may be infinite: zeros are left out of the way
+    const zero = eq(size, k(0))
+    const powers = where(zero, p > 0 ? k(0) : k(Infinity), where(zero, k(1), size).pow(p))
+    const total = sum(powers, axes, options)
+    const none = eq(total, k(0))
+    return where(none, k(0), where(none, k(1), total).pow(1 / p))
+  })
+}
