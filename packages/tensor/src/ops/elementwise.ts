@@ -76,7 +76,10 @@ export const div = floatBinary('div')
 const floatPower = floatBinary('pow')
 /** a ** b. Integers to an integer power stay integers, exact and wrapping; to another power they become f32. */
 export function pow(a: Tensor, b: Value): Tensor {
-  const whole = b instanceof Tensor ? isInteger(b.dtype) : Number.isInteger(typeof b === 'number' ? b : b.constant)
+  const whole =
+    b instanceof Tensor
+      ? isInteger(b.dtype)
+      : Number.isInteger(typeof b === 'number' ? b : 'constant' in b ? b.constant : Number.NaN)
   return isInteger(a.dtype) && whole ? integerPower(...pair('pow', a, b)) : floatPower(a, b)
 }
 export const atan2 = floatBinary('atan2')

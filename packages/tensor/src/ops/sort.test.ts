@@ -1,7 +1,7 @@
 // Sorting against JavaScript's stable sort, past every size at which blocks, runs and passes change; what is picked from the order.
 
 import { describe, expect, test } from 'vitest'
-import { type DType, grad, tensor, zeros } from '../index.ts'
+import { type DType, grad, type Tensor, tensor, zeros } from '../index.ts'
 import { checkOp } from '../testing/check-op.ts'
 import { onEachDevice } from '../testing/devices.ts'
 import { draw } from '../testing/random.ts'
@@ -111,7 +111,7 @@ describe('the first of the order', () => {
     expect(await tensor([1, NaN]).quantile(0.5).item()).toBeNaN()
     expect(await tensor([1, NaN, 3]).nanquantile(0.5).item()).toBe(2)
     expect(await tensor([-Infinity, -Infinity, 1]).quantile(0.25).item()).toBe(-Infinity)
-    expect(await grad(t => t.median())(tensor([3, 1, 2])).toArray()).toEqual([0, 0, 1])
+    expect(await grad((t: Tensor) => t.median())(tensor([3, 1, 2])).toArray()).toEqual([0, 0, 1])
   })
 })
 

@@ -1,7 +1,7 @@
 // Reductions made of others, running products and extremes, histograms.
 
 import { describe, expect, test } from 'vitest'
-import { grad, tensor, zeros } from '../index.ts'
+import { grad, type Tensor, tensor, zeros } from '../index.ts'
 import { checkOp, given } from '../testing/check-op.ts'
 import { onEachDevice } from '../testing/devices.ts'
 import { draw } from '../testing/random.ts'
@@ -49,7 +49,7 @@ describe('values', () => {
     expect([await low.item(), await high.item()]).toEqual([1, 3])
     const [v, m] = tensor([1, 3]).varMean()
     expect([await v.item(), await m.item()]).toEqual([2, 2])
-    const slope = await grad(x => x.nansum())(tensor([1, NaN])).toArray()
+    const slope = await grad((x: Tensor) => x.nansum())(tensor([1, NaN])).toArray()
     expect(slope).toEqual([1, 0])
   })
   onEachDevice('counts', async () => {
