@@ -7,6 +7,8 @@ import type { KVCache } from './kv-cache.ts'
 export interface ForwardOptions {
   /** keys and values of earlier positions; this call's are added to it */
   readonly cache?: KVCache
+  /** in training, keep of each layer only what goes into it, and compute the rest again in the backward pass */
+  readonly checkpoint?: boolean
 }
 
 export interface CausalLM extends Module {

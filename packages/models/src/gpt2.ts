@@ -13,7 +13,7 @@ import {
   scaledDotProductAttention,
   withoutInit,
 } from '@cairn/nn'
-import { type DeviceName, ShapeError, type Tensor } from '@cairn/tensor'
+import { checkpoint, type DeviceName, ShapeError, type Tensor } from '@cairn/tensor'
 import type { CausalLM, ForwardOptions } from './causal-lm.ts'
 import { KVCache } from './kv-cache.ts'
 import {
@@ -139,7 +139,7 @@ class Transformer extends Module {
     this.ln_f = new LayerNorm(width, { eps: normEps, bias })
   }
 
-  forward(ids: Tensor, { cache }: ForwardOptions): Tensor {
+  forward(ids: Tensor, { cache, checkpoint: saving }: ForwardOptions): Tensor {
     const [, T] = ids.shape
     if (ids.ndim !== 2) throw new ShapeError('GPT2', 'ids need the axes [batch, positions]', { shape: [...ids.shape] })
     const end = (cache?.length ?? 0) + T
@@ -150,7 +150,8 @@ class Transformer extends Module {
     const places = positions ? this.wpe.forward(positions) : this.wpe.weight.narrow(0, 0, T) // [T, C]
     let x = this.drop.forward(tokens.add(places))
     this.h.forEach((block, layer) => {
-      x = block.forward(x, layer, cache, positions)
+      const run = (x: Tensor) => block.forward(x, layer, cache, positions)
+      x = saving && !cache ? checkpoint(run, x) : run(x)
     })
     return this.ln_f.forward(x) // [B, T, C]
   }

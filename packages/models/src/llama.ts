@@ -13,7 +13,7 @@ import {
   scaledDotProductAttention,
   withoutInit,
 } from '@cairn/nn'
-import { arange, type DeviceName, ShapeError, type Tensor } from '@cairn/tensor'
+import { arange, checkpoint, type DeviceName, ShapeError, type Tensor } from '@cairn/tensor'
 import type { CausalLM, ForwardOptions } from './causal-lm.ts'
 import { KVCache } from './kv-cache.ts'
 import {
@@ -144,14 +144,15 @@ class Decoder extends Module {
     this.#frequencies = rotaryFrequencies(headWidth, { theta })
   }
 
-  forward(ids: Tensor, { cache }: ForwardOptions): Tensor {
+  forward(ids: Tensor, { cache, checkpoint: saving }: ForwardOptions): Tensor {
     if (ids.ndim !== 2) throw new ShapeError('Llama', 'ids need the axes [batch, positions]', { shape: [...ids.shape] })
     const [, T] = ids.shape
     const positions = cache ? cache.next(T) : arange(0, T, 1, { device: ids.device as DeviceName }) // [T]
     const rotation = rotationAt(positions, this.#frequencies) // cos and sin [T, D / 2]
     let x = this.embed_tokens.forward(ids) // [B, T, C]
     this.layers.forEach((layer, i) => {
-      x = layer.forward(x, i, rotation, positions, cache)
+      const run = (x: Tensor) => layer.forward(x, i, rotation, positions, cache)
+      x = saving && !cache ? checkpoint(run, x) : run(x)
     })
     return this.norm.forward(x) // [B, T, C]
   }

@@ -1,6 +1,7 @@
 // The public surface of @cairn/tensor, and nothing else.
 
 export type { BackwardOptions, GradOptions } from './autograd/backward.ts'
+export { checkpoint } from './autograd/checkpoint.ts'
 export { customGradient, type Pullback } from './autograd/custom.ts'
 export { type CustomOpOptions, customOp } from './autograd/custom-op.ts'
 export {

@@ -139,7 +139,7 @@ export function schedule(
         const seen = through(at, place)
         place = seen.bounds.length || seen.moved ? null : seen.index
       }
-      if (at.op === 'narrowAt') ask(group, at.sources[1], null)
+      if (at.op === 'narrowAt' || at.op === 'barrier') ask(group, at.sources[1], null)
       at = at.sources[0]
     }
     if (at.op === 'scalar' || at.op === 'constant') return
@@ -513,7 +513,8 @@ function freeNodes(nodes: readonly GNode[]): Set<GNode> {
     if (n.op === 'scalar' || n.op === 'constant' || n.op === 'iota') costs.set(n, 0)
     else if (n.op !== 'storage' && n.op !== 'randomBits' && !alone.has(n.op) && n.op !== 'gather' && !isReduce(n)) {
       const own = viewOps.has(n.op) ? 0 : weightOf(n.op)
-      const cost = n.sources.reduce((sum, s) => sum + (costs.get(s) ?? Infinity), own)
+      const from = n.op === 'barrier' ? n.sources.slice(0, 1) : n.sources
+      const cost = from.reduce((sum, s) => sum + (costs.get(s) ?? Infinity), own)
       if (cost <= 2 * cheap) costs.set(n, cost)
     }
   }

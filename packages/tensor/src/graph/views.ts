@@ -6,6 +6,7 @@ import { addIndex, dimIndex, divIndex, type Index, modIndex, scaleIndex, zeroInd
 import type { GNode } from './gnode.ts'
 
 export const viewOps: ReadonlySet<string> = new Set([
+  'barrier',
   'reshape',
   'permute',
   'expand',
@@ -35,6 +36,8 @@ const nothing = { bounds: [], moved: null }
 export function through(view: GNode, index: readonly Index[]): Seen {
   const [x] = view.sources
   switch (view.op) {
+    case 'barrier':
+      return { index, ...nothing }
     case 'reshape':
       return { index: reshapeIndex(index, view.shape, x.shape), ...nothing }
     case 'permute': {

@@ -33,6 +33,15 @@ const inverse = (order: readonly number[]): number[] => {
   return back
 }
 
+/** The value of the first source, in kernels that run after the second is computed: nodes behind it are not those before it. */
+const barrier: Primitive = {
+  family: 'movement',
+  infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
+  vjp: g => [g, null],
+  batch: ({ size, sources: [x, after], again }) => again([everyExample(x, size), after.value]),
+  evaluate: ([x], out) => out.data.set(x.data),
+}
+
 const reshape: Primitive = {
   family: 'movement',
   infer([x], _, shape) {
@@ -235,4 +244,4 @@ const cat: Primitive = {
   },
 }
 
-export const movement = { reshape, permute, expand, slice, pad, narrowAt, window, cat }
+export const movement = { barrier, reshape, permute, expand, slice, pad, narrowAt, window, cat }
