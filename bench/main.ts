@@ -1,5 +1,6 @@
-// `pnpm bench [name] [args...] [--device d] [--json]`: runs one bench, or all of them, and sets each figure beside what the
-// machine allows. With --json the results alone go to standard output, progress to standard error.
+// `pnpm bench [name] [args...] [--device d] [--json] [--check | --record]`: runs one bench, or all of them, and sets each figure beside what
+// the machine allows. With --json the results alone go to standard output, progress to standard error. --check compares the ratios
+// with those recorded in ratios.json, --record writes them there.
 import { readdirSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -7,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { ensureWebGPU } from '../tools/webgpu.ts'
 import { type Bench, type DeviceName, devices, type Measurement, shareOfLimit } from './bench.ts'
+import { recorded, recordRatios, regressions } from './ratios.ts'
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), 'benches')
 const names = readdirSync(folder)
@@ -27,6 +29,8 @@ async function main(): Promise<number> {
     options: {
       device: { type: 'string', short: 'd', default: 'wasm' },
       json: { type: 'boolean', default: false },
+      check: { type: 'boolean', default: false },
+      record: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -35,6 +39,9 @@ async function main(): Promise<number> {
     return 0
   }
   const [name, ...args] = positionals
+  if (values.check && values.record) throw new Error('--check and --record: one of them.')
+  if (values.check && Object.keys(recorded()).length === 0)
+    throw new Error('--check: no ratios are recorded; run `pnpm bench --record` on a quiet machine first.')
   if (name && !names.includes(name))
     throw new Error(`There is no bench '${name}'; there are: ${names.join(', ') || 'none yet'}.`)
   const { device } = values
@@ -57,6 +64,12 @@ async function main(): Promise<number> {
     }
   }
   if (values.json) console.log(JSON.stringify({ machine, results }, null, 2))
+  if (values.record) say(`\n${recordRatios(results)} ratios recorded`)
+  if (values.check) {
+    const worse = regressions(results)
+    for (const text of worse) say(`REGRESSION ${text}`)
+    return worse.length ? 1 : 0
+  }
   return results.some(missed) ? 1 : 0
 }
 
@@ -81,7 +94,7 @@ function missed(measurement: Measurement): boolean {
 }
 
 async function usage(): Promise<void> {
-  console.log(`pnpm bench [name] [args...] [--device ${devices.join('|')}] [--json]\n\nbenches:`)
+  console.log(`pnpm bench [name] [args...] [--device ${devices.join('|')}] [--json] [--check | --record]\n\nbenches:`)
   for (const name of names) console.log(`  ${name.padEnd(14)} ${(await load(name)).description}`)
 }
 

@@ -1,7 +1,7 @@
 // The copy limit: bytes a second that one thread moves from one place in memory to another, 16 at a time. Kernels that
 // touch each value once (elementwise, matrix times vector) are held against it.
 
-import { ModuleBuilder } from '@cairn/wasm'
+import { type MemoryType, ModuleBuilder } from '@cairn/wasm'
 
 /**
  * A module importing `env.memory` and exporting `copy(from, to, bytes)` and `read(from, bytes)` (which returns a sum, so
@@ -57,6 +57,37 @@ export function copyLimitModule(memory: { min: number; max?: number; shared?: bo
       },
     )
     f.get(sums[0]).get(sums[1]).f32x4_add().get(sums[2]).get(sums[3]).f32x4_add().f32x4_add().f32x4_extract_lane(0)
+  })
+  return module.build()
+}
+
+/** Reading alone, for many threads: an item is 64 bytes from the address in the first parameter; the sum goes to the thread's scratch. */
+export function readLimitModule(memory: MemoryType): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder()
+  module.importMemory('env', 'memory', memory)
+  module.func({ params: ['i32', 'i32', 'i32', 'i32'], export: 'kernel' }, (f, params, begin, end, scratch) => {
+    const from = f.local('i32')
+    const sums = f.localArray('v128', 4)
+    f.get(params).i32_load(0).get(begin).i32_const(6).i32_shl().i32_add().set(from)
+    f.while(
+      () => f.get(begin).get(end).i32_lt_u(),
+      () => {
+        for (const [i, sum] of sums.entries())
+          f.get(from)
+            .v128_load(i * 16)
+            .get(sum)
+            .f32x4_add()
+            .set(sum)
+        for (const [local, by] of [
+          [from, 64],
+          [begin, 1],
+        ] as const)
+          f.get(local).i32_const(by).i32_add().set(local)
+      },
+    )
+    f.get(scratch)
+    f.get(sums[0]).get(sums[1]).f32x4_add().get(sums[2]).get(sums[3]).f32x4_add().f32x4_add()
+    f.v128_store(0)
   })
   return module.build()
 }

@@ -1,8 +1,10 @@
 // The one debug variable, CAIRN_DEBUG: a list of topics separated by commas, read when the library is used.
 // Whatever it names, every 100th call of a jitted function is traced again and compared.
+//   graph      each graph that is compiled, simplified: a node a line
 //   schedule   each compiled plan: its kernels, what they fuse, their axes and buffers
+//   kernel     the text of each kernel of such a plan: its loops, loads and stores
 
-export type DebugTopic = 'schedule'
+export type DebugTopic = 'graph' | 'schedule' | 'kernel'
 
 interface Host {
   process?: { env?: Record<string, string | undefined> }

@@ -82,6 +82,7 @@ export {
 } from './ops/recurrent.ts'
 export type { AxisIndex, ScatterReduce, Unique } from './ops/select.ts'
 export type { HistogramOptions } from './ops/statistics.ts'
+export { type KernelProfile, type Profile, type ProfileOptions, profile, type Roofline } from './profile.ts'
 export {
   bernoulli,
   defaultGenerator,

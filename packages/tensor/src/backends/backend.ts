@@ -53,6 +53,9 @@ export interface Executable {
   [Symbol.dispose](): void
 }
 
+/** @param launch number of the launch in its program */
+export type WatchLaunch = (launch: number, begin: number, end: number) => void
+
 export interface Limits {
   /** bytes to which offsets inside a buffer are aligned */
   readonly alignment: number
@@ -96,6 +99,8 @@ export interface Backend {
     bindings: readonly Binding[],
     scalars: ArrayLike<number>,
     symbols: ArrayLike<number>,
+    /** told when each launch began and ended (`performance.now()`): then launches are handed over one by one */
+    watch?: WatchLaunch,
   ): Promise<void>
   /** Frees everything; later calls throw. */
   dispose(): Promise<void>

@@ -1,14 +1,16 @@
 // Runs pieces of the queue on a backend: finds or compiles the plan for a captured graph, gives its slots memory, and hands it over. The
 // cache is bounded, holds no storage, and confirms every hit by comparing structure and sizes.
 
-import type { Backend, Binding, Executable } from '../backends/backend.ts'
+import type { Backend, Binding, Executable, WatchLaunch } from '../backends/backend.ts'
 import { debugging } from '../debug.ts'
 import type { TypedArray } from '../dtype.ts'
+import { describeKernel } from '../kernel/describe.ts'
 import { evaluateDim } from '../kernel/dim.ts'
 import { sizeOf } from '../shape.ts'
 import { type Captured, sameKey } from './capture.ts'
+import { costOf } from './cost.ts'
 import { describePlan } from './describe.ts'
-import type { Bound, Executor, Prepared } from './executor.ts'
+import type { Bound, Executor, Prepared, Profiled } from './executor.ts'
 import { type Layout, layOut } from './memory-plan.ts'
 import { compile, type Plan } from './plan.ts'
 import type { Memory, Storage } from './storage.ts'
@@ -55,6 +57,8 @@ const readyKept = 64
 
 export class CompiledExecutor implements Executor {
   readonly backend: Backend
+  /** gathers every launch while a profile is under way (profile.ts) */
+  profiled: Profiled | null = null
   readonly statistics = { plansCompiled: 0, kernelsCompiled: 0, runs: 0, launches: 0, captures: 0 }
   readonly #entries = new Map<number, Entry[]>()
   #count = 0
@@ -134,7 +138,8 @@ export class CompiledExecutor implements Executor {
         if (slot.kind === 'leaf') bindings[i] = leaves[slot.leaf]
         else if (slot.kind === 'root') bindings[i] = results[slot.root]
       }
-      const finished = this.backend.run(executable, bindings, scalars, symbols)
+      const finished = this.backend.run(executable, bindings, scalars, symbols, this.#watchOf(plan, symbols))
+      this.profiled?.pending.push(finished)
       targets.forEach((target, i) => this.#give(target, results[i]))
       this.statistics.runs++
       this.statistics.launches += plan.program.launches.length
@@ -142,6 +147,15 @@ export class CompiledExecutor implements Executor {
     } catch (error) {
       for (const binding of fresh) this.backend.free(binding.buffer)
       throw error
+    }
+  }
+
+  #watchOf({ program }: Plan, symbols: readonly number[]): WatchLaunch | undefined {
+    const { profiled } = this
+    if (!profiled) return undefined
+    return (at, begin, end) => {
+      const launch = program.launches[at]
+      profiled.runs.push({ name: launch.kernel.name, begin, end, cost: costOf(launch, symbols) })
     }
   }
 
@@ -219,6 +233,7 @@ export class CompiledExecutor implements Executor {
     const model = modelOf(entry.samples)
     const plan = compile(captured, model, this.backend.limits)
     if (debugging('schedule')) console.log(describePlan(plan))
+    if (debugging('kernel')) for (const { kernel } of plan.program.launches) console.log(describeKernel(kernel))
     this.statistics.plansCompiled++
     this.statistics.kernelsCompiled += plan.program.launches.length
     const variant: Variant = { model, plan, executable: null, ready: new Map() }

@@ -3,6 +3,7 @@
 
 import type { TypedArray } from '../dtype.ts'
 import type { Captured } from './capture.ts'
+import type { Cost } from './cost.ts'
 import type { Storage } from './storage.ts'
 
 /** What a compiling executor has done since its device started. */
@@ -36,6 +37,23 @@ export interface Bound {
   readonly scalars: readonly number[]
   /** for each root the storage that receives it */
   readonly targets: readonly Storage[]
+}
+
+/** One launch of a kernel, as a profile sees it. */
+export interface KernelRun {
+  readonly name: string
+  /** milliseconds on the clock of `performance.now()` */
+  readonly begin: number
+  readonly end: number
+  readonly cost: Cost
+}
+
+/** What a profile gathers of a device. */
+export interface Profiled {
+  /** launches in the order in which they ended */
+  readonly runs: KernelRun[]
+  /** ends of all plans that were run meanwhile */
+  readonly pending: Promise<void>[]
 }
 
 export interface Executor {

@@ -2,10 +2,12 @@
 // Compiled from the graph alone; storages, numbers and sizes come at each run.
 
 import type { Launch, Limits, Part, Program } from '../backends/backend.ts'
+import { debugging } from '../debug.ts'
 import { type ComputeType, computeType, type DType } from '../dtype.ts'
 import { type Dim, productDim } from '../kernel/dim.ts'
 import { indexKey } from '../kernel/index-expr.ts'
 import type { Captured } from './capture.ts'
+import { describeGraph } from './describe.ts'
 import type { Ref } from './emit.ts'
 import type { GNode } from './gnode.ts'
 import { type Lowered, lower } from './lower.ts'
@@ -40,6 +42,7 @@ export function compile(captured: Captured, model: SizeModel, limits: Limits): P
     roots.map(r => r.node),
     graph.nodes,
   )
+  if (debugging('graph')) console.log(describeGraph(live, roots))
   const { groups, home } = schedule(roots, live, limits)
   const stored = (node: GNode): boolean => home.get(node)?.outputs.has(node) ?? false
 

@@ -14,6 +14,7 @@ import {
   type Program,
   partsOf,
   symbolsOfPart,
+  type WatchLaunch,
 } from '../backend.ts'
 
 class Bytes implements DeviceBuffer {
@@ -92,8 +93,10 @@ export class InterpretBackend implements Backend {
     bindings: readonly Binding[],
     scalars: ArrayLike<number>,
     symbols: ArrayLike<number>,
+    watch?: WatchLaunch,
   ): Promise<void> {
-    for (const launch of executable.program.launches) {
+    for (const [i, launch] of executable.program.launches.entries()) {
+      const begin = performance.now()
       const { kernel } = launch
       for (const part of partsOf(launch)) {
         const arrays = kernel.buffers.map((param, i) => {
@@ -103,6 +106,7 @@ export class InterpretBackend implements Backend {
         const own = { scalars: part.scalars.map(slot => scalars[slot]), symbols: symbolsOfPart(part, symbols) }
         interpret(kernel, arrays, own)
       }
+      watch?.(i, begin, performance.now())
     }
     return Promise.resolve()
   }

@@ -18,6 +18,7 @@ import {
   type Program,
   partsOf,
   symbolsOfPart,
+  type WatchLaunch,
 } from '../backend.ts'
 import { copyUnit, printCopyKernel } from './copy-kernel.ts'
 import { KernelCache, type LaunchPlan, type LoadedKernel } from './kernels.ts'
@@ -323,6 +324,16 @@ class Implementation implements WasmBackend {
     return run
   }
 
+  /** The steps of a tape one after the other, with the times at which the host saw each begin and end. */
+  private async submitOneByOne(tape: number, steps: number, watch: WatchLaunch): Promise<void> {
+    await this.last
+    for (let i = 0; i < steps; i++) {
+      const begin = performance.now()
+      await this.submit(tape + i * tapeStepBytes, 1)
+      watch(i, begin, performance.now())
+    }
+  }
+
   private async settle(): Promise<void> {
     // what waits behind a gate is not in `last` yet
     for (;;) {
@@ -460,6 +471,7 @@ class Implementation implements WasmBackend {
     bindings: readonly Binding[],
     scalars: ArrayLike<number>,
     symbols: ArrayLike<number>,
+    watch?: WatchLaunch,
   ): Promise<void> {
     try {
       this.check('run')
@@ -480,6 +492,15 @@ class Implementation implements WasmBackend {
       }
       const go = (): void => {
         this.fill(program, held, addresses, values, shape)
+        if (watch) {
+          const watched = this.submitOneByOne(block.address, program.kernels.length, watch)
+          this.gate(watched, () => {})
+          watched.then(
+            () => finish(),
+            error => finish(this.lost('profile', error)),
+          )
+          return
+        }
         this.submit(block.address, program.kernels.length).then(
           () => finish(),
           error => finish(this.lost(this.nameOf(program, error), error)),

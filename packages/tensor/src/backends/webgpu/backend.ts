@@ -7,7 +7,7 @@
 import { bytesOf, type DType, type TypedArray } from '../../dtype.ts'
 import { DeviceLostError, DTypeError } from '../../errors.ts'
 import type { Kernel } from '../../kernel/ir.ts'
-import type { Backend, Binding, DeviceBuffer, Executable, Limits, Program } from '../backend.ts'
+import type { Backend, Binding, DeviceBuffer, Executable, Limits, Program, WatchLaunch } from '../backend.ts'
 import { type Block, Buffers, refused } from './buffers.ts'
 import { openDevice } from './device.ts'
 import { fromDevice, toDevice } from './host.ts'
@@ -225,8 +225,35 @@ class Implementation implements WebGPUBackend {
     bindings: readonly Binding[],
     scalars: ArrayLike<number>,
     symbols: ArrayLike<number>,
+    watch?: WatchLaunch,
   ): Promise<void> {
-    return this.runner.run(executable as LoadedProgram, bindings, scalars, symbols)
+    const loaded = executable as LoadedProgram
+    if (!watch) return this.runner.run(loaded, bindings, scalars, symbols)
+    return this.runOneByOne(loaded.program, launch => this.runner.run(launch, bindings, scalars, symbols), watch)
+  }
+
+  /** Each launch as a submit of its own, all queued now: one took the time from the end of the one before to its own. */
+  private async runOneByOne(
+    program: Program,
+    run: (alone: LoadedProgram) => Promise<void>,
+    watch: WatchLaunch,
+  ): Promise<void> {
+    let before = 0
+    const runs = program.launches.map(async (launch, i) => {
+      const alone = this.runner.load({ ...program, launches: [launch] })
+      const called = performance.now()
+      const ended = run(alone)
+      this.queue.enqueue({ waits: () => null, start: () => this.queue.submit(), fail: () => {} })
+      try {
+        await ended
+        const end = performance.now()
+        watch(i, Math.min(end, Math.max(called, before)), end)
+        before = end
+      } finally {
+        alone[Symbol.dispose]()
+      }
+    })
+    await Promise.all(runs)
   }
 
   async dispose(): Promise<void> {
