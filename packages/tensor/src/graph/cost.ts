@@ -74,6 +74,14 @@ function costOfPart(kernel: Kernel, part: Part, symbols: ArrayLike<number>): Cos
     meet(kernel.a.buffer, 'read', kernel.a.index)
     meet(kernel.b.buffer, 'read', kernel.b.index)
     walk(kernel.body, products)
+  } else if (kernel.kind === 'attention') {
+    // scores and their mix, counted in full where a mask would skip some; the gradients make five products of the two
+    const { batch, head, group, query, key, width, out } = kernel.axes
+    const pairs = runs([batch, head, group, query, key])
+    const [w, o] = [sizeOf(width), sizeOf(out)]
+    flops += 2 * pairs * (kernel.pass === 'forward' ? w + o : 3 * w + 2 * o)
+    for (const place of Object.values(kernel.operands)) if (place) meet(place.buffer, 'read', place.index)
+    for (const place of Object.values(kernel.results)) if (place) meet(place.buffer, 'write', place.index)
   } else walk(kernel.body, runs(kernel.parallel))
 
   let bytes = 0

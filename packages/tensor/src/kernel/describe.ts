@@ -147,10 +147,15 @@ export function describeKernel(kernel: Kernel): string {
       `acc0 = sum over ${axis(kernel.k)} of b${a.buffer}[${indexText(a.index)}] * b${b.buffer}[${indexText(b.index)}]`,
     )
   } else if (kernel.kind === 'custom') put("its author's own text")
-  else {
+  else if (kernel.kind === 'attention') {
+    const places = { ...kernel.operands, ...kernel.results }
+    put(`the ${kernel.pass} template over ${Object.values(kernel.axes).map(axis).join(', ')}`)
+    for (const [name, place] of Object.entries(places))
+      if (place) put(`${name}: b${place.buffer}[${indexText(place.index)}]`)
+  } else {
     put(`for each ${kernel.parallel.map(axis).join(', ') || 'one item'}${kernel.vector ? ', in lanes' : ''}`)
     indent++
   }
-  if (kernel.kind !== 'custom') walk(kernel.body)
+  if (kernel.kind === 'loop' || kernel.kind === 'matmul') walk(kernel.body)
   return [`kernel ${kernel.name}`, `  ${[...buffers, ...scratch].join(', ')}`, ...lines].join('\n')
 }
