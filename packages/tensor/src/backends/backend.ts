@@ -4,7 +4,7 @@
 // what is queued later, because the queue is ordered.
 
 import type { ComputeType, DType, TypedArray } from '../dtype.ts'
-import type { Kernel } from '../kernel/ir.ts'
+import type { Launch } from '../kernel/launch.ts'
 
 /** Device memory; opaque to the engine. */
 export interface DeviceBuffer {
@@ -17,28 +17,6 @@ export interface Binding {
   readonly offset: number
   readonly bytes: number
 }
-
-/** What a kernel runs over. */
-export interface Part {
-  /** for each buffer of the kernel, the slot of the program that binds it */
-  readonly buffers: readonly number[]
-  /** for each scalar of the kernel, the scalar slot of the program */
-  readonly scalars: readonly number[]
-  /** the part's own sizes: Dim symbols of the kernel, numbered after those of the run */
-  readonly sizes?: readonly number[]
-}
-
-export interface Launch extends Part {
-  readonly kernel: Kernel
-  /** the same kernel over other memory, independent of each other and of the first: one launch, only where `limits.parts` */
-  readonly more?: readonly Part[]
-}
-
-export const partsOf = (launch: Launch): readonly Part[] => (launch.more ? [launch, ...launch.more] : [launch])
-
-/** Values of a kernel's Dim symbols in one part of a launch. */
-export const symbolsOfPart = ({ sizes }: Part, symbols: ArrayLike<number>): ArrayLike<number> =>
-  sizes ? [...Array.from(symbols), ...sizes] : symbols
 
 /** Kernels in order; each sees the effects of those before it. */
 export interface Program {

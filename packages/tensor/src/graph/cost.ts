@@ -1,11 +1,11 @@
 // What a launch costs at least, counted from its kernel: bytes that have to move and arithmetic that has to be done. A profile sets the time
 // beside it. Each element of memory counts once for each kernel that touches it, however often its loops come back to it.
 
-import { type Launch, type Part, partsOf, symbolsOfPart } from '../backends/backend.ts'
 import { bytesOf } from '../dtype.ts'
 import { evaluateDim } from '../kernel/dim.ts'
 import type { Axis, Index } from '../kernel/index-expr.ts'
 import type { Expr, Kernel, Stmt } from '../kernel/ir.ts'
+import { type Launch, type Part, partsOf, symbolsOfPart } from '../kernel/launch.ts'
 
 export interface Cost {
   readonly bytes: number

@@ -1,11 +1,12 @@
 // A plan: the kernels of one piece of the queue in order, what each of their slots binds, and how long each intermediate value lives.
 // Compiled from the graph alone; storages, numbers and sizes come at each run.
 
-import type { Launch, Limits, Part, Program } from '../backends/backend.ts'
+import type { Limits, Program } from '../backends/backend.ts'
 import { debugging } from '../debug.ts'
 import { type ComputeType, computeType, type DType } from '../dtype.ts'
 import { type Dim, productDim } from '../kernel/dim.ts'
 import { indexKey } from '../kernel/index-expr.ts'
+import type { Launch, Part } from '../kernel/launch.ts'
 import type { Captured } from './capture.ts'
 import { describeGraph } from './describe.ts'
 import type { Ref } from './emit.ts'

@@ -4,18 +4,9 @@
 import { bytesOf, type DType, type TypedArray } from '../../dtype.ts'
 import { OutOfMemoryError } from '../../errors.ts'
 import { interpret } from '../../kernel/interpret.ts'
+import { partsOf, symbolsOfPart } from '../../kernel/launch.ts'
 import { arrayOf } from '../../numeric.ts'
-import {
-  type Backend,
-  type Binding,
-  type DeviceBuffer,
-  type Executable,
-  type Limits,
-  type Program,
-  partsOf,
-  symbolsOfPart,
-  type WatchLaunch,
-} from '../backend.ts'
+import type { Backend, Binding, DeviceBuffer, Executable, Limits, Program, WatchLaunch } from '../backend.ts'
 
 class Bytes implements DeviceBuffer {
   readonly bytes: number

@@ -8,18 +8,8 @@ import { features, KernelPool, KernelTrapError, tapeStepBytes, writeTape } from 
 import { bytesOf, type ComputeType, type DType, dtypes, type TypedArray } from '../../dtype.ts'
 import { CairnError, DeviceLostError, ShapeError } from '../../errors.ts'
 import { dimKey, evaluateDim } from '../../kernel/dim.ts'
-import {
-  type Backend,
-  type Binding,
-  type DeviceBuffer,
-  type Executable,
-  type Launch,
-  type Limits,
-  type Program,
-  partsOf,
-  symbolsOfPart,
-  type WatchLaunch,
-} from '../backend.ts'
+import { type Launch, partsOf, symbolsOfPart } from '../../kernel/launch.ts'
+import type { Backend, Binding, DeviceBuffer, Executable, Limits, Program, WatchLaunch } from '../backend.ts'
 import { copyUnit, printCopyKernel } from './copy-kernel.ts'
 import { KernelCache, type LaunchPlan, type LoadedKernel } from './kernels.ts'
 import { type Block, blockAlignment, Heap, pageBytes } from './memory.ts'
