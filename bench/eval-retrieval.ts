@@ -81,7 +81,7 @@ async function main(): Promise<void> {
     index.search(query, { k: depth, feedback: true }),
   )
   // Whether feedback helps depends on how many answers questions have: each half of the queries decides for the other.
-  const lexical = mix('lexical', [once, twice], qrels, 1)
+  const lexical = mix('lexical', [once, twice], qrels, 0.5)
   systems.push(lexical, once, twice)
 
   const file = values.vectors ? resolve(values.vectors) : findSharedData('models/glove/glove.6B.100d.top20k.txt.gz')

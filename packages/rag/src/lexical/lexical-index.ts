@@ -173,7 +173,8 @@ export class LexicalIndex {
   delete(id: string): boolean {
     const place = this.places.get(id)
     if (place === undefined) return false
-    if (Math.floor(place / local32) === this.builderSerial) this.close()
+    // Only parts have dead documents; merging keeps them few when one document is replaced again and again.
+    if (Math.floor(place / local32) === this.builderSerial) this.flush()
     const serial = Math.floor(this.places.get(id)! / local32)
     const doc = this.places.get(id)! % local32
     const entry = this.entries.find(candidate => candidate.serial === serial)!

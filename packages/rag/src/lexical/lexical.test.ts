@@ -163,6 +163,16 @@ describe('changes', () => {
     }
   })
 
+  test('one document replaced again and again leaves few parts', () => {
+    const index = indexOf(Array.from({ length: 50 }, (_, i) => `a w${i}`))
+    for (let i = 0; i < 500; i++) index.add({ id: 'd7', text: `a v${i}` })
+    expect(index.parts().length).toBeLessThan(10)
+    expect(ids(index, 'a')).toHaveLength(50)
+    expect(ids(index, 'v498 v499')).toEqual(['d7'])
+    expect(index.search('v499')[0].score).toBeGreaterThan(0)
+    expect(ids(index, 'v3')).toEqual([])
+  })
+
   test('replaces, and forgets', () => {
     const index = indexOf(['a', 'b'])
     index.add({ id: 'd0', text: 'b b' })

@@ -72,12 +72,6 @@ export class PartBuilder {
     this.tokens[this.used++] = term
   }
 
-  /** Forgets what was pushed since the last document ended. */
-  rollback(): void {
-    this.ended = this.count * this.fields
-    this.used = this.starts[this.ended]
-  }
-
   /** The documents so far, in arrays of their own; the builder is empty again and keeps its memory. */
   take(): Documents {
     const taken = {
