@@ -1,7 +1,14 @@
 import { defineConfig } from 'tsup'
+import manifest from './package.json' with { type: 'json' }
+
+/** The subpaths that package.json exports, each from its source. */
+const entries = Object.entries(manifest.exports).map(([path, { '@cairn/source': source }]) => [
+  path === '.' ? 'index' : path.slice(2),
+  source,
+])
 
 export default defineConfig({
-  entry: { index: 'src/index.ts', sqlite: 'src/stores/sqlite/index.ts' },
+  entry: Object.fromEntries(entries),
   format: ['esm'],
   dts: true,
   clean: true,

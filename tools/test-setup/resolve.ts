@@ -1,6 +1,7 @@
 // Tests run on the TypeScript sources: `@cairn/source` is the condition under which a package's exports lead there.
 export const conditions = ['@cairn/source', 'import', 'default']
-export const nodeConditions = ['@cairn/source', 'node', 'import', 'default']
+// `import` is left to Node, which knows whether a module is imported or required: named here it would hold for both.
+export const nodeConditions = ['@cairn/source', 'node']
 export const browserConditions = ['@cairn/source', 'browser', 'import', 'default']
 
 /** Where test files live; a suffix before `.test.ts` says which runner takes them. */
