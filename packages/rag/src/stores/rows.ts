@@ -37,7 +37,7 @@ interface Body {
 }
 
 /** Never: the stretch of a version that is hidden by newer ones at all times. */
-const NEVER: Interval = [ALWAYS[1], ALWAYS[1]]
+export const NEVER: Interval = [ALWAYS[1], ALWAYS[1]]
 
 /** The rows of one version, given when it is current. A document without chunks has one row that nothing finds. */
 export function rowsOf(document: DocumentInput, current: readonly Interval[], metric: Metric): ChunkRow[] {

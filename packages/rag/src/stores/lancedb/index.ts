@@ -1,0 +1,374 @@
+// The store on LanceDB, a columnar format in a folder or an object store: `@cairn/rag/lancedb`. Vectors and words are searched by
+// LanceDB, with conditions that it applies before it searches. A change is one commit of the table: the rows of the documents that
+// it touches are replaced by one merge.
+
+import type { Connection, Table } from '@lancedb/lancedb'
+import { Analyzer, createAnalyzer } from '../../analysis/analyzer.ts'
+import { checkDimensions, checkMetric, normalized } from '../../dense/vector.ts'
+import { RagArgumentError, RagError } from '../../errors.ts'
+import { ALWAYS, type Interval } from '../currency.ts'
+import { fact, factsOf, numbersOf, plainName, presence } from '../facts.ts'
+import { bounds, boundsOf, type Filter } from '../filter.ts'
+import type { LocalStoreOptions } from '../memory.ts'
+import { checkDocuments, checkSearch, type ReadScope, readScope, type Search, type VectorSpace } from '../request.ts'
+import { type ChunkRow, currentTimes, documentOf, hitOfRow, rowsOf, type StoredTimes } from '../rows.ts'
+import type { Damage, DocumentInput, Hit, ReadOptions, SearchRequest, Store, StoredDocument } from '../store.ts'
+
+export interface LanceStoreOptions extends Omit<LocalStoreOptions, 'hnsw' | 'bm25'> {
+  /** The table's name. Default: `chunks`. */
+  readonly table?: string
+}
+
+/** A row of the table. Metadata are words in `facts` for equality, and columns of their own for bounds. */
+interface LanceRow {
+  key: string
+  document: string
+  version: number
+  chunk: number
+  stretch: number
+  current_from: number
+  current_until: number
+  valid_from: number
+  valid_until: number
+  open: boolean
+  principals: string[]
+  facts: string[]
+  terms: string
+  body: string
+  vector?: number[] | null
+  [column: `number_${string}`]: number | null
+}
+
+/** Rows that wait outside the index of words until it is brought up to date. */
+const OPTIMIZE_EVERY = 64
+
+/**
+ * Opens the store in a folder (or at an address that LanceDB knows), making its table if it is not there.
+ * @throws RagArgumentError if the table was made with other options
+ */
+export async function openLanceStore(path: string, options: LanceStoreOptions = {}): Promise<Store> {
+  const { dimensions, metric = 'cosine', analyzer, table: name = 'chunks' } = options
+  if (dimensions !== undefined) checkDimensions('openLanceStore', dimensions)
+  checkMetric('openLanceStore', metric)
+  const lancedb = await import('@lancedb/lancedb')
+  const made = analyzer instanceof Analyzer ? analyzer : await createAnalyzer(analyzer)
+  const db = await lancedb.connect(path)
+  const settings = JSON.stringify({ dimensions: dimensions ?? null, metric, analyzer: made.settings })
+  const there = (await db.tableNames()).includes(name)
+  const table = there ? await db.openTable(name) : await createTable(db, name, dimensions, settings)
+  const schema = await table.schema()
+  if (schema.metadata.get('cairn') !== settings) {
+    db.close()
+    throw new RagArgumentError(
+      'openLanceStore',
+      `the table ${name} was made with other settings`,
+      'give the same dimensions, metric and analyzer, or another table',
+    )
+  }
+  const numbers = schema.fields.map(field => field.name).filter(column => column.startsWith('number_'))
+  const match = (terms: string) => new lancedb.MatchQuery(terms, 'terms')
+  return new LanceStore(db, table, { dimensions, metric }, made, new Set(numbers), match)
+}
+
+async function createTable(
+  db: Connection,
+  name: string,
+  dimensions: number | undefined,
+  settings: string,
+): Promise<Table> {
+  const { Index } = await import('@lancedb/lancedb')
+  const { Bool, Field, FixedSizeList, Float32, Float64, Int32, List, Schema, Utf8 } = await import('apache-arrow')
+  const column = (field: string, type: InstanceType<typeof Utf8 | typeof Float64 | typeof Int32 | typeof Bool>) =>
+    new Field(field, type, false)
+  const words = (field: string) => new Field(field, new List(new Field('item', new Utf8(), true)), false)
+  const fields: InstanceType<typeof Field>[] = [
+    ...['key', 'document', 'terms', 'body'].map(field => column(field, new Utf8())),
+    ...['version', 'current_from', 'current_until', 'valid_from', 'valid_until'].map(field =>
+      column(field, new Float64()),
+    ),
+    ...['chunk', 'stretch'].map(field => column(field, new Int32())),
+    column('open', new Bool()),
+    words('principals'),
+    words('facts'),
+  ]
+  if (dimensions !== undefined)
+    fields.push(new Field('vector', new FixedSizeList(dimensions, new Field('item', new Float32(), true)), true))
+  const table = await db.createEmptyTable(name, new Schema(fields, new Map([['cairn', settings]])))
+  // Terms are cut and stemmed already.
+  const plain = { stem: false, removeStopWords: false, lowercase: false, asciiFolding: false, withPosition: false }
+  await table.createIndex('terms', {
+    config: Index.fts({ baseTokenizer: 'whitespace', maxTokenLength: 1000, ...plain }),
+  })
+  return table
+}
+
+const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`
+
+const numberColumn = (plain: string): `number_${string}` => `number_${plain}`
+
+const real = (value: number): string => `CAST('${value}' AS DOUBLE)`
+
+class LanceStore implements Store {
+  readonly kind = 'lancedb'
+  private readonly db: Connection
+  private readonly table: Table
+  private readonly space: VectorSpace
+  private readonly analyzer: Analyzer
+  private readonly numbers: Set<string>
+  private readonly match: (terms: string) => import('@lancedb/lancedb').MatchQuery
+  private writes: Promise<unknown> = Promise.resolve()
+  private commits = 0
+  private isOpen = true
+
+  constructor(
+    db: Connection,
+    table: Table,
+    space: VectorSpace,
+    analyzer: Analyzer,
+    numbers: Set<string>,
+    match: (terms: string) => import('@lancedb/lancedb').MatchQuery,
+  ) {
+    this.db = db
+    this.table = table
+    this.space = space
+    this.analyzer = analyzer
+    this.numbers = numbers
+    this.match = match
+  }
+
+  put(documents: readonly DocumentInput[]): Promise<void> {
+    return this.inTurn('put', async () => {
+      checkDocuments(documents, this.space)
+      const rows: LanceRow[] = []
+      const byId = Map.groupBy(documents, document => document.id)
+      for (const [id, versions] of byId) {
+        const coming = new Set(versions.map(({ version = 0 }) => version))
+        const there = (await this.rowsWhere(`document = ${quoted(id)}`)).filter(row => !coming.has(row.version))
+        const times = currentTimes(timesOf(there), versions)
+        rows.push(...retimed(there, times))
+        for (const document of versions)
+          for (const row of rowsOf(document, times.get(document.version ?? 0)!, this.space.metric))
+            rows.push(this.row(row))
+      }
+      await this.replace([...byId.keys()], rows)
+    })
+  }
+
+  delete(documents: readonly (string | { id: string; version: number })[]): Promise<number> {
+    return this.inTurn('delete', async () => {
+      const byId = Map.groupBy(documents, which => (typeof which === 'string' ? which : which.id))
+      let count = 0
+      const rows: LanceRow[] = []
+      for (const [id, parts] of byId) {
+        const there = await this.rowsWhere(`document = ${quoted(id)}`)
+        const gone = (version: number) => parts.some(part => typeof part === 'string' || part.version === version)
+        count += new Set(there.filter(row => gone(row.version)).map(row => row.version)).size
+        const left = there.filter(row => !gone(row.version))
+        rows.push(...retimed(left, currentTimes(timesOf(left), [])))
+      }
+      if (count) await this.replace([...byId.keys()], rows)
+      return count
+    })
+  }
+
+  /** One commit: the documents' rows are these. */
+  private async replace(ids: readonly string[], rows: readonly LanceRow[]): Promise<void> {
+    if (ids.length === 0) return
+    const where = `document IN (${ids.map(quoted).join(', ')})`
+    const columns = new Set(rows.flatMap(row => Object.keys(row).filter(name => name.startsWith('number_'))))
+    const missing = [...columns].filter(name => !this.numbers.has(name))
+    if (missing.length) {
+      await this.table.addColumns(missing.map(name => ({ name, valueSql: 'CAST(NULL AS DOUBLE)' })))
+      for (const name of missing) this.numbers.add(name)
+    }
+    if (rows.length === 0) await this.table.delete(where)
+    else {
+      const blank = Object.fromEntries([...this.numbers].map(name => [name, null]))
+      await this.table
+        .mergeInsert('key')
+        .whenMatchedUpdateAll()
+        .whenNotMatchedInsertAll()
+        .whenNotMatchedBySourceDelete({ where })
+        .execute(rows.map(row => ({ ...blank, ...row })) as Record<string, unknown>[])
+    }
+    if (++this.commits % OPTIMIZE_EVERY === 0) await this.table.optimize()
+  }
+
+  private row(row: ChunkRow): LanceRow {
+    return {
+      key: row.key,
+      document: row.document,
+      version: row.version,
+      chunk: row.chunk,
+      stretch: row.stretch,
+      current_from: row.currentFrom,
+      current_until: row.currentUntil,
+      valid_from: row.validFrom,
+      valid_until: row.validUntil,
+      open: row.open,
+      principals: [...row.principals],
+      facts: factsOf(row.metadata),
+      terms: this.analyzer.terms(row.text).join(' '),
+      body: row.body,
+      ...(this.space.dimensions !== undefined && { vector: row.vector ? Array.from(row.vector) : null }),
+      ...Object.fromEntries(
+        Object.entries(numbersOf(row.metadata)).map(([name, value]) => [numberColumn(name), value]),
+      ),
+    }
+  }
+
+  private async rowsWhere(where: string): Promise<LanceRow[]> {
+    const rows = (await this.table.query().where(where).toArray()) as Record<string, unknown>[]
+    return rows.map(row => {
+      const plain: Record<string, unknown> = { ...row }
+      for (const name of ['principals', 'facts', 'vector'] as const)
+        if (plain[name] !== undefined && plain[name] !== null)
+          plain[name] = Array.from(plain[name] as Iterable<unknown>)
+      return plain as unknown as LanceRow
+    })
+  }
+
+  async get(id: string, options?: ReadOptions): Promise<StoredDocument | undefined> {
+    this.check('get')
+    const where = `document = ${quoted(id)} AND ${scopeSql(readScope('get', options))}`
+    const rows = await this.rowsWhere(where)
+    if (rows.length === 0) return undefined
+    const newest = Math.max(...rows.map(row => row.version))
+    const own = rows.filter(row => row.version === newest).sort((a, b) => a.chunk - b.chunk)
+    return documentOf(own.map(row => row.body))
+  }
+
+  async search(request: SearchRequest): Promise<Hit[]> {
+    this.check('search')
+    const search = checkSearch(request, this.space)
+    const { metric } = this.space
+    if (search.vector !== undefined) {
+      const vector = metric === 'cosine' ? normalized(search.vector) : Float32Array.from(search.vector)
+      const rows = await this.table
+        .query()
+        .nearestTo(vector)
+        .distanceType(metric === 'l2' ? 'l2' : 'dot')
+        .where(`vector IS NOT NULL AND ${this.condition(search)}`)
+        .limit(search.k)
+        .select(['body', 'chunk', '_distance'])
+        .toArray()
+      // LanceDB's distance of products is 1 - q.x, and its l2 is squared.
+      return rows.map(row => hitOfRow(row.body, row.chunk, metric === 'l2' ? -row._distance : 1 - row._distance))
+    }
+    const terms = this.analyzer.terms(search.text!)
+    if (terms.length === 0) return []
+    const rows = await this.table
+      .query()
+      .fullTextSearch(this.match(terms.join(' ')))
+      .where(this.condition(search))
+      .limit(search.k)
+      .select(['body', 'chunk', '_score'])
+      .toArray()
+    return rows.map(row => hitOfRow(row.body, row.chunk, row._score))
+  }
+
+  private condition(search: Search): string {
+    const filter = search.filter === undefined ? 'true' : this.filterSql(search.filter)
+    return `chunk >= 0 AND ${scopeSql(search)} AND ${filter}`
+  }
+
+  private filterSql(filter: Filter): string {
+    if ('and' in filter) return filter.and.length ? `(${filter.and.map(f => this.filterSql(f)).join(' AND ')})` : 'true'
+    if ('or' in filter) return filter.or.length ? `(${filter.or.map(f => this.filterSql(f)).join(' OR ')})` : 'false'
+    if ('not' in filter) return `(NOT ${this.filterSql(filter.not)})`
+    const has = (text: string): string => `array_has(facts, ${quoted(text)})`
+    if ('exists' in filter) return filter.exists ? has(presence(filter.field)) : `(NOT ${has(presence(filter.field))})`
+    if ('is' in filter) return has(fact(filter.field, filter.is))
+    if ('in' in filter)
+      return filter.in.length ? `(${filter.in.map(value => has(fact(filter.field, value))).join(' OR ')})` : 'false'
+    const column = numberColumn(plainName(filter.field))
+    if (!this.numbers.has(column)) return 'false'
+    const conditions = boundsOf(filter).map(([name, bound]) => `${column} ${bounds[name]} ${real(bound)}`)
+    return `(${column} IS NOT NULL AND ${conditions.join(' AND ')})`
+  }
+
+  async statistics() {
+    this.check('statistics')
+    const rows = await this.table.query().where('stretch = 0').select(['document', 'version', 'chunk']).toArray()
+    return {
+      documents: new Set(rows.map(row => row.document)).size,
+      versions: new Set(rows.map(row => JSON.stringify([row.document, row.version]))).size,
+      chunks: rows.filter(row => row.chunk >= 0).length,
+    }
+  }
+
+  async verify(): Promise<Damage[]> {
+    this.check('verify')
+    const found: Damage[] = []
+    const groups = Map.groupBy(await this.rowsWhere('stretch = 0'), row => JSON.stringify([row.document, row.version]))
+    for (const rows of groups.values()) {
+      const wanted = (JSON.parse(rows[0].body) as { chunks: number }).chunks
+      const there = rows.filter(row => row.chunk >= 0).length
+      const { document, version } = rows[0]
+      if (there !== wanted)
+        found.push({
+          what: `document ${JSON.stringify(document)} version ${version}`,
+          problem: `${there} of its ${wanted} chunks are there`,
+          repaired: false,
+        })
+    }
+    return found
+  }
+
+  /** Writers of this program come one after the other. */
+  private inTurn<T>(op: string, body: () => Promise<T>): Promise<T> {
+    const run = this.writes.then(() => {
+      this.check(op)
+      return body()
+    })
+    this.writes = run.catch(() => {})
+    return run
+  }
+
+  private check(op: string): void {
+    if (!this.isOpen) throw new RagError(`${op}: the store is closed`)
+  }
+
+  async close(): Promise<void> {
+    if (!this.isOpen) return
+    await this.writes
+    this.isOpen = false
+    this.table.close()
+    this.db.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+const timesOf = (rows: readonly LanceRow[]): StoredTimes[] =>
+  rows.map(row => ({ version: row.version, validFrom: row.valid_from, validUntil: row.valid_until }))
+
+/** The rows of versions that stay, with the times that they have now. */
+function retimed(rows: readonly LanceRow[], times: ReadonlyMap<number, readonly Interval[]>): LanceRow[] {
+  return rows
+    .filter(row => row.stretch === 0)
+    .flatMap(row => {
+      const current = times.get(row.version)!
+      return (current.length ? current : [[ALWAYS[1], ALWAYS[1]] as const]).map(([from, until], stretch) => ({
+        ...row,
+        key: JSON.stringify([row.document, row.version, row.chunk, stretch]),
+        stretch,
+        current_from: from,
+        current_until: until,
+      }))
+    })
+}
+
+function scopeSql({ access, at, versions }: ReadScope): string {
+  const moment = real(at)
+  const time = {
+    newest: `current_from <= ${moment} AND current_until > ${moment}`,
+    valid: `stretch = 0 AND valid_from <= ${moment} AND valid_until > ${moment}`,
+    all: 'stretch = 0',
+  }[versions]
+  if (access === 'unrestricted') return time
+  const held = access.map(name => ` OR array_has(principals, ${quoted(name)})`).join('')
+  return `${time} AND (open${held})`
+}
