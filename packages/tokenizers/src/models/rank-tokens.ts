@@ -36,6 +36,8 @@ export class RankTokens {
   // A slot holds a token + 1 in its low bits, and in those above some of the token's hash.
   private readonly slots: Int32Array
   private readonly mask: number
+  // A bit for each hash: most joins are of no token, and 256 kB stay in a cache that the slots of o200k do not fit.
+  private readonly filter = new Int32Array(1 << 16)
   // Joins asked for lately, a place for each hash: first token + 1, second token, answer. A text asks for the same ones again
   // and again, and this stays in the second-level cache, where a search of the whole misses it three times.
   private readonly memo = new Int32Array(4 << (32 - MEMO_SHIFT))
@@ -68,6 +70,7 @@ export class RankTokens {
       if (to - from === 1) this.ofByte[bytes[from]] = t
       else if (to - from === 2) this.ofTwo[(bytes[from] << 8) | bytes[from + 1]] = t
       const mixed = mix(h)
+      this.filter[mixed >>> 16] |= 1 << ((mixed >>> 11) & 31)
       let slot = mixed & mask
       for (; slots[slot] !== 0; slot = (slot + 1) & mask) {
         const other = (slots[slot] & mask) - 1
@@ -170,6 +173,7 @@ export class RankTokens {
     const rightLength = starts[right + 1] - rightFrom
     if (leftLength + rightLength > this.longest) return -1
     const mixed = mix((Math.imul(this.hashes[left], powers[rightLength]) + this.hashes[right]) | 0)
+    if (((this.filter[mixed >>> 16] >>> ((mixed >>> 11) & 31)) & 1) === 0) return -1
     for (let slot = mixed & mask; slots[slot] !== 0; slot = (slot + 1) & mask) {
       const value = slots[slot]
       if (((value ^ mixed) & ~mask) !== 0) continue
