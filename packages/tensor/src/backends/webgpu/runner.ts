@@ -12,7 +12,7 @@ import type { Compiled, Pipelines } from './pipelines.ts'
 import type { Shader } from './print.ts'
 import type { DeviceQueue } from './queue.ts'
 import type { ThreadLimits } from './strategy.ts'
-import { fillUniforms } from './uniforms.ts'
+import { type Field, fillUniforms } from './uniforms.ts'
 import { evaluateWork, type Work, workOf } from './work.ts'
 
 export interface RunnerLimits extends ThreadLimits {
@@ -54,6 +54,15 @@ interface LaunchState {
   readonly groups: Group[]
 }
 
+/** What the launches of a run bind. */
+interface BoundRun {
+  readonly extent: Extent
+  readonly places: readonly Place[]
+  readonly variants: readonly (Variant | null)[]
+  /** made when they are encoded */
+  readonly groups: (GPUBindGroup | null)[]
+}
+
 /** What depends on sizes only. */
 interface Extent {
   readonly symbols: Float64Array
@@ -93,21 +102,18 @@ export class Runner {
     try {
       const extent = loaded.extentFor(symbols)
       const places = bindings.map(b => ({ block: this.buffers.blockOf(b), offset: b.offset, bytes: b.bytes }))
-      const words = loaded.wordsFor(scalars, symbols)
-      const variants = loaded.variantsFor(extent, places, () =>
-        loaded.launches.map(({ launch }, i) =>
-          extent.workgroups[i] === 0 ? null : this.bound(launch, places, symbols),
-        ),
+      const words = loaded.wordsFor(scalars, symbols, extent)
+      const bound = loaded.boundFor(extent, places, i =>
+        extent.workgroups[i] === 0 ? null : this.bound(loaded.launches[i].launch, places, symbols),
       )
-      const compiled = variants.map(v => v?.compiled ?? null)
       const parameters = loaded.parameters
-      const blocks = [...places.map(p => p.block), ...(parameters ? [parameters] : [])]
       this.queue.enqueue({
-        waits: () => firstPending(compiled) ?? firstPending(blocks),
+        waits: () => pendingOf(bound, parameters),
         start: () => {
-          for (const c of compiled) if (c?.error) throw c.error
-          for (const b of blocks) if (b.failed) throw refused(b)
-          this.encode(loaded, parameters, places, variants, extent, words)
+          for (const v of bound.variants) if (v?.compiled.error) throw v.compiled.error
+          for (const p of places) if (p.block.failed) throw refused(p.block)
+          if (parameters?.failed) throw refused(parameters)
+          this.encode(loaded, parameters, bound, words)
           this.queue.onSubmit(
             () =>
               void this.queue.done().then(
@@ -127,9 +133,7 @@ export class Runner {
   private encode(
     loaded: LoadedProgram,
     parameters: Block | null,
-    places: readonly Place[],
-    variants: readonly (Variant | null)[],
-    extent: Extent,
+    { extent, places, variants, groups }: BoundRun,
     words: Uint32Array,
   ): void {
     if (parameters && loaded.onDevice !== words) {
@@ -149,7 +153,7 @@ export class Runner {
         pipeline = null
       }
       if (own !== pipeline) pass.setPipeline((pipeline = own))
-      pass.setBindGroup(0, this.group(state, variant, places, parameters))
+      pass.setBindGroup(0, (groups[i] ??= this.group(state, variant, places, parameters)))
       const count = extent.workgroups[i]
       const most = this.limits.workgroupsPerDimension
       const rows = count > most ? Math.ceil(Math.sqrt(count)) : 1
@@ -269,7 +273,13 @@ export class LoadedProgram implements Executable {
   private readonly words: Uint32Array
   private latest: Uint32Array | null = null
   private extent: Extent | null = null
-  private bound: { extent: Extent; places: readonly Place[]; variants: readonly (Variant | null)[] } | null = null
+  private bound: BoundRun | null = null
+  /** the numbers in `words` */
+  private scalars: readonly number[] = []
+  /** the sizes in `words` */
+  private sized: Extent | null = null
+  /** where `words` mentions a number of the program */
+  private readonly scalarFields: { readonly at: number; readonly slot: number; readonly field: Field }[] = []
   private disposed = false
 
   constructor(program: Program, buffers: Buffers, compile: (kernel: Kernel) => Variant) {
@@ -280,6 +290,9 @@ export class LoadedProgram implements Executable {
     this.launches = program.launches.map((launch, i) => {
       const state: LaunchState = { launch, work: workOf(launch.kernel), at, groups: [] }
       const { fields } = this.variants[i].shader
+      fields.forEach((field, f) => {
+        if (field.kind === 'scalar') this.scalarFields.push({ at: at / 4 + f, slot: launch.scalars[field.slot], field })
+      })
       // what a bind group shows of it is a multiple of 16 bytes
       at += Math.ceil((fields.length * 4) / alignment) * alignment
       return state
@@ -300,22 +313,41 @@ export class LoadedProgram implements Executable {
     return this.extent
   }
 
-  /** The variant of each launch; `find` is asked only for memory or sizes other than in the run before. */
-  variantsFor(extent: Extent, places: readonly Place[], find: () => (Variant | null)[]): readonly (Variant | null)[] {
-    const { bound } = this
-    if (bound?.extent === extent && samePlaces(bound.places, places)) return bound.variants
-    this.bound = { extent, places, variants: find() }
-    return this.bound.variants
+  /** What each launch binds; `find` is asked only for a launch whose memory or sizes are others than in the run before. */
+  boundFor(extent: Extent, places: readonly Place[], find: (launch: number) => Variant | null): BoundRun {
+    const { bound: before } = this
+    const moved = before?.extent === extent ? movedPlaces(before.places, places) : null
+    if (before && moved?.size === 0) return before
+    const stays = (i: number): boolean =>
+      moved !== null && !this.launches[i].launch.buffers.some(slot => moved.has(slot))
+    this.bound = {
+      extent,
+      places,
+      variants: this.launches.map((_, i) => (stays(i) ? before!.variants[i] : find(i))),
+      groups: this.launches.map((_, i) => (stays(i) ? before!.groups[i] : null)),
+    }
+    return this.bound
   }
 
   /** The parameter block of a run: the same array as for the run before when nothing has changed. */
-  wordsFor(scalars: ArrayLike<number>, symbols: ArrayLike<number>): Uint32Array {
-    this.launches.forEach(({ launch, at }, i) => {
-      const { fields } = this.variants[i].shader
-      if (fields.length > 0) fillUniforms(fields, this.words, at / 4, slot => scalars[launch.scalars[slot]], symbols)
-    })
-    if (!this.latest || !sameNumbers(this.latest, this.words)) this.latest = this.words.slice()
-    return this.latest
+  wordsFor(scalars: ArrayLike<number>, symbols: ArrayLike<number>, extent: Extent): Uint32Array {
+    let same = this.latest !== null
+    if (this.sized !== extent) {
+      same = false
+      this.sized = extent
+      this.launches.forEach(({ launch, at }, i) => {
+        const { fields } = this.variants[i].shader
+        if (fields.length > 0) fillUniforms(fields, this.words, at / 4, slot => scalars[launch.scalars[slot]], symbols)
+      })
+    } else
+      for (const { at, slot, field } of this.scalarFields) {
+        if (Object.is(this.scalars[slot], scalars[slot])) continue
+        same = false
+        fillUniforms([field], this.words, at, () => scalars[slot], symbols)
+      }
+    this.scalars = Array.from(scalars)
+    if (!same) this.latest = this.words.slice()
+    return this.latest!
   }
 
   [Symbol.dispose](): void {
@@ -357,9 +389,15 @@ function sameKey(key: Float64Array, launch: Launch, places: readonly Place[]): b
   return true
 }
 
-const samePlaces = (a: readonly Place[], b: readonly Place[]): boolean =>
-  a.length === b.length &&
-  a.every((p, i) => p.block === b[i].block && p.offset === b[i].offset && p.bytes === b[i].bytes)
+/** Slots that bind other memory than before. */
+function movedPlaces(before: readonly Place[], now: readonly Place[]): Set<number> {
+  const moved = new Set<number>()
+  for (let i = 0; i < now.length; i++) {
+    const [a, b] = [before[i], now[i]]
+    if (a.block !== b.block || a.offset !== b.offset || a.bytes !== b.bytes) moved.add(i)
+  }
+  return moved
+}
 
 function sameNumbers(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
   if (a.length !== b.length) return false
@@ -367,9 +405,10 @@ function sameNumbers(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
   return true
 }
 
-function firstPending(of: readonly ({ pending: Promise<void> | null } | null)[]): Promise<void> | null {
-  for (const one of of) if (one?.pending) return one.pending
-  return null
+function pendingOf({ variants, places }: BoundRun, parameters: Block | null): Promise<void> | null {
+  for (const v of variants) if (v?.compiled.pending) return v.compiled.pending
+  for (const { block } of places) if (block.pending) return block.pending
+  return parameters?.pending ?? null
 }
 
 export const lost = (reason: unknown): CairnError =>
