@@ -102,7 +102,8 @@ export function supportOf(ops: readonly Op[], tests: readonly Listed[]): Support
     const op = opOf(groups, names)
     if (!device || !shows || !op) continue
     const entry = found.get(op)!
-    entry.file ??= file
+    // the test beside the op, if there is one
+    if (!entry.file || basename(file) === `${entry.op.family}.test.ts`) entry.file = file
     for (const [mode, on] of shows(device)) entry.modes[mode].add(on)
   }
   // gradients are compared by the tests of values, wherever there is a derivative at all
