@@ -21,6 +21,10 @@ export interface Op {
   readonly name: string
   /** the file in ops/ that has it */
   readonly family: string
+  /** another op that is the same function */
+  readonly same: string | null
+  /** reads values, so its result is no part of a graph and no transform takes it */
+  readonly reads: boolean
 }
 
 export interface Listed {
@@ -42,13 +46,21 @@ export async function publicOps(): Promise<Op[]> {
   const { opTable } = (await load('ops/methods.ts')) as { opTable: Record<string, unknown> }
   const surface = await load('index.ts')
   const found = new Map<string, Op>()
+  const first = new Map<unknown, string>()
   const files = readdirSync(join(sources, 'ops')).filter(f => f.endsWith('.ts') && !f.endsWith('.test.ts'))
   for (const file of files.sort()) {
     const family = basename(file, '.ts')
     if (family === 'methods') continue
     for (const [name, value] of Object.entries(await load(`ops/${file}`)))
-      if (typeof value === 'function' && (opTable[name] === value || surface[name] === value) && !found.has(name))
-        found.set(name, { name, family })
+      if (typeof value === 'function' && (opTable[name] === value || surface[name] === value) && !found.has(name)) {
+        found.set(name, {
+          name,
+          family,
+          same: first.get(value) ?? null,
+          reads: value.constructor.name === 'AsyncFunction',
+        })
+        if (!first.has(value)) first.set(value, name)
+      }
   }
   return [...found.values()].sort((a, b) => a.family.localeCompare(b.family) || a.name.localeCompare(b.name))
 }
@@ -108,6 +120,11 @@ export function supportOf(ops: readonly Op[], tests: readonly Listed[]): Support
   }
   // gradients are compared by the tests of values, wherever there is a derivative at all
   for (const { modes: m } of found.values()) if (m.backward.size) m.forward.forEach(d => m.backward.add(d))
+  for (const entry of found.values()) {
+    // one function under two names is tested under one of them
+    const other = [...found.values()].find(o => o.file && (o.op.name === entry.op.same || o.op.same === entry.op.name))
+    if (!entry.file && other) Object.assign(entry, { file: other.file, modes: other.modes })
+  }
   return [...found.values()]
 }
 
@@ -144,10 +161,15 @@ export function tableOf(support: readonly Support[]): string {
 
 /** The text of docs/ops.md. @throws naming the ops that no test is about */
 export async function opsDocument(): Promise<string> {
-  const support = supportOf(await publicOps(), listedTests())
+  const ops = await publicOps()
+  const support = supportOf(
+    ops.filter(o => !o.reads),
+    listedTests(),
+  )
   const without = support.filter(s => !s.file).map(s => s.op.name)
   if (without.length) throw new Error(`ops without a checkOp test beside them: ${without.join(', ')}`)
-  return tableOf(support)
+  const reading = ops.filter(o => o.reads).map(o => `\`${o.name}\``)
+  return `${tableOf(support)}\n## Reads\n\nResults that depend on values in their shape or kind are promises and have no transforms: ${reading.join(', ')}.\n`
 }
 
 /** @throws where docs/ops.md is not what the op table and the tests say */

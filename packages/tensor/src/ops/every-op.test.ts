@@ -8,6 +8,9 @@ import {
   adaptiveMaxPool2dWithIndices,
   adaptiveMaxPool3d,
   adaptiveMaxPool3dWithIndices,
+  attention,
+  broadcastTensors,
+  cartesianProd,
   cat,
   type DType,
   fold,
@@ -21,6 +24,7 @@ import {
   rnnCell,
   type Shape,
   scan,
+  stack,
   type Tensor,
 } from '../index.ts'
 import { checkOp, type OpTest } from '../testing/check-op.ts'
@@ -94,6 +98,64 @@ describe('pools', () => {
   checkOp('adaptiveMaxPool2dWithIndices', x => adaptiveMaxPool2dWithIndices(x, 2)[0], { shapes: [[1, 2, 4, 3]] })
   checkOp('adaptiveMaxPool3dWithIndices', x => adaptiveMaxPool3dWithIndices(x, 1)[0], { shapes: [[1, 2, 2, 3, 2]] })
   checkOp('maxUnpool', x => maxUnpool(...maxPool2dWithIndices(x, 2), [4, 4]), { shapes: [[1, 2, 4, 4]] })
+})
+
+describe('by other names, and short forms', () => {
+  const shapes: OpTest['shapes'] = [[3, 4]]
+  const bools: OpTest = { shapes: [[[5], [5]]], of: ['bool', 'bool'], range: [0, 2], gradient: false }
+  checkOp('bitwiseAnd', (a, b) => a.bitwiseAnd(b), ints(2))
+  checkOp('bitwiseOr', (a, b) => a.bitwiseOr(b), ints(2))
+  checkOp('bitwiseXor', (a, b) => a.bitwiseXor(b), ints(2))
+  checkOp('bitwiseNot', x => x.bitwiseNot(), ints(1))
+  checkOp('bitwiseLeftShift', (a, b) => a.bitwiseLeftShift(b), ints(2))
+  checkOp('bitwiseRightShift', (a, b) => a.bitwiseRightShift(b), ints(2))
+  checkOp('logicalAnd', (a, b) => a.logicalAnd(b), bools)
+  checkOp('logicalOr', (a, b) => a.logicalOr(b), bools)
+  checkOp('logicalXor', (a, b) => a.logicalXor(b), bools)
+  checkOp('logicalNot', x => x.logicalNot(), ints(1))
+  checkOp('clampMin', x => x.clampMin(-0.5), { shapes })
+  checkOp('clampMax', x => x.clampMax(0.5), { shapes })
+  checkOp('isclose', (a, b) => a.isclose(b.mul(0.01).add(a), { atol: 0.01 }), { shapes: [[[3, 4], [3, 4]]], gradient: false }) // biome-ignore format: one line
+  checkOp('signbit', x => x.signbit(), { shapes, gradient: false })
+  checkOp('nextafter', (a, b) => a.to('f32').nextafter(b.to('f32')), { shapes: [[[5], [5]]], gradient: false })
+  checkOp('ndtri', x => x.ndtri(), { shapes, range: [0.1, 0.9], tolerance: { absolute: 1e-4, relative: 1e-3 } })
+  checkOp('broadcastTensors', (a, b) => cat(broadcastTensors(a, b)), { shapes: [[[3, 1], [4]]] }) // biome-ignore format: one line
+  checkOp('cartesianProd', (a, b) => cartesianProd(a, b), { shapes: [[[3], [2]]] }) // biome-ignore format: one line
+  checkOp('diag', x => x.diag(1), { shapes: [[3], [3, 4]] })
+  checkOp('diagflat', x => x.diagflat(), { shapes: [[2, 2]] })
+  checkOp('mT', x => x.mT(), { shapes: [[2, 3, 4]] })
+  checkOp('t', x => x.t(), { shapes: [[3, 4], [3]] })
+  checkOp('padLast', x => x.padLast([1, 2], 'reflect'), { shapes: [[2, 4]] })
+  checkOp('padWith', x => x.padWith([[1, 0], [2, 1]], 'circular'), { shapes: [[2, 4]] }) // biome-ignore format: pairs
+  checkOp('tensorSplit', x => x.tensorSplit(2, 1)[1], { shapes: [[2, 5]] })
+  checkOp('aminmax', x => stack(x.aminmax(1)), { shapes })
+  checkOp('stdMean', x => stack(x.stdMean(1)), { shapes })
+  checkOp('varMean', x => stack(x.varMean(1)), { shapes })
+  checkOp('countNonzero', x => x.gt(0).countNonzero(1), { shapes, gradient: false })
+})
+
+describe('orders and counts', () => {
+  const shapes: OpTest['shapes'] = [[3, 5]]
+  const apart = { shapes: [[[3, 5], [4]]], gradient: false } as const // biome-ignore format: one line
+  checkOp('argsort', x => x.argsort(1), { shapes, gradient: false })
+  checkOp('nanmedian', x => x.nanmedian(1), { shapes })
+  checkOp('nanquantile', x => x.nanquantile(0.3, 1), { shapes })
+  checkOp('isin', (x, values) => x.floor().isin(values.floor()), apart)
+  checkOp('searchsorted', (values, x) => x.sort(0)[0].searchsorted(values), apart)
+  checkOp('bucketize', (x, bounds) => x.bucketize(bounds.sort(0)[0]), apart)
+  checkOp('bincount', x => x.bincount(13), ints(1))
+  checkOp('histc', x => x.histc(4, -2, 2), { shapes, gradient: false })
+  checkOp('histogram', x => x.histogram(4, { range: [-2, 2] }).counts, { shapes, gradient: false })
+})
+
+describe('products', () => {
+  // in f32 only, so double precision is the formula
+  const plain = (q: Tensor, k: Tensor, v: Tensor): Tensor =>
+    q.mul(Math.SQRT1_2).matmul(k.repeatInterleave(2, 1).mT()).softmax(-1).matmul(v.repeatInterleave(2, 1))
+  checkOp('attention', (q, k, v) => (q.dtype === 'f64' ? plain(q, k, v) : attention(q, k, v)), {
+    shapes: [[[1, 4, 3, 2], [1, 2, 3, 2], [1, 2, 3, 2]]], // biome-ignore format: one line
+    tolerance: { absolute: 1e-4, relative: 1e-3 },
+  })
 })
 
 describe('windows', () => {
