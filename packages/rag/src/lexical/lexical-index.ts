@@ -12,6 +12,7 @@ import { concatenate, InversionScratch, invert, type Part, PartBuilder } from '.
 import type { Query } from './query.ts'
 import { readPart, writePart } from './saved-part.ts'
 import { type FacetCounts, type LexicalHit, LexicalSearch, type LexicalSearchOptions } from './search.ts'
+import { WordTable } from './word-table.ts'
 
 export interface LexicalDocument {
   /** Adding a document with an id that is there replaces it. */
@@ -78,7 +79,7 @@ export class LexicalIndex {
   /** Living documents with each term. */
   private documentsWith = new Uint32Array(1024)
   /** A word as it stands in texts: its term, or -1 for none, or -2 - i for the several terms `several[i]`. */
-  private readonly words = new Map<string, number>()
+  private readonly words = new WordTable()
   private several: Uint32Array[] = []
   private readonly totals: number[]
   /** Where each document is: serial of the part * 2^32 + its number there. */
@@ -274,9 +275,9 @@ export class LexicalIndex {
     const { builder, words, analyzer } = this
     const spans = analyzer.spans(text)
     for (let i = 0; i < spans.length; i += 2) {
-      const word = text.slice(spans[i], spans[i + 1])
-      let known = words.get(word)
-      if (known === undefined) known = this.learn(word)
+      const start = spans[i]
+      const end = spans[i + 1]
+      const known = words.get(text, start, end) ?? this.learn(text.slice(start, end))
       if (known >= 0) builder.push(known)
       else if (known < -1) for (const term of this.several[-2 - known]) builder.push(term)
     }
@@ -292,7 +293,7 @@ export class LexicalIndex {
     if (terms.length === 0) known = -1
     else if (terms.length === 1) known = this.termNumber(terms[0])
     else known = -2 - (this.several.push(Uint32Array.from(terms, term => this.termNumber(term))) - 1)
-    this.words.set(owned(word), known)
+    this.words.add(owned(word), known)
     return known
   }
 
