@@ -566,12 +566,12 @@ export class HnswIndex {
 
   /**
    * The index of a segment that `toSegment` made and `readSegment` checked.
-   * @param vectorOf the vectors, if the segment is without: called for each row that can be found
+   * @param vectorOf the vectors as `vector` gives them, if the segment is without: called for each row that can be found
    * @throws RagFormatError if the segment and its parts do not fit together, or a vector is missing
    */
   static fromSegment(
     segment: Segment,
-    options: { plain?: boolean; vectorOf?: (id: number) => VectorLike | undefined } = {},
+    options: { plain?: boolean; vectorOf?: (id: number) => Float32Array | undefined } = {},
   ): HnswIndex {
     const meta = segment.meta as HnswMeta
     const { states, levels, ground, upperAt, upper, vectors } = segment.arrays
@@ -619,7 +619,8 @@ export class HnswIndex {
         }
         const vector = vectorOf(id)
         if (!vector) return fail(`row ${id}`, 'its vector is missing')
-        table.set(id, table.prepare('fromSegment', vector))
+        // As it was stored: nothing is left to be done to it.
+        table.set(id, vector)
       }
     }
     return index
