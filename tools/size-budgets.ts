@@ -4,7 +4,8 @@
 /** Kilobytes of 1024 bytes. */
 export const budgets: Record<string, { tarball: number; bundle: number }> = {
   wasm: { tarball: 60, bundle: 14 },
-  tensor: { tarball: 500, bundle: 90 },
+  // Both backends, every op and transform measure 138. The aim is 130: the next families go under subpath exports.
+  tensor: { tarball: 500, bundle: 142 },
   nn: { tarball: 100, bundle: 16 },
   optim: { tarball: 60, bundle: 8 },
   // The tables of Unicode are half of it; RankEncoder below is what a page that counts takes.
