@@ -143,7 +143,7 @@ class JittedFunction {
         storages.forEach((s, i) => (near.fixedStorages[i] &&= s.deref() === near.storages[i].deref()))
         near.numbers = numbers
         near.storages = storages
-        near.ready = true
+        near.ready = near.strict = true
         sealStorages(merged)
         near.used = this.#calls
         return result
