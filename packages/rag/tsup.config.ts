@@ -10,6 +10,8 @@ const entries = Object.entries(manifest.exports).map(([path, { '@cairn/source': 
 export default defineConfig({
   entry: Object.fromEntries(entries),
   format: ['esm'],
+  // node:sqlite is known by that name only.
+  removeNodeProtocol: false,
   dts: true,
   clean: true,
   target: 'es2024',
