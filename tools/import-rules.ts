@@ -26,6 +26,14 @@ export const peers: readonly string[] = ['tensor']
 export const core: readonly string[] = ['wasm', 'tensor', 'nn', 'optim', 'tokenizers']
 
 /**
+ * Subpaths of packages that need a library which the user brings, or Node's own modules. They are imported in Node, where they
+ * load that library when they are called; a bundle or a type check of everything leaves them out.
+ */
+export const apart: Record<string, readonly string[]> = {
+  rag: ['./sqlite', './pglite', './postgres', './lancedb', './qdrant'],
+}
+
+/**
  * Folders of a package's `src` and the sibling folders that each may import at run time (types may come from anywhere: they
  * vanish, so no order of loading depends on them). A folder that is not listed is free; files directly in `src` are open to all.
  */

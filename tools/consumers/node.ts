@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { root, run } from '../pack.ts'
 import { type Project, write } from './project.ts'
 
-const nameList = (project: Project) => JSON.stringify(project.specifiers)
+const nameList = (project: Project) => JSON.stringify(project.nodeSpecifiers)
 
 /** `import` finds exports, and doing so starts nothing: the process ends by itself at once. */
 export function importsInNode(project: Project): void {

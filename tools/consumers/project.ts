@@ -1,6 +1,7 @@
 // An empty project of a user, with packed packages installed by npm from their tarballs.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { apart } from '../import-rules.ts'
 import { type Packed, run } from '../pack.ts'
 
 export interface Project {
@@ -9,6 +10,8 @@ export interface Project {
   packages: readonly Packed[]
   /** Every specifier that these export: `@cairn/tensor`, `@cairn/tensor/linalg`, ... */
   specifiers: readonly string[]
+  /** Those and what stands apart (`import-rules.ts`): for Node only. */
+  nodeSpecifiers: readonly string[]
 }
 
 /** Makes a project in `folder` with `packages` and, since none of them is published yet, their siblings. */
@@ -22,12 +25,16 @@ export function makeProject(folder: string, packages: readonly Packed[], all: re
     dependencies: Object.fromEntries(tarballs),
   })
   run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'], folder)
-  const specifiers = packages.flatMap(({ manifest }) =>
-    Object.keys(manifest.exports)
-      .filter(path => !/\.\w+$/.test(path) && !path.includes('*')) // a path with an extension is a file to be fetched
-      .map(path => manifest.name + path.slice(1)),
+  const pathsOf = ({ manifest }: Packed) =>
+    // A path with an extension is a file to be fetched.
+    Object.keys(manifest.exports).filter(path => !/\.\w+$/.test(path) && !path.includes('*'))
+  const nodeSpecifiers = packages.flatMap(packed => pathsOf(packed).map(path => packed.manifest.name + path.slice(1)))
+  const specifiers = packages.flatMap(packed =>
+    pathsOf(packed)
+      .filter(path => !apart[packed.name]?.includes(path))
+      .map(path => packed.manifest.name + path.slice(1)),
   )
-  return { folder, packages, specifiers }
+  return { folder, packages, specifiers, nodeSpecifiers }
 }
 
 /** The packages and every sibling that they depend on, directly or not. */
