@@ -33,3 +33,31 @@ export class RagFormatError extends RagError {
     this.where = where
   }
 }
+
+/** Why a file, or a part of one, was left out. */
+export type IngestProblem =
+  | 'too large'
+  | 'wrong encoding'
+  | 'malformed'
+  | 'encrypted'
+  | 'bomb'
+  | 'unsafe path'
+  | 'unsupported'
+  | 'too slow'
+  | 'missing library'
+  | 'unreadable'
+
+/** A file that cannot be taken in. A batch notes it and goes on. */
+export class RagIngestError extends RagError {
+  override name = 'RagIngestError'
+  readonly problem: IngestProblem
+  /** The file, with the part of it that is meant: `book.zip#chapter.html`. */
+  readonly path: string
+
+  /** @param details what was found, with the values, and what to do about it */
+  constructor(problem: IngestProblem, path: string, details: string, options?: ErrorOptions) {
+    super(`${path}: ${problem}: ${details}`, options)
+    this.problem = problem
+    this.path = path
+  }
+}

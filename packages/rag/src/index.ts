@@ -12,7 +12,7 @@ export { crc32c } from './checksum.ts'
 export * from './dense/index.ts'
 export type { Embedder } from './embedding/embedder.ts'
 export { MeanEmbedder, type MeanEmbedderOptions, WordVectors } from './embedding/word-vectors.ts'
-export { RagArgumentError, RagError, RagFormatError } from './errors.ts'
+export { type IngestProblem, RagArgumentError, RagError, RagFormatError, RagIngestError } from './errors.ts'
 export {
   alignJudgements,
   type CollectionDocument,
