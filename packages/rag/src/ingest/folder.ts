@@ -1,10 +1,13 @@
 // Files of a folder, by globs: `@cairn/rag/folder`, for Node. Nothing outside of the folder is read, whatever links say; each file is
 // opened as it was found, so a link put in its place between the two is refused.
-import { constants } from 'node:fs'
-import { open, opendir, realpath, stat } from 'node:fs/promises'
-import { join, matchesGlob, relative, resolve, sep } from 'node:path'
 import { RagArgumentError, RagIngestError } from '../errors.ts'
 import type { FileInput } from './loader.ts'
+
+/** Loaded when a folder is read: importing this must do nothing. */
+async function node() {
+  const [{ constants, ...fs }, path] = await Promise.all([import('node:fs'), import('node:path')])
+  return { ...fs.promises, constants, ...path }
+}
 
 export interface FolderOptions {
   /** Globs over paths from the folder, with `/`. Default: every file. */
@@ -24,6 +27,7 @@ export interface FolderOptions {
  */
 export async function* folderFiles(folder: string, options: FolderOptions = {}): AsyncGenerator<FileInput> {
   const { include, exclude = [], hidden = false, leaveOut = () => {} } = options
+  const { join, matchesGlob, opendir, realpath, stat } = await node()
   const root = await realpath(folder).catch(() => undefined)
   if (!root || !(await stat(root)).isDirectory())
     throw new RagArgumentError('folderFiles', `${folder} is no folder`, 'give the path of a folder that is there')
@@ -56,6 +60,7 @@ export async function* folderFiles(folder: string, options: FolderOptions = {}):
 }
 
 async function refuseLink(root: string, path: string, leaveOut: (error: RagIngestError) => void): Promise<void> {
+  const { join, realpath, sep } = await node()
   const target = await realpath(join(root, path)).catch(() => undefined)
   const inside = target !== undefined && (target === root || target.startsWith(root + sep))
   if (!inside)
@@ -65,15 +70,17 @@ async function refuseLink(root: string, path: string, leaveOut: (error: RagInges
 }
 
 async function openable(root: string, path: string): Promise<FileInput> {
+  const { join, stat } = await node()
   const { size, mtimeMs } = await stat(join(root, path)).catch(() => ({ size: undefined, mtimeMs: undefined }))
-  return { ...diskFile(root, path), size, modified: mtimeMs }
+  return { ...(await diskFile(root, path)), size, modified: mtimeMs }
 }
 
 /**
  * A file below a folder.
  * @throws RagArgumentError for a path that leads out of it
  */
-export function diskFile(root: string, path: string): FileInput {
+export async function diskFile(root: string, path: string): Promise<FileInput> {
+  const { constants, open, relative, resolve } = await node()
   const full = resolve(root, path)
   if (relative(root, full).startsWith('..'))
     throw new RagArgumentError('diskFile', `${path} is not below ${root}`, 'give a path from the folder')
