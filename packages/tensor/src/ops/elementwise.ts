@@ -216,10 +216,11 @@ export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x))
  */
 export function gelu(x: Tensor, options: { approximate?: 'none' | 'tanh' } = {}): Tensor {
   if (options.approximate === 'tanh') {
-    // beyond 16 tanh is 1 and flat, and the cube of a large x would not be finite
+    // (1 + tanh(u)) / 2 is sigmoid(2 u): one exponential, and no difference of near numbers far below 0. Beyond 16 it is flat, and the cube
+    // of a large x would not be finite
     const near = where(gt(x, k(16)), k(16), where(lt(x, k(-16)), k(-16), x))
-    const inner = mul(add(mul(mul(mul(near, near), near), k(0.044715)), near), k(Math.sqrt(2 / Math.PI)))
-    return mul(mul(x, k(0.5)), add(tanh(inner), k(1)))
+    const inner = mul(add(mul(mul(mul(near, near), near), k(0.044715)), near), k(2 * Math.sqrt(2 / Math.PI)))
+    return mul(x, sigmoid(inner))
   }
   return mul(mul(x, k(0.5)), add(erf(mul(x, k(Math.SQRT1_2))), k(1)))
 }
