@@ -37,7 +37,7 @@ export interface Evaluation<Name extends string> {
 
 /**
  * Measures a run. Queries without any relevant document are left out, as everything is 0 for them.
- * @param options.missing what becomes of a judged query that the run does not have: it counts as 0 (`zero`, trec_eval's -c,
+ * `options.missing` says what becomes of a judged query that the run does not have: it counts as 0 (`zero`, trec_eval's -c,
  *   the default) or is left out (`skip`, what trec_eval does by itself, which flatters runs that fail on some queries)
  * @throws RangeError for a measure that does not exist
  */

@@ -38,7 +38,7 @@ export function pairedTTest(a: ArrayLike<number>, b: ArrayLike<number>): TestRes
 /**
  * Fisher's randomization test: how often the mean difference is as large when each pair is swapped by a coin. All swaps are
  * tried where there are no more than `samples` of them, else `samples` random ones (and p counts the observed one among them).
- * @param options.seed of the coins; equal seeds give equal results
+ * `options.seed` is that of the coins; equal seeds give equal results
  */
 export function randomizationTest(
   a: ArrayLike<number>,

@@ -566,7 +566,7 @@ export class HnswIndex {
 
   /**
    * The index of a segment that `toSegment` made and `readSegment` checked.
-   * @param vectorOf the vectors as `vector` gives them, if the segment is without: called for each row that can be found
+   * `options.vectorOf` gives the vectors as `vector` gives them, if the segment is without: called for each row that can be found
    * @throws RagFormatError if the segment and its parts do not fit together, or a vector is missing
    */
   static fromSegment(

@@ -38,7 +38,7 @@ function collect(
 
 /**
  * Reciprocal rank fusion: the sum of weight / (constant + rank), ranks from 1.
- * @param options.constant how little the first ranks stand out; 60 in the paper, and the default
+ * `options.constant` is how little the first ranks stand out; 60 in the paper, and the default
  */
 export function reciprocalRankFusion(
   rankings: readonly Ranking[],

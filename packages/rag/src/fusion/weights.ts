@@ -106,7 +106,7 @@ export function agreement(a: Ranking, b: Ranking, { depth = 50, persistence = 0.
 
 /**
  * Fuses a ranking that is trusted with others of unknown worth: each of them counts as far as it agrees with the first.
- * @param options.most the share of a ranking that agrees in everything. Default 0.5
+ * `options.most` is the share of a ranking that agrees in everything. Default 0.5
  */
 export function fuseByAgreement(
   rankings: readonly Ranking[],

@@ -41,7 +41,7 @@ export class LateInteractionReranker implements Reranker {
   private readonly remembered = new Map<string, TokenVectors>()
   private readonly capacity: number
 
-  /** @param options.remember passages whose vectors are kept for the next query. Default 10,000 */
+  /** `options.remember` is the number of passages whose vectors are kept for the next query. Default 10,000 */
   constructor(encoder: TokenEncoder, { remember = 10_000 }: { remember?: number } = {}) {
     this.encoder = encoder
     this.capacity = remember

@@ -10,7 +10,7 @@ import { forget, forgotten, leafFor, pullBack, tensorsOf, trace } from './trace.
 import { rebuild } from './tree.ts'
 
 /**
- * [f(primals), its derivative along the tangents]: the Jacobian times a vector, at about the cost of f.
+ * Gives f(primals) and its derivative along the tangents: the Jacobian times a vector, at about the cost of f.
  * @param primals the arguments, trees of tensors   @param tangents tensors in the same structure
  */
 export function jvp<A extends readonly unknown[], R>(f: (...args: A) => R, primals: A, tangents: A): [R, R] {
@@ -18,7 +18,7 @@ export function jvp<A extends readonly unknown[], R>(f: (...args: A) => R, prima
   return [out, push(tangents)]
 }
 
-/** [f(x), a function from tangents of the arguments to the tangent of the result]: jvp for many directions, with f computed once. */
+/** Gives f(x) and a function from tangents of the arguments to the tangent of the result: jvp for many directions, with f computed once. */
 export function linearize<A extends readonly unknown[], R>(
   f: (...args: A) => R,
   ...args: A

@@ -218,7 +218,7 @@ export function tensorSplit(x: Tensor, where: number | readonly number[], axis =
   return ends.map((end, i) => along(x, d, i === 0 ? 0 : ends[i - 1], Math.max(end, i === 0 ? 0 : ends[i - 1])))
 }
 
-/** torch.meshgrid: coordinates of a grid, one tensor for each axis. @param indexing 'ij' (default), or 'xy' with the first two swapped */
+/** torch.meshgrid: coordinates of a grid, one tensor for each axis. `indexing` is 'ij' (default), or 'xy' with the first two swapped */
 export function meshgrid(tensors: readonly Tensor[], options: { readonly indexing?: 'ij' | 'xy' } = {}): Tensor[] {
   for (const t of tensors)
     if (t.ndim > 1) throw new ShapeError('meshgrid', 'needs tensors with one axis', { shape: [...t.shape] })

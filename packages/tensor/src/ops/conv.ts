@@ -262,23 +262,23 @@ const transposed =
 
 /**
  * torch.nn.functional.conv1d: the correlation of x with a weight.
- * @param x [N, C, L] or [C, L]   @param weight [O, C / groups, K]   @param bias [O]
+ * x is [N, C, L] or [C, L], weight [O, C / groups, K], bias [O]
  * @returns [N, O, floor((L + 2 padding - dilation (K - 1) - 1) / stride) + 1]
  */
 export const conv1d = convolution(1)
-/** torch.nn.functional.conv2d. @param x [N, C, H, W] or [C, H, W]   @param weight [O, C / groups, KH, KW]   @param bias [O] */
+/** torch.nn.functional.conv2d. x is [N, C, H, W] or [C, H, W], weight [O, C / groups, KH, KW], bias [O] */
 export const conv2d = convolution(2)
-/** torch.nn.functional.conv3d. @param x [N, C, D, H, W] or [C, D, H, W]   @param weight [O, C / groups, KD, KH, KW]   @param bias [O] */
+/** torch.nn.functional.conv3d. x is [N, C, D, H, W] or [C, D, H, W], weight [O, C / groups, KD, KH, KW], bias [O] */
 export const conv3d = convolution(3)
 /**
  * torch.nn.functional.conv_transpose1d: the gradient of conv1d with respect to its input, as an op.
- * @param x [N, C, L] or [C, L]   @param weight [C, O / groups, K]   @param bias [O]
+ * x is [N, C, L] or [C, L], weight [C, O / groups, K], bias [O]
  * @returns [N, O, (L - 1) stride - 2 padding + dilation (K - 1) + outputPadding + 1]
  */
 export const convTranspose1d = transposed(1)
-/** torch.nn.functional.conv_transpose2d. @param x [N, C, H, W]   @param weight [C, O / groups, KH, KW]   @param bias [O] */
+/** torch.nn.functional.conv_transpose2d. x is [N, C, H, W], weight [C, O / groups, KH, KW], bias [O] */
 export const convTranspose2d = transposed(2)
-/** torch.nn.functional.conv_transpose3d. @param x [N, C, D, H, W]   @param weight [C, O / groups, KD, KH, KW]   @param bias [O] */
+/** torch.nn.functional.conv_transpose3d. x is [N, C, D, H, W], weight [C, O / groups, KD, KH, KW], bias [O] */
 export const convTranspose3d = transposed(3)
 
 export interface UnfoldOptions {

@@ -216,7 +216,7 @@ export interface QuantileOptions extends KeepDim {
 
 /**
  * The q-quantiles of all elements or of an axis, at q * (n - 1) of the sorted ones.
- * @param q in [0, 1]: a number (its axis leaves the result), or a list or 1-d tensor (a new first axis)
+ * q lies in [0, 1]: a number (its axis leaves the result), or a list or 1-d tensor (a new first axis)
  */
 export const quantile = (
   x: Tensor,
@@ -322,6 +322,6 @@ export function searchsorted(x: Tensor, values: Tensor | number, options: { read
   return found.reshape(wanted.shape)
 }
 
-/** torch.bucketize: searchsorted with the arguments the other way round. @param boundaries [n], sorted */
+/** torch.bucketize: searchsorted with the arguments the other way round. Boundaries are [n], sorted. */
 export const bucketize = (x: Tensor, boundaries: Tensor, options: { readonly right?: boolean } = {}): Tensor =>
   searchsorted(boundaries, x, options)
