@@ -37,7 +37,7 @@ export interface Bench {
 }
 
 /** Whether units of this kind are better when smaller. */
-export const isCost = (unit: string): boolean => /^(ns|us|ms|s|min|kernels|bytes|MiB)\b/.test(unit)
+export const isCost = (unit: string): boolean => /^(ns|us|ms|s|min|kernels|submits|barriers|bytes|MiB)\b/.test(unit)
 
 /** The share of the limit that was reached, 1 being all of it; undefined without a limit. */
 export function shareOfLimit({ value, unit, limit, share }: Measurement): number | undefined {

@@ -6,6 +6,7 @@ import { crossEntropy } from '@cairn/nn'
 import { AdamW } from '@cairn/optim'
 import { jit, manualSeed, randint, randn, realize, setDefaultDevice, statistics, type Tensor } from '@cairn/tensor'
 import type { BenchOptions, Measurement } from '../bench.ts'
+import { deviceOf } from '../gpu/dispatches.ts'
 import { measure } from '../measure.ts'
 import { onThreads } from '../wasm.ts'
 
@@ -222,11 +223,4 @@ async function bareTime(bare: () => void, device: GPUDevice): Promise<number> {
     await device.queue.onSubmittedWorkDone()
   }
   return taken.sort((a, b) => a - b)[30]!
-}
-
-/** The device under @cairn/tensor: not public, so it is caught where a command encoder is made. */
-async function deviceOf(): Promise<GPUDevice> {
-  const { engineOf } = await import('../../packages/tensor/src/device.ts')
-  const { backend } = engineOf('webgpu').executor as unknown as { backend: { device: GPUDevice } }
-  return backend.device
 }

@@ -1,5 +1,6 @@
 // Devices by name. Backends load by dynamic import, so that a bundle holds only what it uses.
 
+import type { WebGPUOptions } from './backends/webgpu/backend.ts'
 import { DeviceError } from './errors.ts'
 import { Engine } from './graph/engine.ts'
 import { ReferenceExecutor } from './graph/reference.ts'
@@ -13,7 +14,7 @@ export interface WasmOptions {
   readonly maxBytes?: number
 }
 
-const options: { wasm: WasmOptions; webgpu: { readonly maxBytes?: number } } = { wasm: {}, webgpu: {} }
+const options: { wasm: WasmOptions; webgpu: WebGPUOptions } = { wasm: {}, webgpu: {} }
 
 const makers: Record<DeviceName, () => Engine> = {
   reference: () => new Engine('reference', () => Promise.resolve(new ReferenceExecutor())),
@@ -58,7 +59,10 @@ export const defaultDevice = (): DeviceName => current
  * @param name 'auto': 'webgpu' if a real adapter is there, else 'wasm'; never a software GPU unless named
  * @returns the chosen device   @throws DeviceError when it is not there, saying what to install
  */
-export async function setDefaultDevice(name: DeviceName | 'auto', settings: WasmOptions = {}): Promise<DeviceName> {
+export async function setDefaultDevice(
+  name: DeviceName | 'auto',
+  settings: WasmOptions & WebGPUOptions = {},
+): Promise<DeviceName> {
   const chosen = name === 'auto' ? await automatic() : name
   if (chosen === 'wasm' || chosen === 'webgpu') options[chosen] = { ...options[chosen], ...settings }
   await engineOf(chosen).ready()

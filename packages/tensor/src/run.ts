@@ -71,6 +71,7 @@ export const statistics = (device: DeviceName): Statistics => ({
   runs: 0,
   launches: 0,
   captures: 0,
+  submits: 0,
   ...engineOf(device).executor?.statistics,
   nodesBuilt: builtCount(),
 })

@@ -56,6 +56,8 @@ export interface Backend {
   readonly limits: Limits
   /** bytes allocated now, by the backend's own count: buffers, scratch, parameters */
   readonly bytesInUse: number
+  /** command buffers handed to a GPU so far; 0 where there is none */
+  readonly submits: number
   /** bytes that `elements` of a dtype take in this device's memory (a bool is 4 bytes on WebGPU) */
   storedBytes(dtype: DType, elements: number): number
   /** @throws OutOfMemoryError, changing nothing */

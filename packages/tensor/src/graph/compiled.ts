@@ -10,7 +10,7 @@ import { sizeOf } from '../shape.ts'
 import { type Captured, sameKey } from './capture.ts'
 import { costOf } from './cost.ts'
 import { describePlan } from './describe.ts'
-import type { Bound, Executor, Prepared, Profiled } from './executor.ts'
+import type { Bound, Executor, Prepared, Profiled, Statistics } from './executor.ts'
 import { type Layout, layOut } from './memory-plan.ts'
 import { compile, type Plan } from './plan.ts'
 import type { Memory, Storage } from './storage.ts'
@@ -59,7 +59,7 @@ export class CompiledExecutor implements Executor {
   readonly backend: Backend
   /** gathers every launch while a profile is under way (profile.ts) */
   profiled: Profiled | null = null
-  readonly statistics = { plansCompiled: 0, kernelsCompiled: 0, runs: 0, launches: 0, captures: 0 }
+  readonly #counts = { plansCompiled: 0, kernelsCompiled: 0, runs: 0, launches: 0, captures: 0 }
   readonly #entries = new Map<number, Entry[]>()
   #count = 0
   #clock = 0
@@ -75,12 +75,16 @@ export class CompiledExecutor implements Executor {
       for (const entry of list) for (const variant of entry.variants) yield variant.plan
   }
 
+  get statistics(): Omit<Statistics, 'nodesBuilt'> {
+    return { ...this.#counts, submits: this.backend.submits }
+  }
+
   get bytesInUse(): number {
     return this.backend.bytesInUse
   }
 
   prepare(captured: Captured): Ready {
-    this.statistics.captures++
+    this.#counts.captures++
     const { entry, variant } = this.#find(captured)
     const { storages, scalars, sizes } = captured
     const symbols = symbolsOf(variant.model, sizes)
@@ -141,8 +145,8 @@ export class CompiledExecutor implements Executor {
       const finished = this.backend.run(executable, bindings, scalars, symbols, this.#watchOf(plan, symbols))
       this.profiled?.pending.push(finished)
       targets.forEach((target, i) => this.#give(target, results[i]))
-      this.statistics.runs++
-      this.statistics.launches += plan.program.launches.length
+      this.#counts.runs++
+      this.#counts.launches += plan.program.launches.length
       return finished
     } catch (error) {
       for (const binding of fresh) this.backend.free(binding.buffer)
@@ -234,8 +238,8 @@ export class CompiledExecutor implements Executor {
     const plan = compile(captured, model, this.backend.limits)
     if (debugging('schedule')) console.log(describePlan(plan))
     if (debugging('kernel')) for (const { kernel } of plan.program.launches) console.log(describeKernel(kernel))
-    this.statistics.plansCompiled++
-    this.statistics.kernelsCompiled += plan.program.launches.length
+    this.#counts.plansCompiled++
+    this.#counts.kernelsCompiled += plan.program.launches.length
     const variant: Variant = { model, plan, executable: null, ready: new Map() }
     // the plan for the very first sizes stays: most programs never leave them; an outgrown symbolic one goes
     for (const old of entry.variants.splice(1)) unload(old)

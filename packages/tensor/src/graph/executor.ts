@@ -18,6 +18,8 @@ export interface Statistics {
   launches: number
   /** pieces of the queue whose graph was walked and hashed to find their plan; a jitted function spares this */
   captures: number
+  /** command buffers handed to a GPU: kernels of a run share one, unless they take long or host data comes between; 0 on other devices */
+  submits: number
   /** nodes of graphs that were built, on all devices */
   nodesBuilt: number
 }

@@ -23,6 +23,7 @@ const view = (binding: Binding, dtype: DType, elements: number): TypedArray => {
 }
 
 export class InterpretBackend implements Backend {
+  readonly submits = 0
   readonly name = 'interpret'
   readonly limits: Limits
   bytesInUse = 0

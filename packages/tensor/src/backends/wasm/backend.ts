@@ -177,6 +177,7 @@ const align = (bytes: number, to: number): number => Math.ceil(bytes / to) * to
 
 class Implementation implements WasmBackend {
   readonly name = 'wasm'
+  readonly submits = 0
   readonly limits: Limits = {
     alignment: blockAlignment,
     buffersPerKernel: 256,

@@ -71,6 +71,17 @@ describe.skipIf(!backend)(`WebGPU backend${why}`, () => {
     if (b.description.includes('swiftshader')) expect(b.software).toBe(true)
   })
 
+  test('what is queued together is one submit', async () => {
+    const [x, y] = [place(b), place(b)]
+    using step = b.load(single(affine('submits')))
+    b.write(x, 'f32', numbers())
+    await b.run(step, [x, y], [2, 1], [size])
+    const before = b.submits
+    await Promise.all([b.run(step, [x, y], [2, 1], [size]), b.run(step, [y, x], [2, 1], [size])])
+    expect(b.submits).toBe(before + 1)
+    for (const { buffer } of [x, y]) b.free(buffer)
+  })
+
   test('every dtype comes back as it was written', async () => {
     const given: [Parameters<typeof b.write>[1], TypedArray][] = [
       ['f32', Float32Array.from([1.5, -0, Number.NaN, Number.POSITIVE_INFINITY, 3])],

@@ -9,22 +9,27 @@ import { DeviceLostError, DTypeError } from '../../errors.ts'
 import type { Kernel } from '../../kernel/ir.ts'
 import type { Backend, Binding, DeviceBuffer, Executable, Limits, Program, WatchLaunch } from '../backend.ts'
 import { type Block, Buffers, refused } from './buffers.ts'
-import { openDevice } from './device.ts'
+import { type OpenDevice, openDevice } from './device.ts'
 import { fromDevice, toDevice } from './host.ts'
 import { Pipelines } from './pipelines.ts'
 import type { Shader } from './print.ts'
 import { DeviceQueue } from './queue.ts'
 import { alignment, type LoadedProgram, lost, Runner } from './runner.ts'
+import { subgroupWidth } from './subgroups.ts'
 import { storedTypes } from './writer.ts'
 
 export interface WebGPUOptions {
   /** bytes that the backend may hold; the device's own limit by default */
   readonly maxBytes?: number
+  /** whether templates and submits are chosen as for a CPU pretending to be a GPU; default: whether it is one */
+  readonly software?: boolean
 }
 
 export interface WebGPUBackend extends Backend {
   /** A CPU pretending to be a GPU: right for tests, never for 'auto'. */
   readonly software: boolean
+  /** neighbouring threads that can exchange values, 1 where none can */
+  readonly subgroup: number
   /** vendor, architecture and driver */
   readonly description: string
   /** bytes of all GPU memory held: what is in use, what waits for reuse, transfers under way */
@@ -41,7 +46,7 @@ export interface WebGPUBackend extends Backend {
 /** @throws DeviceError where there is no WebGPU or no adapter, saying what to install */
 export async function createWebGPUBackend(options: WebGPUOptions = {}): Promise<WebGPUBackend> {
   const opened = await openDevice()
-  return new Implementation(opened.device, opened.software, opened.description, options)
+  return new Implementation(opened, await subgroupWidth(opened.device), options)
 }
 
 class Implementation implements WebGPUBackend {
@@ -49,16 +54,19 @@ class Implementation implements WebGPUBackend {
   readonly limits: Limits
   readonly software: boolean
   readonly description: string
+  readonly subgroup: number
   readonly device: GPUDevice
   private readonly queue: DeviceQueue
   private readonly buffers: Buffers
   private readonly compiled: Pipelines
   private readonly runner: Runner
 
-  constructor(device: GPUDevice, software: boolean, description: string, options: WebGPUOptions) {
+  constructor({ device, software, description }: OpenDevice, subgroup: number, options: WebGPUOptions) {
     this.device = device
     this.software = software
     this.description = description
+    this.subgroup = subgroup
+    const slow = options.software ?? software
     const { limits } = device
     this.limits = {
       alignment,
@@ -69,7 +77,7 @@ class Implementation implements WebGPUBackend {
       splitAttention: true,
       dtypes: new Set(Object.keys(storedTypes) as DType[]),
     }
-    this.queue = new DeviceQueue(device, software)
+    this.queue = new DeviceQueue(device, slow)
     this.buffers = new Buffers(
       device,
       this.queue,
@@ -80,7 +88,8 @@ class Implementation implements WebGPUBackend {
     this.runner = new Runner(device, this.queue, this.buffers, this.compiled, {
       threads: Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
       workgroupBytes: limits.maxComputeWorkgroupStorageSize,
-      software,
+      software: slow,
+      subgroup,
       buffersPerKernel: this.limits.buffersPerKernel,
       workgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     })
@@ -92,6 +101,10 @@ class Implementation implements WebGPUBackend {
 
   get bytesHeld(): number {
     return this.buffers.held
+  }
+
+  get submits(): number {
+    return this.queue.submits
   }
 
   get pipelines(): number {

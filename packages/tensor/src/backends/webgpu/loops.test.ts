@@ -25,7 +25,7 @@ import { chooseStrategy } from './strategy.ts'
 
 const backend = await openBackend()
 const why = backend ? '' : ' (skipped: no WebGPU adapter)'
-const limits = { threads: 256, workgroupBytes: 16384, software: false }
+const limits = { threads: 256, workgroupBytes: 16384, software: false, subgroup: 1 }
 
 const kernelOf = (
   parts: Partial<LoopKernel> & Pick<LoopKernel, 'name' | 'buffers' | 'parallel' | 'body'>,
@@ -37,11 +37,19 @@ const kernelOf = (
   ...parts,
 })
 
+/** Lanes of an item and how many of them exchange values: as many as this device can, and none. */
+const lanesOfEveryForm = [
+  [2, 1],
+  [16, 1],
+  [64, 1],
+  ...[2, 64].filter(() => backend && backend.subgroup > 1).map(lanes => [lanes, backend!.subgroup]),
+]
+
 /** The kernel printed for so many lanes, whatever the device would choose. */
-function withLanes(kernel: LoopKernel, lanes: number): LoopKernel {
-  const chosen = { ...kernel, name: `${kernel.name} by ${lanes} lanes` }
+function withLanes(kernel: LoopKernel, lanes: number, subgroup = 1): LoopKernel {
+  const chosen = { ...kernel, name: `${kernel.name} by ${lanes} lanes, ${subgroup} of which exchange values` }
   const alias = kernel.buffers.map((_, i) => i)
-  backend!.preset(chosen, printLoops(chosen, { threads: 64, lanes }, alias))
+  backend!.preset(chosen, printLoops(chosen, { threads: Math.max(64, lanes), lanes, subgroup }, alias))
   return chosen
 }
 
@@ -61,9 +69,9 @@ describe.skipIf(!backend)(`WGSL loops${why}`, () => {
       const { kernel, buffers, scalars, symbols } = randomKernel(form, seed, [1, 5, 100])
       if (kernel.buffers.length > backend!.limits.buffersPerKernel) continue
       const shared = kernel.body.some(s => s.kind === 'loop') && kernel.body.every(s => s.kind !== 'loop' || !s.ordered)
-      for (const lanes of shared ? [2, 16, 64] : [1])
+      for (const [lanes, subgroup] of shared ? lanesOfEveryForm : [[1, 1]])
         for (const vector of [true, false]) {
-          const chosen = withLanes({ ...kernel, vector }, lanes)
+          const chosen = withLanes({ ...kernel, vector }, lanes, subgroup)
           expect(
             await differences(backend!, chosen, buffers, { scalars, symbols }, { absolute: 2e-4, relative: 1e-4 }),
           ).toEqual([])
@@ -86,11 +94,17 @@ describe.skipIf(!backend)(`WGSL loops${why}`, () => {
         ],
       })
     }
-    expect(chooseStrategy(sum(1, 100_000, false), limits)).toEqual({ threads: 256, lanes: 256 })
-    expect(chooseStrategy(sum(1, 100_000, false), { ...limits, threads: 1024 })).toEqual({ threads: 1024, lanes: 1024 })
-    expect(chooseStrategy(sum(4096, 768, false), { ...limits, threads: 1024 })).toEqual({ threads: 256, lanes: 256 })
-    expect(chooseStrategy(sum(4096, 768, false), limits)).toEqual({ threads: 256, lanes: 256 })
-    expect(chooseStrategy(sum(4096, 64, false), limits)).toEqual({ threads: 128, lanes: 32 })
+    expect(chooseStrategy(sum(1, 100_000, false), limits)).toMatchObject({ threads: 256, lanes: 256 })
+    expect(chooseStrategy(sum(1, 100_000, false), { ...limits, threads: 1024 })).toMatchObject({
+      threads: 1024,
+      lanes: 1024,
+    })
+    expect(chooseStrategy(sum(4096, 768, false), { ...limits, threads: 1024 })).toMatchObject({
+      threads: 256,
+      lanes: 256,
+    })
+    expect(chooseStrategy(sum(4096, 768, false), limits)).toMatchObject({ threads: 256, lanes: 256 })
+    expect(chooseStrategy(sum(4096, 64, false), limits)).toMatchObject({ threads: 128, lanes: 32 })
     expect(chooseStrategy(sum(4096, 8, false), limits).lanes).toBe(1)
     expect(chooseStrategy(sum(768, 4096, true), limits).lanes).toBe(8)
     expect(chooseStrategy(sum(100_000, 4096, true), limits).lanes).toBe(1)
@@ -183,6 +197,61 @@ describe.skipIf(!backend)(`WGSL loops${why}`, () => {
         for (const lanes of [1, 8, 64])
           expect(await differences(backend!, withLanes(kernel, lanes), [data, out, out])).toEqual([])
       }
+  })
+
+  /** Normalized rows: two sums and what they make of each element. */
+  const normalized = (count: number, length: number): LoopKernel => {
+    const [rows, c] = [axis(0, count), axis(1, length)]
+    const x = load('f32', 0, rowMajor(rows, c))
+    const mean = binary('mul', acc(0), f32(1 / length))
+    const centred = binary('sub', x, mean)
+    return kernelOf({
+      name: 'normalized rows',
+      buffers: [buffer('f32', count * length), buffer('f32', count * length, 'write')],
+      parallel: [rows],
+      body: [
+        declare(0, 0),
+        loop(c, [update(0, 'add', x)], { reduces: [0] }),
+        declare(1, 0),
+        loop(c, [update(1, 'add', binary('mul', centred, centred))], { reduces: [1] }),
+        declare(2, Number.NEGATIVE_INFINITY),
+        loop(c, [update(2, 'max', binary('mul', centred, acc(1)))], { reduces: [2] }),
+        loop(c, [store(1, rowMajor(rows, c), binary('div', centred, acc(2)))]),
+      ],
+    })
+  }
+
+  test('rows by hundreds of lanes, three reductions after each other', async () => {
+    const widest = Math.min(256, backend!.device.limits.maxComputeInvocationsPerWorkgroup)
+    for (const subgroup of new Set([1, backend!.subgroup]))
+      for (const lanes of [widest / 8, widest]) {
+        const kernel = normalized(5, 700)
+        const data = Float32Array.from({ length: 5 * 700 }, (_, i) => Math.sin(i * i))
+        const buffers = [data, new Float32Array(data.length)]
+        expect(
+          await differences(
+            backend!,
+            withLanes(kernel, lanes, subgroup),
+            buffers,
+            {},
+            { absolute: 1e-5, relative: 1e-4 },
+          ),
+        ).toEqual([])
+      }
+  })
+
+  test('few barriers a reduction, none where a subgroup has a row', () => {
+    const barriers = (threads: number, lanes: number, subgroup: number): number =>
+      printLoops(normalized(8, 768), { threads, lanes, subgroup }, [0, 1]).code.split('workgroupBarrier').length - 1
+    expect(barriers(128, 16, 1)).toBe(3)
+    expect(barriers(256, 256, 1)).toBe(6)
+    expect(barriers(1024, 1024, 1)).toBe(9)
+    expect(barriers(256, 256, 32)).toBe(3)
+    expect(barriers(128, 32, 32)).toBe(0)
+    // many rows on a card with subgroups: several in a workgroup, none of which waits
+    const kernel = normalized(4096, 768)
+    expect(chooseStrategy(kernel, { ...limits, subgroup: 32 })).toEqual({ threads: 128, lanes: 32, subgroup: 32 })
+    expect(chooseStrategy(normalized(64, 768), { ...limits, subgroup: 32 }).lanes).toBe(256)
   })
 
   test('a softmax row of -Infinity gives NaN', async () => {

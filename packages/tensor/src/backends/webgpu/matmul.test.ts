@@ -11,7 +11,7 @@ import { asLoops, chooseTile, printMatmul, tiles } from './matmul.ts'
 
 const backend = await openBackend()
 const why = backend ? '' : ' (skipped: no WebGPU adapter)'
-const limits = { threads: 256, workgroupBytes: 16384, software: false }
+const limits = { threads: 256, workgroupBytes: 16384, software: false, subgroup: 1 }
 
 interface Case {
   readonly batch?: readonly number[]

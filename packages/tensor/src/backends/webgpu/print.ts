@@ -8,7 +8,7 @@ import type { Axis } from '../../kernel/index-expr.ts'
 import type { LoopKernel, ReduceOp, Stmt } from '../../kernel/ir.ts'
 import { changes, reads, roots } from './depends.ts'
 import { reduceText, wgslTypes } from './operations.ts'
-import { combineOp, flatten, type Strategy } from './strategy.ts'
+import { combineOp, flatten, radix, type Strategy } from './strategy.ts'
 import type { Field } from './uniforms.ts'
 import { Writer } from './writer.ts'
 
@@ -140,6 +140,7 @@ class LanePrinter extends ThreadPrinter {
   /** items are neighbours in memory: they, not the lanes, are neighbouring threads */
   private readonly columns: boolean
   private readonly memories = new Map<string, string>()
+  private sets = 0
   /** buffers since the last barrier of storage */
   private touched = { read: new Set<number>(), stored: new Set<number>() }
 
@@ -162,9 +163,7 @@ class LanePrinter extends ThreadPrinter {
   }
 
   override memory(): string {
-    return [...this.memories]
-      .map(([name, type]) => `var<workgroup> ${name}: array<${type}, ${this.strategy.threads}>;\n`)
-      .join('')
+    return [...this.memories].map(([name, type]) => `var<workgroup> ${name}: ${type};\n`).join('')
   }
 
   override body(statements: readonly Stmt[]): void {
@@ -213,30 +212,78 @@ class LanePrinter extends ThreadPrinter {
     })
     writer.forget(changes(s.body).accumulators)
     if (whole.length === 0) return
-    const arrays = whole.map(({ dtype }, i) => {
-      const name = `w${i}_${dtype}`
-      this.memories.set(name, wgslTypes[dtype]!)
-      return name
-    })
-    arrays.forEach((array, i) => void writer.line(`${array}[thread] = ${parts[i]};`))
-    writer.line('workgroupBarrier();')
-    const apart = this.columns ? strategy.threads / strategy.lanes : 1
-    writer.block(`for (var h = ${strategy.lanes / 2}u; h > 0u; h >>= 1u)`, () => {
-      writer.block('if (lane < h)', () => {
-        whole.forEach(({ op, dtype }, i) => {
-          const other = `${arrays[i]}[thread + h * ${apart}u]`
-          writer.line(`${arrays[i]}[thread] = ${reduceText(op, `${arrays[i]}[thread]`, other, dtype, writer.use)};`)
-        })
-      })
-      writer.line('workgroupBarrier();')
-    })
+    const combined = this.combine(parts, whole)
     whole.forEach(({ acc, name, dtype, op }, i) => {
-      const result = `${arrays[i]}[thread - lane * ${apart}u]`
-      writer.line(`${name} = ${reduceText(op, name, result, dtype, writer.use)};`)
+      writer.line(`${name} = ${reduceText(op, name, combined[i], dtype, writer.use)};`)
       writer.accumulators.set(acc, { name, dtype })
     })
     writer.forget(changes(s.body).accumulators)
+  }
+
+  /** What the parts of an item's lanes come to, in every lane. One barrier up to `radix` entries an item, one more for each power of it. */
+  private combine(parts: readonly string[], whole: readonly { dtype: ComputeType; op: ReduceOp }[]): readonly string[] {
+    const { writer } = this
+    const { lanes, threads, subgroup = 1 } = this.strategy
+    const width = this.columns ? 1 : Math.min(lanes, subgroup)
+    if (width > 1) writer.enable('subgroups')
+    for (let bit = 1; bit < width; bit *= 2)
+      whole.forEach(({ dtype, op }, i) => {
+        const other =
+          dtype === 'bool'
+            ? `(subgroupShuffleXor(u32(${parts[i]}), ${bit}u) != 0u)`
+            : `subgroupShuffleXor(${parts[i]}, ${bit}u)`
+        const name = writer.fresh('x')
+        writer.line(`let ${name} = ${other};`)
+        writer.line(`${parts[i]} = ${reduceText(op, parts[i], name, dtype, writer.use)};`)
+      })
+    let count = lanes / width
+    if (count === 1) return parts
+    const each = threads / lanes
+    // of two sets of arrays: what one loop left is read until the barrier of the next one
+    this.sets ^= 1
+    const arraysOf = (level: number, entries: number): string[] =>
+      whole.map(({ dtype }, i) => {
+        const name = `w${this.sets}_${level}_${i}_${dtype}`
+        this.memories.set(name, `array<${wgslTypes[dtype]}, ${entries * each}>`)
+        return name
+      })
+    /** where entry `entry` of an item's `count` lies */
+    const at = (entry: string): string =>
+      this.columns ? `thread % ${each}u + (${entry}) * ${each}u` : `thread / ${lanes}u * ${count}u + ${entry}`
+    const fold = (arrays: readonly string[], from: string, apart: number, entries: number): string[] => {
+      const sums = whole.map(({ dtype }, i) => {
+        const name = writer.fresh('x')
+        writer.line(`var ${name}: ${wgslTypes[dtype]} = ${arrays[i]}[${at(from)}];`)
+        return name
+      })
+      const step = writer.fresh('h')
+      writer.block(`for (var ${step} = 1u; ${step} < ${entries}u; ${step}++)`, () =>
+        whole.forEach(({ dtype, op }, i) => {
+          const entry = `${arrays[i]}[${at(`${from} + ${step} * ${apart}u`)}]`
+          writer.line(`${sums[i]} = ${reduceText(op, sums[i], entry, dtype, writer.use)};`)
+        }),
+      )
+      return sums
+    }
+    let arrays = arraysOf(0, count)
+    const put = (): void =>
+      arrays.forEach((array, i) => void writer.line(`${array}[${at(`lane / ${width}u`)}] = ${parts[i]};`))
+    if (width > 1) writer.block(`if (lane % ${width}u == 0u)`, put)
+    else put()
     writer.line('workgroupBarrier();')
+    for (let level = 1; count > radix; level++) {
+      const fewer = Math.max(1, count / radix)
+      const entries = count / fewer
+      const next = arraysOf(level, fewer)
+      writer.block(`if (lane < ${fewer}u)`, () => {
+        const sums = fold(arrays, 'lane', fewer, entries)
+        count = fewer
+        next.forEach((array, i) => void writer.line(`${array}[${at('lane')}] = ${sums[i]};`))
+      })
+      arrays = next
+      writer.line('workgroupBarrier();')
+    }
+    return fold(arrays, '0u', 1, count)
   }
 
   private identity(op: ReduceOp, dtype: ComputeType): string {

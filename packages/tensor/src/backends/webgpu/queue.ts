@@ -31,6 +31,8 @@ export class DeviceQueue {
   private work = 0
   private lastDone = 0
   private flushing = false
+  /** command buffers handed to the device */
+  submits = 0
 
   constructor(device: GPUDevice, software: boolean) {
     this.device = device
@@ -174,6 +176,7 @@ export class DeviceQueue {
       const encoder = this.transfer()
       this.encoder = null
       this.device.queue.submit([encoder.finish()])
+      this.submits++
       if (this.work > this.rate * 5) this.measure()
       this.work = 0
     }

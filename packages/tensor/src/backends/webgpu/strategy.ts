@@ -1,6 +1,6 @@
 // How the items of a loop kernel meet the threads of a GPU. One thread an item is right for maps and for reductions over
 // columns; a row that is long is shared by `lanes` threads of a workgroup, which stride over its loops and combine their
-// accumulators through workgroup memory in a fixed tree. Chosen from the sample sizes, right for every size.
+// accumulators in a fixed tree, by exchange within subgroups and through workgroup memory between them. Chosen from the sample sizes, right for every size.
 
 import type { LoopKernel, ReduceOp, Stmt } from '../../kernel/ir.ts'
 
@@ -9,6 +9,8 @@ export interface Strategy {
   readonly threads: number
   /** threads of one item, a power of two; 1: each thread runs whole items */
   readonly lanes: number
+  /** neighbouring threads that exchange values directly, a power of two; 1, the default: none do */
+  readonly subgroup?: number
 }
 
 export interface ThreadLimits {
@@ -18,7 +20,12 @@ export interface ThreadLimits {
   readonly workgroupBytes: number
   /** a CPU pretending to be a GPU: few threads keep it busy, and barriers are slow */
   readonly software: boolean
+  /** neighbouring threads that can exchange values directly, a power of two (subgroups.ts); 1: none */
+  readonly subgroup: number
 }
+
+/** Entries that one thread combines at a time: a barrier for each power of it, rather than for each power of two. */
+export const radix = 16
 
 type Loop = Extract<Stmt, { kind: 'loop' }>
 
@@ -30,7 +37,10 @@ export function chooseStrategy(kernel: LoopKernel, limits: ThreadLimits): Strate
   const length = sharedLength(kernel)
   // few items: all the threads that a workgroup may have, since only that many processors will work
   const wide = items < 32 ? 1024 : 256
-  const most = floorPower(Math.min(wide, limits.threads, limits.workgroupBytes / 4 / Math.max(1, mostCombined(kernel))))
+  // an entry a thread and those they are combined into, twice: one loop's are read while the next one's are written
+  const entries = limits.workgroupBytes / 4 / (2 * (1 + 1 / radix + 1 / radix ** 2))
+  const most = floorPower(Math.min(wide, limits.threads, entries / Math.max(1, mostCombined(kernel))))
+  const { subgroup } = limits
   let lanes = 1
   if (limits.software) {
     // measured on SwiftShader: 2048 rows of 64 take 4 ms by one thread each, 35 ms by 16 lanes each
@@ -39,13 +49,16 @@ export function chooseStrategy(kernel: LoopKernel, limits: ThreadLimits): Strate
     if (!kernel.vector) {
       // neighbours of a row lie beside each other: lanes read whole cache lines
       lanes = Math.min(most, floorPower(length / 2))
+      // rows enough to fill the device by one subgroup each: no thread waits for another one
+      if (subgroup >= 16 && subgroup < lanes && items * subgroup >= manyItems && length <= 64 * subgroup)
+        lanes = subgroup
     } else if (items < manyItems && length >= 64) {
       // columns: neighbouring items read whole cache lines; lanes only add threads
       const wanted = Math.min(floorPower(manyItems / Math.max(1, items)), floorPower(length / 16))
       lanes = Math.min(wanted, items >= 32 ? most / 32 : most)
     }
   }
-  if (lanes > 1) return { threads: limits.software ? lanes : Math.max(lanes, Math.min(most, 128)), lanes }
+  if (lanes > 1) return { threads: limits.software ? lanes : Math.max(lanes, Math.min(most, 128)), lanes, subgroup }
   return { threads: floorPower(Math.min(items >= manyItems ? 256 : 64, limits.threads)), lanes: 1 }
 }
 

@@ -39,6 +39,7 @@ export class Writer {
   readonly accumulators = new Map<number, { name: string; dtype: ComputeType }>()
   private readonly axes = new Map<number, string>()
   private readonly functions = new Set<FunctionName>()
+  private readonly extensions = new Set<string>()
   private readonly scopes: Scope[] = [{ values: new Map(), texts: new Map() }]
   private readonly lines: string[] = []
   private readonly buffers: readonly BufferParam[]
@@ -76,6 +77,11 @@ export class Writer {
     return name
   }
 
+  /** Turns on an extension of WGSL, whose feature the device has. */
+  enable(extension: 'subgroups' | 'f16'): void {
+    this.extensions.add(extension)
+  }
+
   nameAxis(axis: Axis, text: string): void {
     this.axes.set(axis.id, text)
   }
@@ -85,7 +91,8 @@ export class Writer {
     const bindings = [...new Set(this.alias)]
       .sort((a, b) => a - b)
       .map(at => `@group(0) @binding(${at}) var<storage, read_write> b${at}: array<${this.bindingType(at)}>;\n`)
-    return `${this.uniforms.text(bindings.length)}${bindings.join('')}${extra}${functionText(this.functions)}
+    const enabled = [...this.extensions].map(name => `enable ${name};\n`).join('')
+    return `${enabled}${this.uniforms.text(bindings.length)}${bindings.join('')}${extra}${functionText(this.functions)}
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) thread: u32) {
 ${this.lines.join('\n')}
