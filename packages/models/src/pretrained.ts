@@ -35,15 +35,20 @@ const nameOf = (source: ModelSource): string => (typeof source === 'string' ? so
 
 export type Json = Record<string, unknown>
 
-async function readJson(read: ReadNamed, name: string): Promise<Json | undefined> {
+/** Whatever a JSON file holds, undefined where there is no file. */
+export async function readJsonValue(read: ReadNamed, name: string): Promise<unknown> {
   const bytes = await read(name)
   if (!bytes) return undefined
-  let value: unknown
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown
   } catch (error) {
     throw new FormatError('fromPretrained', `${name} is not JSON: ${(error as Error).message}`)
   }
+}
+
+export async function readJson(read: ReadNamed, name: string): Promise<Json | undefined> {
+  const value = await readJsonValue(read, name)
+  if (value === undefined) return undefined
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new FormatError('fromPretrained', `${name} is not a JSON object`)
   return value as Json
