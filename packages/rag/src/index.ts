@@ -9,6 +9,7 @@ export { defaultEdits, type FuzzyMatch, TermDictionary } from './analysis/dictio
 export { highlight, type Snippet, type Span, snippet } from './analysis/highlight.ts'
 export { Synonyms } from './analysis/synonyms.ts'
 export { crc32c } from './checksum.ts'
+export * from './chunk/index.ts'
 export * from './dense/index.ts'
 export type { Embedder } from './embedding/embedder.ts'
 export { MeanEmbedder, type MeanEmbedderOptions, WordVectors } from './embedding/word-vectors.ts'
