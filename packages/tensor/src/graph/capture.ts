@@ -58,8 +58,18 @@ const halves = new Int32Array(double.buffer)
 
 let captures = 0
 
-/** Every attribute is in the key, but the derivative, which is no part of the computation, and a user's op, which `mode` names. */
-const keyed = { axis: true, axes: true, steps: true, sizes: true, value: true, mode: true, rule: false, custom: false }
+/** Every attribute is in the key, but the derivative, which is no part of the computation, and a user's op or an algorithm, which `mode` names. */
+const keyed = {
+  axis: true,
+  axes: true,
+  steps: true,
+  sizes: true,
+  value: true,
+  mode: true,
+  rule: false,
+  custom: false,
+  program: false,
+}
 keyed satisfies Record<keyof Attributes, boolean>
 
 /** Words of a node before its sources: op, dtype, leaf, rank, attributes, sources. */

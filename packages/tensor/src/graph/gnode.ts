@@ -2,7 +2,7 @@
 
 import type { DType } from '../dtype.ts'
 import type { Dim } from '../kernel/dim.ts'
-import type { CustomText } from './node.ts'
+import type { Algorithm, CustomText } from './node.ts'
 
 export interface GNode {
   readonly id: number
@@ -21,4 +21,6 @@ export interface GNode {
   readonly leaf: number
   /** a user's kernel, for op 'custom' */
   readonly custom: CustomText | null
+  /** for op 'program' */
+  readonly program: Algorithm | null
 }

@@ -170,6 +170,7 @@ export function lower(group: Group, options: LowerOptions): Lowered[] {
   if (group.anchor?.op === 'matmul') return [lowerMatmul(group, options)]
   if (group.anchor?.op === 'scatter') return lowerScatter(group, options)
   if (group.anchor?.op === 'custom') return [lowerCustom(group, options)]
+  if (group.anchor?.op === 'program') return [lowerProgram(group, options)]
   if (group.anchor && attentionOps.has(group.anchor.op))
     return lowerAttention(group, options, own => new Frame(options, own), nameOf(group, options))
   if (group.inner.length) return lowerRows(group, options)
@@ -261,6 +262,30 @@ function lowerCustom(group: Group, options: LowerOptions): Lowered {
     wgsl,
     operands: [...operands, out],
     items: each === 'row' ? node.shape.slice(0, -1) : node.shape,
+  }
+  return frame.lowered(kernel)
+}
+
+/** An algorithm over its sources as they lie in memory: an item an example, or an element of its last axes that it runs over in parallel. */
+function lowerProgram(group: Group, options: LowerOptions): Lowered {
+  const node = group.anchor!
+  const { name, write } = node.program!
+  const frame = new Frame(options, new Set([node]))
+  const sources = node.sources.map(s => {
+    const ref = isLeaf(s) ? leafRef(s) : valueRef(s)
+    frame.emitter.loads.push({ ref, index: flatIndex(s.shape.map(zeroIndexOf), s.shape) })
+    return { buffer: frame.buffer(ref), shape: s.shape }
+  })
+  const out = { buffer: frame.buffer(valueRef(node), 'write'), shape: node.shape }
+  frame.access[out.buffer] = 'readwrite'
+  const { parallel, vector, body } = write(sources, out, computeType(node.dtype), newAxis)
+  const kernel: LoopKernel = {
+    kind: 'loop',
+    ...frame.head(`${name} [${node.shape.map(d => d.sample).join(', ')}]`),
+    parallel: parallel.filter(isLoop),
+    vector,
+    scratch: [],
+    body,
   }
   return frame.lowered(kernel)
 }

@@ -3,7 +3,8 @@
 // its computed value, and its sources may be dropped once nobody can need them.
 
 import type { DType } from '../dtype.ts'
-import type { Typed } from '../primitives/types.ts'
+import type { WriteProgram } from '../kernel/program.ts'
+import type { Typed, Value } from '../primitives/types.ts'
 import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import type { Engine } from './engine.ts'
@@ -22,8 +23,23 @@ export interface Attributes {
   readonly mode?: string
   /** a user's op (customOp); `mode` tells it from others in the key */
   readonly custom?: Custom
+  /** a sequential algorithm (op 'program'); `mode` tells it from others in the key */
+  readonly program?: Algorithm
   /** the derivative of a 'shortcut', which is no part of the computation and so not of the key */
   readonly rule?: DerivativeRule
+}
+
+/**
+ * A sequential algorithm over the last axes of its sources, written once in the kernel language and so for every device that prints it. Sources and
+ * result have the same leading axes, the examples of the batch. It has no derivative: who applies it gives one (`withDerivative`).
+ */
+export interface Algorithm {
+  /** for errors and profiles */
+  readonly name: string
+  readonly infer: (...sources: readonly Typed[]) => Typed
+  readonly write: WriteProgram
+  /** the same in ordinary loops, for one example */
+  readonly evaluate: (sources: readonly Value[], out: Value) => void
 }
 
 /** A kernel in WGSL that defines `fn kernel(i: u32)`. */

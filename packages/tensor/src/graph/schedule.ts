@@ -60,7 +60,7 @@ interface Request {
 
 const reduceOps: ReadonlySet<string> = new Set(['sum', 'prod', 'amax', 'amin'])
 /** ops that are the heart of a kernel, never inside another one */
-const alone: ReadonlySet<string> = new Set(['matmul', 'scatter', 'custom', ...attentionOps])
+const alone: ReadonlySet<string> = new Set(['matmul', 'scatter', 'custom', 'program', ...attentionOps])
 const leafOps: ReadonlySet<string> = new Set(['storage', 'scalar', 'constant'])
 export const isReduce = (n: GNode): boolean => reduceOps.has(n.op)
 export const isLeaf = (n: GNode): boolean => leafOps.has(n.op)
@@ -424,7 +424,7 @@ export function schedule(
     if (isReduce(node)) placeReduce(node, list)
     else if (node.op === 'matmul') placeMatmul(node, list)
     else if (node.op === 'scatter') placeAlone(node, false)
-    else if (node.op === 'custom') placeAlone(node, true)
+    else if (node.op === 'custom' || node.op === 'program') placeAlone(node, true)
     else if (attentionOps.has(node.op)) placeAttention(node)
     else placeElementwise(node, list)
   }

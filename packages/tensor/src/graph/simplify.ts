@@ -12,7 +12,7 @@ import { flatIndex, through, viewOps } from './views.ts'
 
 type Draft = Omit<GNode, 'id'>
 
-const plain = { sizes: [], axis: -1, axes: [], steps: [], mode: '', value: 0, leaf: -1, custom: null }
+const plain = { sizes: [], axis: -1, axes: [], steps: [], mode: '', value: 0, leaf: -1, custom: null, program: null }
 
 export const shapeKey = (shape: readonly Dim[]): string => shape.map(dimKey).join()
 const sameShape = (a: readonly Dim[], b: readonly Dim[]) => a.length === b.length && a.every((d, i) => sameDim(d, b[i]))
@@ -144,14 +144,15 @@ export function simplify(captured: Captured, model: SizeModel): { graph: Graph; 
       made.push(
         graph.make({ ...common, op: 'gather', sources: [inMemory(graph, sources[0]), sources[1]], axis: a.axis }),
       )
-    else if (n.op === 'custom')
+    else if (n.op === 'custom' || n.op === 'program')
       made.push(
         graph.make({
           ...common,
-          op: 'custom',
+          op: n.op,
           sources: sources.map(s => (viewOps.has(s.op) || isNumber(s) ? copyOf(graph, s) : s)),
           mode: a.mode,
-          custom: a.custom!,
+          custom: a.custom ?? null,
+          program: a.program ?? null,
         }),
       )
     else

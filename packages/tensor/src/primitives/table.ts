@@ -6,11 +6,22 @@ import { elementwise } from './elementwise.ts'
 import { indexing } from './indexing.ts'
 import { matrix } from './matmul.ts'
 import { movement } from './movement.ts'
+import { program } from './program.ts'
 import { reduce } from './reduce.ts'
 import { source } from './source.ts'
 import type { Primitive } from './types.ts'
 
-const table = { ...elementwise, ...reduce, ...movement, ...indexing, ...matrix, ...attention, ...source, custom }
+const table = {
+  ...elementwise,
+  ...reduce,
+  ...movement,
+  ...indexing,
+  ...matrix,
+  ...attention,
+  ...source,
+  custom,
+  program,
+}
 
 export type PrimitiveName = keyof typeof table
 export const primitives: Readonly<Record<PrimitiveName, Primitive>> = table
