@@ -440,6 +440,7 @@ function lowerRow(group: Group, reductions: readonly Reduction[], options: Lower
     options.scratch && spacesOf(reductions).length < 2
       ? scratchOf(group, reductions, full, options)
       : new Map<GNode, Scratch>()
+  const homes = homesOf(scratch, full)
   const span = productDim(inner.map(a => a.size))
   const column = flatIndex(
     inner.map(axisIndex),
@@ -454,17 +455,27 @@ function lowerRow(group: Group, reductions: readonly Reduction[], options: Lower
     for (const space of spacesOf(now)) {
       const statements: Stmt[] = saved.map(([node, s]) => {
         const value = frame.emitter.value(node, s.index)
+        const home = homes.get(node)
+        if (home) return frame.store(valueRef(home), flatIndex(s.index, home.shape), value)
         return { kind: 'store', buffer: -1 - s.slot, index: column, value, mode: 'set', valid: null }
       })
       body.push(...space.reductions.map(declare), ...sumLoops(space, frame, statements))
     }
     for (const r of now) open.set(r.node, r)
-    for (const [node, s] of saved)
-      frame.locals.set(node, index =>
-        sameIndex(index, s.index)
-          ? { op: 'load', dtype: computeType(node.dtype), buffer: -1 - s.slot, index: column, valid: null }
-          : null,
-      )
+    for (const [node, s] of saved) {
+      const home = homes.get(node)
+      const dtype = computeType(node.dtype)
+      const load: Expr = home
+        ? {
+            op: 'load',
+            dtype,
+            buffer: frame.buffer(valueRef(home)),
+            index: flatIndex(s.index, home.shape),
+            valid: null,
+          }
+        : { op: 'load', dtype, buffer: -1 - s.slot, index: column, valid: null }
+      frame.locals.set(node, index => (sameIndex(index, s.index) ? { ...load } : null))
+    }
     frame.emitter.forget()
   }
   const stores = frame.stores(full)
@@ -477,7 +488,7 @@ function lowerRow(group: Group, reductions: readonly Reduction[], options: Lower
     ...frame.head(nameOf(group, options)),
     parallel: outer,
     vector: columnwise(frame.emitter.loads, outer, inner),
-    scratch: [...scratch.keys()].map(node => ({ dtype: node.dtype, size: span })),
+    scratch: [...scratch.keys()].filter(n => !homes.has(n)).map(node => ({ dtype: node.dtype, size: span })),
     body: numbered,
   }
   return frame.lowered(mergeParallelAxes(kernel, fresh))
@@ -517,6 +528,27 @@ function columnwise(loads: readonly Access[], outer: readonly Axis[], inner: rea
       l.index.terms.some(t => t.atom?.kind === 'axis' && t.atom.axis.id === axis.id && isDim(t.coef, 1)),
     ).length
   return unit(across) > unit(along)
+}
+
+/**
+ * Rows that need no scratch memory, because a result of the same type will lie just there: the memory of the result is fetched while its row is
+ * computed, not when it is only scaled. The others get their slots anew.
+ */
+function homesOf(
+  scratch: Map<GNode, Scratch>,
+  full: readonly (readonly [GNode, readonly Index[]])[],
+): Map<GNode, GNode> {
+  const homes = new Map<GNode, GNode>()
+  const free = new Map(full)
+  let slot = 0
+  for (const [node, s] of scratch) {
+    const [home] = [...free].find(([n, index]) => n.dtype === node.dtype && sameIndex(index, s.index)) ?? []
+    if (home) {
+      homes.set(node, home)
+      free.delete(home)
+    } else scratch.set(node, { ...s, slot: slot++ })
+  }
+  return homes
 }
 
 interface Scratch {
