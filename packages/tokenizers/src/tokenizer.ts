@@ -16,21 +16,24 @@ import { readSentencePiece, type SentencePieceModel, sentencePieceParts } from '
 import { readTiktoken, type TiktokenOptions } from './formats/tiktoken.ts'
 import { type BertOptions, type ByteLevelBpeOptions, readVocabAndMerges, readVocabTxt } from './formats/vocab.ts'
 import { asArray, asObject, type Json, type JsonObject } from './json.ts'
+import { BertWords } from './models/bert-words.ts'
 import { BPE } from './models/bpe.ts'
 import { ByteWords } from './models/byte-words.ts'
 import { IdList } from './models/id-list.ts'
 import type { Model } from './models/model.ts'
 import { readModel } from './models/table.ts'
 import { Unigram } from './models/unigram.ts'
-import { WordEncoder } from './models/word-encoder.ts'
+import { type IdEncoder, WordEncoder } from './models/word-encoder.ts'
 import { WordLevel } from './models/word-level.ts'
 import { WordPiece } from './models/word-piece.ts'
+import { BertNormalizer } from './normalizers/bert.ts'
 import type { Normalizer } from './normalizers/normalizer.ts'
 import { readNormalizer } from './normalizers/table.ts'
 import { type OffsetUnit, withOffsetUnit } from './offset-units.ts'
 import { type Padding, pad, paddingDefaults, readPadding, writePadding } from './padding.ts'
 import type { PostProcessor } from './postprocessors/post-processor.ts'
 import { readPostProcessor } from './postprocessors/table.ts'
+import { BertPreTokenizer } from './pretokenizers/bert.ts'
 import { ByteLevel } from './pretokenizers/byte-level.ts'
 import { byteLevelScanner } from './pretokenizers/byte-level-scanner.ts'
 import { Metaspace } from './pretokenizers/metaspace.ts'
@@ -98,7 +101,7 @@ export class Tokenizer {
   private readonly added = new AddedVocabulary()
   /** Where the ids of short texts are gathered. */
   private readonly ids = new IdList(256)
-  private words: WordEncoder | null | undefined
+  private words: IdEncoder | null | undefined
   private knownFrame: Frame | null | undefined
 
   constructor(parts: TokenizerParts) {
@@ -270,7 +273,8 @@ export class Tokenizer {
     out.length = 0
     for (const id of frame.before) out.push(id)
     const wellFormed = text.toWellFormed()
-    if (words) {
+    if (words && this.added.isPlain(allowedSpecial)) words.encode(wellFormed, out)
+    else if (words) {
       for (const part of this.added.parts(wellFormed, allowedSpecial)) {
         if (typeof part === 'number') out.push(part)
         else words.encode(part, out)
@@ -352,13 +356,20 @@ export class Tokenizer {
   }
 
   /** The way from text to ids word by word, where the parts allow it. */
-  private fastWords(allowedSpecial: AllowedSpecial): WordEncoder | undefined {
+  private fastWords(allowedSpecial: AllowedSpecial): IdEncoder | undefined {
     if (this.words === undefined) this.words = this.wordEncoder() ?? null
     return this.words && this.added.isRaw(allowedSpecial) ? this.words : undefined
   }
 
-  private wordEncoder(): WordEncoder | undefined {
+  private wordEncoder(): IdEncoder | undefined {
     const { model, normalizer, preTokenizer } = this
+    if (
+      model instanceof WordPiece &&
+      normalizer instanceof BertNormalizer &&
+      preTokenizer instanceof BertPreTokenizer
+    ) {
+      return new BertWords(normalizer, preTokenizer, model)
+    }
     const isFixed = model instanceof WordPiece || model instanceof WordLevel || (model instanceof BPE && !model.dropout)
     if (isFixed && isWordLocal(normalizer, preTokenizer)) {
       return new WordEncoder(scanWord, (units, start, end) => {

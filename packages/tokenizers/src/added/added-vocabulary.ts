@@ -18,6 +18,8 @@ export class AddedVocabulary {
   private readonly byId = new Map<number, AddedToken>()
   private readonly byContent = new Map<string, number>()
   private finders: { raw: Finder; normalized: Finder } | undefined
+  /** Has any of them not been special? */
+  private hasText = false
 
   /** Number of added tokens. */
   get size(): number {
@@ -42,6 +44,7 @@ export class AddedVocabulary {
   /** Puts a token at an id. */
   set(id: number, token: AddedToken): void {
     this.byId.set(id, token)
+    this.hasText ||= !token.special
     this.byContent.set(token.content, id)
     this.finders = undefined
   }
@@ -104,11 +107,8 @@ export class AddedVocabulary {
   }
 
   /** Can no added token be found in any text? */
-  private isPlain(allowed: AllowedSpecial): boolean {
-    if (this.byId.size === 0) return true
-    if (allowed !== 'none') return false
-    for (const token of this.byId.values()) if (!token.special) return false
-    return true
+  isPlain(allowed: AllowedSpecial): boolean {
+    return this.byId.size === 0 || (allowed === 'none' && !this.hasText)
   }
 
   /** Forgets what depends on the normalizer. */

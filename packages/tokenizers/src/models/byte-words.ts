@@ -6,7 +6,7 @@ import type { BPE } from './bpe.ts'
 import { LongWords } from './long-word.ts'
 import { RankTokens } from './rank-tokens.ts'
 import { mergeShortWord } from './short-word.ts'
-import type { WordIds } from './word-encoder.ts'
+import type { WordIds } from './word-records.ts'
 
 /** From this many bytes on, the linear method is faster. Measured on English, Japanese and code with o200k. */
 const LONG = 24

@@ -13,6 +13,12 @@ export class IdList {
     this.ids[this.length++] = id
   }
 
+  /** Appends the first `count` of `ids`. */
+  append(ids: ArrayLike<number>, count: number): void {
+    this.reserve(count)
+    for (let i = 0; i < count; i++) this.ids[this.length++] = ids[i]
+  }
+
   reserve(more: number): void {
     if (this.length + more <= this.ids.length) return
     const larger = new Uint32Array(Math.max(this.ids.length * 2, this.length + more))

@@ -6,6 +6,7 @@ import type { Model, Token } from './model.ts'
 import { UnitTrie } from './unit-trie.ts'
 import { Vocabulary } from './vocabulary.ts'
 import { WordCache } from './word-cache.ts'
+import type { WordIds } from './word-records.ts'
 
 export type WordPieceOptions = {
   vocab?: Iterable<readonly [string, number]>
@@ -26,6 +27,7 @@ export class WordPiece implements Model {
   private readonly continuations = new UnitTrie()
   private readonly cache = new WordCache()
   private readonly split = (word: string) => this.pieces(word)
+  private readonly found = { ids: new Int32Array(64), length: 0 }
 
   constructor(options: WordPieceOptions = {}) {
     this.vocabulary = new Vocabulary(options.vocab ?? [])
@@ -73,6 +75,42 @@ export class WordPiece implements Model {
 
   tokenize(text: string): Token[] {
     return this.cache.get(text, this.split)
+  }
+
+  /** The ids of `tokenize` for a word of characters of one unit each, given as units [start, end). */
+  idsOf(units: Uint16Array, start: number, end: number): WordIds {
+    const { found } = this
+    if (end - start > this.maxInputCharsPerWord) return this.unknownId()
+    if (found.ids.length < end - start) found.ids = new Int32Array(2 * (end - start))
+    const { ids } = found
+    let count = 0
+    let trie = this.starts
+    for (let from = start; from < end; ) {
+      let node = 0
+      let id = -1
+      let to = from
+      for (let at = from; at < end; ) {
+        node = trie.child(node, units[at++])
+        if (node < 0) break
+        const value = trie.value(node)
+        if (value >= 0) {
+          id = value
+          to = at
+        }
+      }
+      if (id < 0) return this.unknownId()
+      ids[count++] = id
+      from = to
+      trie = this.continuations
+    }
+    found.length = count
+    return found
+  }
+
+  private unknownId(): WordIds {
+    this.found.ids[0] = this.unknown('')[0].id
+    this.found.length = 1
+    return this.found
   }
 
   toJSON(): JsonObject {

@@ -22,3 +22,19 @@ export function utf16Text(units: Uint16Array, start: number, end: number): strin
   }
   return text
 }
+
+/** Units of a buffer that is kept between calls; longer texts get one of their own. */
+const KEPT_UNITS = 1 << 16
+
+/** Gives the units of one text after the other, in the same memory where that is small. */
+export class UnitBuffer {
+  private buffer = new Uint16Array(0)
+
+  /** The units of a text, valid until the next call. */
+  units(text: string): Uint16Array {
+    if (this.buffer.length < text.length && text.length <= KEPT_UNITS) {
+      this.buffer = new Uint16Array(Math.min(KEPT_UNITS, 2 * text.length))
+    }
+    return utf16Units(text, this.buffer)
+  }
+}
