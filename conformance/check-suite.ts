@@ -15,9 +15,14 @@ export interface SuiteCheck {
   only?: string
   /** a suite that finds fewer cases has not passed */
   cases: number
+  /** of them, those that pass at least; default: all that are not skipped */
+  passed?: number
 }
 
-export function checkSuite({ name, data, only, cases }: SuiteCheck, { name: device, missing }: TestDevice): void {
+export function checkSuite(
+  { name, data, only, cases, passed = 0 }: SuiteCheck,
+  { name: device, missing }: TestDevice,
+): void {
   const path = findSharedData(data)
   const reason = missing
     ? `the device does not start: ${missing}`
@@ -33,5 +38,6 @@ export function checkSuite({ name, data, only, cases }: SuiteCheck, { name: devi
     for await (const result of suite.run({ path: path!, device, only })) results.push(result)
     expect(results.filter(r => r.status === 'failed')).toEqual([])
     expect(results.length).toBeGreaterThanOrEqual(cases)
+    expect(results.filter(r => r.status === 'passed').length).toBeGreaterThanOrEqual(passed)
   })
 }

@@ -18,6 +18,10 @@ for (const device of compiled.filter(d => d.name === 'wasm'))
 for (const device of compiled.filter(d => d.name === 'wasm'))
   checkSuite({ name: 'use-lite', data: 'reference/use-lite', cases: 53 }, device)
 
+// Hundreds of models to compile for; the GPU's are in suites.slow.test.ts.
+for (const device of compiled.filter(d => d.name === 'wasm'))
+  checkSuite({ name: 'onnx', data: 'reference/onnx-node', cases: 932, passed: 879 }, device)
+
 // On a software GPU it takes most of a minute: suites.slow.test.ts.
 const stories: SuiteCheck = { name: 'stories260k', data: 'reference/stories260K', cases: 20 }
 for (const device of compiled.filter(d => d.name === 'wasm')) checkSuite(stories, device)

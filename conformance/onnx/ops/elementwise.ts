@@ -22,7 +22,8 @@ const variadic =
 /** Of the base's type; a fraction is cut off. */
 function power(a: Tensor, b: Tensor): Tensor {
   if (isFloat(a.dtype)) return a.pow(b.to(a.dtype))
-  return isFloat(b.dtype) ? a.to('f64').pow(b.to('f64')).to(a.dtype) : a.pow(b.to(a.dtype))
+  const wide = a.device === 'webgpu' ? 'f32' : 'f64'
+  return isFloat(b.dtype) ? a.to(wide).pow(b.to(wide)).to(a.dtype) : a.pow(b.to(a.dtype))
 }
 
 function modulo(call: Call): Tensor {
@@ -50,9 +51,6 @@ const isinf = (call: Call): Tensor => {
   if (up && down) return x.isinf()
   return up ? x.isposinf() : down ? x.isneginf() : x.isinf().logicalAnd(x.zerosLike())
 }
-
-/** A GPU has no f64 to round through: what is cast there has at most 32 bits anyway. */
-const cast = (x: Tensor, type: DType): Tensor => x.to(type)
 
 export const elementwise: Readonly<Record<string, Op>> = {
   Abs: unary(x => x.abs()),
@@ -107,8 +105,8 @@ export const elementwise: Readonly<Record<string, Op>> = {
   },
   Where: call => where(call.x, call.input(1), call.input(2)),
   Clip: clip,
-  Cast: call => cast(call.x, carrierOf(call.int('to', 0))),
-  CastLike: binary((x, like) => cast(x, like.dtype)),
+  Cast: call => call.x.to(carrierOf(call.int('to', 0))),
+  CastLike: binary((x, like) => x.to(like.dtype)),
 
   Relu: unary(x => x.relu()),
   Sigmoid: unary(x => x.sigmoid()),
