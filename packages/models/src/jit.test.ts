@@ -106,7 +106,7 @@ sameRun(
     const opt = new NAdam(
       [
         { params: [model.fc1.weight, model.fc1.bias!], lr: 0.02 },
-        { params: [model.fc2.weight, model.fc2.bias!, model.norm.weight, model.norm.bias], lr: 0.01 },
+        { params: [model.fc2.weight, model.fc2.bias!, model.norm.weight!, model.norm.bias!], lr: 0.01 },
       ],
       { weightDecay: 0.01 },
     )

@@ -25,11 +25,50 @@ function* fieldsOf(holder: object, prefix = ''): Generator<[name: string, field:
   }
 }
 
-export interface LoadStateResult {
+/** A key whose tensor has another shape in the state than in the module. */
+export interface ShapeMismatch {
+  readonly name: string
+  readonly here: readonly number[]
+  readonly there: readonly number[]
+}
+
+/** What `loadStateDict` did; `String(result)` is a report to print. */
+export class LoadStateResult {
+  /** keys whose values were taken over */
+  readonly loaded: readonly string[]
   /** keys of the module that the state does not have */
-  readonly missing: string[]
+  readonly missing: readonly string[]
   /** keys of the state that the module does not have */
-  readonly unexpected: string[]
+  readonly unexpected: readonly string[]
+  /** keys on both sides with different shapes: left as they were */
+  readonly mismatched: readonly ShapeMismatch[]
+
+  constructor(parts: Pick<LoadStateResult, 'loaded' | 'missing' | 'unexpected' | 'mismatched'>) {
+    this.loaded = parts.loaded
+    this.missing = parts.missing
+    this.unexpected = parts.unexpected
+    this.mismatched = parts.mismatched
+  }
+  toString(): string {
+    const part = (title: string, names: readonly string[]): string[] =>
+      names.length ? [`${title}: ${names.length}`, ...names.map(name => `  ${name}`)] : []
+    return [
+      `loaded: ${this.loaded.length}`,
+      ...part('missing', this.missing),
+      ...part('unexpected', this.unexpected),
+      ...part('other shapes', this.mismatched.map(sentence)),
+    ].join('\n')
+  }
+}
+
+const sentence = ({ name, here, there }: ShapeMismatch): string =>
+  `${name} is [${here.join(', ')}] here and [${there.join(', ')}] there`
+
+export interface LoadStateOptions {
+  /** false: keys that are only on one side are reported instead of being an error */
+  readonly strict?: boolean
+  /** true: loads what fits and reports the rest, other shapes included */
+  readonly partial?: boolean
 }
 
 export class Module {
@@ -114,38 +153,53 @@ export class Module {
     for (const p of this.parameters()) p.zeroGrad()
   }
 
-  /** The tensors themselves by path, not copies: `saveSafetensors(module.stateDict())` reads them as they are at its call. */
-  stateDict(): Map<string, Tensor> {
-    return new Map(this.#tensors())
+  /**
+   * The tensors themselves by path, not copies: `saveSafetensors(module.stateDict())` reads them as they are at its call.
+   * @param options.tied 'first': a tensor with several names only under its first, so that a file holds it once; loading fills all of them
+   */
+  stateDict(options: { tied?: 'all' | 'first' } = {}): Map<string, Tensor> {
+    const all = [...this.#tensors()]
+    if (options.tied !== 'first') return new Map(all)
+    const seen = new Set<object>()
+    return new Map(all.filter(([, t]) => !seen.has(t.storage!) && seen.add(t.storage!)))
+  }
+
+  /** The names of each tensor that has several. */
+  tiedNames(): string[][] {
+    return [...Map.groupBy(this.#tensors(), ([, t]) => t.storage).values()]
+      .filter(names => names.length > 1)
+      .map(names => names.map(([name]) => name))
   }
 
   /**
-   * Writes values into the module's own tensors, so optimizers and other holders see them; dtypes convert. All or nothing.
-   * @param options.strict false: keys that are only on one side are reported instead of being an error
-   * @throws CairnError naming missing and unexpected keys and differing shapes
+   * Writes values into the module's own tensors, so optimizers and other holders see them, and tied tensors stay tied; dtypes convert. All or nothing.
+   * @throws CairnError naming missing and unexpected keys and differing shapes, as far as the options do not allow them
    */
-  loadStateDict(state: StateDict, options: { strict?: boolean } = {}): LoadStateResult {
+  loadStateDict(state: StateDict, options: LoadStateOptions = {}): LoadStateResult {
     const given: ReadonlyMap<string, Tensor> = state instanceof Map ? state : new Map(Object.entries(state))
     const own = this.stateDict()
     // Files often hold a tied tensor under one of its names only.
-    const loaded = new Set([...own].flatMap(([name, t]) => (given.has(name) ? [t.storage] : [])))
-    const missing = [...own].flatMap(([name, t]) => (given.has(name) || loaded.has(t.storage) ? [] : [name]))
+    const filled = new Set([...own].flatMap(([name, t]) => (given.has(name) ? [t.storage] : [])))
+    const missing = [...own].flatMap(([name, t]) => (given.has(name) || filled.has(t.storage) ? [] : [name]))
     const unexpected = [...given.keys()].filter(name => !own.has(name))
-    const problems: string[] = []
-    if (options.strict !== false && missing.length) problems.push(`missing ${list(missing)}`)
-    if (options.strict !== false && unexpected.length) problems.push(`unexpected ${list(unexpected)}`)
-    const differing = [...own].flatMap(([name, t]) => {
+    const mismatched = [...own].flatMap(([name, t]): ShapeMismatch[] => {
       const value = given.get(name)
       const same = !value || (value.ndim === t.ndim && value.shape.every((n, i) => n === t.shape[i]))
-      return same ? [] : [`${name} is [${t.shape.join(', ')}] here and [${value.shape.join(', ')}] there`]
+      return same ? [] : [{ name, here: t.shape, there: value.shape }]
     })
-    if (differing.length) problems.push(`other shapes: ${list(differing)}`)
+    const strict = options.strict !== false && !options.partial
+    const problems: string[] = []
+    if (strict && missing.length) problems.push(`missing ${list(missing)}`)
+    if (strict && unexpected.length) problems.push(`unexpected ${list(unexpected)}`)
+    if (!options.partial && mismatched.length) problems.push(`other shapes: ${list(mismatched.map(sentence))}`)
     if (problems.length) throw new CairnError('loadStateDict', problems.join('; '), { module: this.constructor.name })
-    for (const [name, t] of own) {
-      const value = given.get(name)
-      if (value) t.assign(value.detach().to(t.dtype))
+    const differs = new Set(mismatched.map(m => m.name))
+    const loaded = [...own.keys()].filter(name => given.has(name) && !differs.has(name))
+    for (const name of loaded) {
+      const t = own.get(name)!
+      t.assign(given.get(name)!.detach().to(t.dtype))
     }
-    return { missing, unexpected }
+    return new LoadStateResult({ loaded, missing, unexpected, mismatched })
   }
 
   /**

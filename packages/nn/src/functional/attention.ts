@@ -56,8 +56,25 @@ function blockedAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOpt
   return attention(q, k, v, { ends, starts, mask, scale })
 }
 
+/**
+ * Attention, and the weights that it mixes the values with: the form that has them in memory, [batch, heads, queries, keys]. Dropped weights
+ * are returned as they were used.
+ */
+export function attentionWithWeights(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  options: AttentionOptions = {},
+): { output: Tensor; weights: Tensor } {
+  checkShapes(q, k, v)
+  return weighted(q, k, v, options)
+}
+
 /** The same of products and a softmax; the compiler computes what a query sees inside of a kernel, never as a matrix. */
-export function composedAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
+export const composedAttention = (q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor =>
+  weighted(q, k, v, options).output
+
+function weighted(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): { output: Tensor; weights: Tensor } {
   const [batch, heads, queries, width] = q.shape
   const [, kvHeads, keys] = k.shape
   const out = v.shape[3]
@@ -74,10 +91,11 @@ export function composedAttention(q: Tensor, k: Tensor, v: Tensor, options: Atte
   let weights = scores.softmax(-1)
   if (hides) weights = weights.where(scores.gt(unseen), 0)
   if (options.dropout) weights = dropout(weights, options.dropout)
-  return weights
+  const output = weights
     .reshape([batch, kvHeads, group * queries, keys])
     .matmul(v)
     .reshape([batch, heads, queries, out])
+  return { output, weights: weights.reshape([batch, heads, queries, keys]) }
 }
 
 function checkShapes(q: Tensor, k: Tensor, v: Tensor): void {

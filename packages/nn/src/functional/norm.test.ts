@@ -64,16 +64,16 @@ onEachDevice('batch norm takes statistics in training and uses the running ones 
     mean = mean.map((m, c) => m * 0.75 + means[c] * 0.25)
     variance = variance.map((v, c) => v * 0.75 + (of(c).reduce((s, x) => s + (x - means[c]) ** 2, 0) / 5) * 0.25)
   }
-  await expectClose(layer.running_mean, mean)
-  await expectClose(layer.running_var, variance)
-  expect(await layer.num_batches_tracked.item()).toBe(40)
+  await expectClose(layer.running_mean!, mean)
+  await expectClose(layer.running_var!, variance)
+  expect(await layer.num_batches_tracked!.item()).toBe(40)
   layer.eval()
   const x = tensor([[[1], [2]]])
   await expectClose(
     layer.forward(x),
     [1, 2].map((v, c) => (v - mean[c]) / Math.sqrt(variance[c] + 1e-5)),
   )
-  expect(await layer.num_batches_tracked.item()).toBe(40)
+  expect(await layer.num_batches_tracked!.item()).toBe(40)
 })
 
 onEachDevice(

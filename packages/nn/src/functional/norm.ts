@@ -57,3 +57,30 @@ export function batchNormWith(x: Tensor, mean: Tensor, variance: Tensor, options
   const out = x.sub(alongChannels(mean, x.ndim)!).mul(alongChannels(scale, x.ndim)!)
   return affine(out, alongChannels(weight, x.ndim), alongChannels(bias, x.ndim))
 }
+
+/** Instance normalisation (Ulyanov et al. 2016): each channel of each example for itself. @param x [batch, channels, ...] */
+export const instanceNorm = (x: Tensor, { weight, bias, eps = 1e-5 }: NormOptions = {}): Tensor =>
+  affine(standardize(x, lastAxes(x.ndim - 2), eps), alongChannels(weight, x.ndim), alongChannels(bias, x.ndim))
+
+export interface LocalResponseOptions {
+  /** default 1e-4 */
+  readonly alpha?: number
+  /** default 0.75 */
+  readonly beta?: number
+  /** default 1 */
+  readonly k?: number
+}
+
+/**
+ * Local response normalisation (Krizhevsky et al. 2012): x / (k + alpha * mean of the squares of `count` channels around)^beta. Beyond the
+ * first and last channel the squares are 0.
+ * @param x [batch, channels, ...]
+ */
+export function localResponseNorm(x: Tensor, count: number, options: LocalResponseOptions = {}): Tensor {
+  const { alpha = 1e-4, beta = 0.75, k = 1 } = options
+  const before = Math.floor(count / 2)
+  const widths = x.shape.map((_, d): [number, number] => (d === 1 ? [before, count - 1 - before] : [0, 0]))
+  const around = x.mul(x).pad(widths).windows(1, count).mean(-1)
+  // windows stand behind the axis that they are of
+  return x.div(around.mul(alpha).add(k).pow(beta))
+}

@@ -1,27 +1,78 @@
-// Activations as modules, for Sequential; the functions are methods of Tensor.
+// Activations as modules, for Sequential; most functions are methods of Tensor, the others are in functional/activation.ts.
 
-import type { Tensor } from '@cairn/tensor'
+import { type Tensor, uniform } from '@cairn/tensor'
+import * as f from '../functional/activation.ts'
+import { constant } from '../init.ts'
 import { Module } from '../module.ts'
+import { parameter } from '../parameter.ts'
 
 export class Identity extends Module {
   forward(x: Tensor): Tensor {
     return x
   }
 }
-/** All axes from `start` on become one. */
-export class Flatten extends Module {
-  readonly start: number
-  constructor(start = 1) {
-    super()
-    this.start = start
-  }
-  forward(x: Tensor): Tensor {
-    return x.flatten(this.start)
-  }
-}
 export class ReLU extends Module {
   forward(x: Tensor): Tensor {
     return x.relu()
+  }
+}
+export class SiLU extends Module {
+  forward(x: Tensor): Tensor {
+    return x.silu()
+  }
+}
+export class Mish extends Module {
+  forward(x: Tensor): Tensor {
+    return x.mish()
+  }
+}
+export class Hardswish extends Module {
+  forward(x: Tensor): Tensor {
+    return x.hardswish()
+  }
+}
+export class Hardsigmoid extends Module {
+  forward(x: Tensor): Tensor {
+    return x.hardsigmoid()
+  }
+}
+export class Sigmoid extends Module {
+  forward(x: Tensor): Tensor {
+    return x.sigmoid()
+  }
+}
+export class LogSigmoid extends Module {
+  forward(x: Tensor): Tensor {
+    return x.logSigmoid()
+  }
+}
+export class Tanh extends Module {
+  forward(x: Tensor): Tensor {
+    return x.tanh()
+  }
+}
+/** min(max(x, 0), 6) */
+export class ReLU6 extends Module {
+  forward(x: Tensor): Tensor {
+    return x.clamp(0, 6)
+  }
+}
+/** Scaled exponential linear unit (Klambauer et al. 2017). */
+export class SELU extends Module {
+  forward(x: Tensor): Tensor {
+    return f.selu(x)
+  }
+}
+/** x / (1 + |x|) */
+export class Softsign extends Module {
+  forward(x: Tensor): Tensor {
+    return f.softsign(x)
+  }
+}
+/** x - tanh x */
+export class Tanhshrink extends Module {
+  forward(x: Tensor): Tensor {
+    return x.sub(x.tanh())
   }
 }
 export class LeakyReLU extends Module {
@@ -44,6 +95,119 @@ export class ELU extends Module {
     return x.elu(this.alpha)
   }
 }
+/** max(0, x) + min(0, alpha (exp(x / alpha) - 1)) */
+export class CELU extends Module {
+  readonly alpha: number
+  constructor(alpha = 1) {
+    super()
+    this.alpha = alpha
+  }
+  forward(x: Tensor): Tensor {
+    return f.celu(x, this.alpha)
+  }
+}
+/** 0 where |x| <= lambda */
+export class Hardshrink extends Module {
+  readonly lambda: number
+  constructor(lambda = 0.5) {
+    super()
+    this.lambda = lambda
+  }
+  forward(x: Tensor): Tensor {
+    return f.hardshrink(x, this.lambda)
+  }
+}
+/** x moved towards 0 by lambda */
+export class Softshrink extends Module {
+  readonly lambda: number
+  constructor(lambda = 0.5) {
+    super()
+    this.lambda = lambda
+  }
+  forward(x: Tensor): Tensor {
+    return f.softshrink(x, this.lambda)
+  }
+}
+export class Softmax extends Module {
+  readonly axis: number
+  constructor(axis = -1) {
+    super()
+    this.axis = axis
+  }
+  forward(x: Tensor): Tensor {
+    return x.softmax(this.axis)
+  }
+}
+export class LogSoftmax extends Module {
+  readonly axis: number
+  constructor(axis = -1) {
+    super()
+    this.axis = axis
+  }
+  forward(x: Tensor): Tensor {
+    return x.logSoftmax(this.axis)
+  }
+}
+export class Softmin extends Module {
+  readonly axis: number
+  constructor(axis = -1) {
+    super()
+    this.axis = axis
+  }
+  forward(x: Tensor): Tensor {
+    return x.neg().softmax(this.axis)
+  }
+}
+/** a * sigmoid(b) of the halves of an axis (Dauphin et al. 2017). */
+export class GLU extends Module {
+  readonly axis: number
+  constructor(axis = -1) {
+    super()
+    this.axis = axis
+  }
+  forward(x: Tensor): Tensor {
+    return f.glu(x, this.axis)
+  }
+}
+/** silu(a) * b of the halves of an axis (Shazeer 2020). */
+export class SwiGLU extends Module {
+  readonly axis: number
+  constructor(axis = -1) {
+    super()
+    this.axis = axis
+  }
+  forward(x: Tensor): Tensor {
+    return f.swiglu(x, this.axis)
+  }
+}
+/** gelu(a) * b of the halves of an axis (Shazeer 2020). */
+export class GEGLU extends Module {
+  readonly axis: number
+  constructor(axis = -1) {
+    super()
+    this.axis = axis
+  }
+  forward(x: Tensor): Tensor {
+    return f.geglu(x, this.axis)
+  }
+}
+/** relu(a) * b of the halves of an axis (Shazeer 2020). */
+export class ReGLU extends Module {
+  readonly axis: number
+  constructor(axis = -1) {
+    super()
+    this.axis = axis
+  }
+  forward(x: Tensor): Tensor {
+    return f.reglu(x, this.axis)
+  }
+}
+/** Softmax over the channels of [batch, channels, height, width]. */
+export class Softmax2d extends Module {
+  forward(x: Tensor): Tensor {
+    return x.softmax(-3)
+  }
+}
 /** Gaussian error linear unit; 'tanh' is GPT-2's approximation. */
 export class GELU extends Module {
   readonly approximate: 'none' | 'tanh'
@@ -55,43 +219,69 @@ export class GELU extends Module {
     return x.gelu(this)
   }
 }
-export class SiLU extends Module {
-  forward(x: Tensor): Tensor {
-    return x.silu()
-  }
-}
-export class Mish extends Module {
-  forward(x: Tensor): Tensor {
-    return x.mish()
-  }
-}
-export class Hardswish extends Module {
-  forward(x: Tensor): Tensor {
-    return x.hardswish()
-  }
-}
-export class Sigmoid extends Module {
-  forward(x: Tensor): Tensor {
-    return x.sigmoid()
-  }
-}
-export class Tanh extends Module {
-  forward(x: Tensor): Tensor {
-    return x.tanh()
-  }
-}
+/** log(1 + exp(beta x)) / beta; linear where beta x is above the threshold. */
 export class Softplus extends Module {
+  readonly beta: number
+  readonly threshold: number
+  constructor(beta = 1, threshold = 20) {
+    super()
+    this.beta = beta
+    this.threshold = threshold
+  }
   forward(x: Tensor): Tensor {
-    return x.softplus()
+    return f.softplus(x, this.beta, this.threshold)
   }
 }
-export class Softmax extends Module {
-  readonly axis: number
-  constructor(axis = -1) {
+/** min(max(x, low), high) */
+export class Hardtanh extends Module {
+  readonly low: number
+  readonly high: number
+  constructor(low = -1, high = 1) {
     super()
-    this.axis = axis
+    this.low = low
+    this.high = high
   }
   forward(x: Tensor): Tensor {
-    return x.softmax(this.axis)
+    return x.clamp(this.low, this.high)
+  }
+}
+/** x where it is above the threshold, else the value. */
+export class Threshold extends Module {
+  readonly threshold: number
+  readonly value: number
+  constructor(threshold: number, value: number) {
+    super()
+    this.threshold = threshold
+    this.value = value
+  }
+  forward(x: Tensor): Tensor {
+    return x.where(x.gt(this.threshold), this.value)
+  }
+}
+/** Leaky ReLU with slopes that learn (He et al. 2015). */
+export class PReLU extends Module {
+  /** [count]: one slope, or one for each channel (axis 1) */
+  weight: Tensor
+  constructor(count = 1, slope = 0.25) {
+    super()
+    this.weight = parameter(constant([count], slope))
+  }
+  forward(x: Tensor): Tensor {
+    return f.prelu(x, this.weight)
+  }
+}
+/** Leaky ReLU with a slope drawn from [low, high] for each element in training, and their mean otherwise (Xu et al. 2015). */
+export class RReLU extends Module {
+  readonly low: number
+  readonly high: number
+  constructor(low = 1 / 8, high = 1 / 3) {
+    super()
+    this.low = low
+    this.high = high
+  }
+  forward(x: Tensor): Tensor {
+    if (!this.training) return x.leakyRelu((this.low + this.high) / 2)
+    const slopes = uniform(x.shape, this.low, this.high, { device: x.device as 'wasm' }).to(x.dtype)
+    return x.where(x.ge(0), x.mul(slopes))
   }
 }

@@ -1,4 +1,4 @@
-import { noGrad, type Tensor, zeros as zerosOf } from '@cairn/tensor'
+import { noGrad, ShapeError, type Tensor, zeros as zerosOf } from '@cairn/tensor'
 import { batchAxes, batchNorm, batchNormWith } from '../functional/norm.ts'
 import { ones, zeros } from '../init.ts'
 import { Module } from '../module.ts'
@@ -6,8 +6,12 @@ import { buffer, parameter } from '../parameter.ts'
 
 export interface BatchNormOptions {
   readonly eps?: number
-  /** share of the new batch in the running statistics, default 0.1 */
-  readonly momentum?: number
+  /** share of the new batch in the running statistics, default 0.1; null: the average of all batches so far */
+  readonly momentum?: number | null
+  /** false: no weight and no bias */
+  readonly affine?: boolean
+  /** false: always the statistics of the batch */
+  readonly trackRunningStats?: boolean
 }
 
 /**
@@ -15,36 +19,78 @@ export interface BatchNormOptions {
  * update of the running ones, which `eval()` uses.
  */
 export class BatchNorm extends Module {
-  /** [channels] */
-  weight: Tensor
-  bias: Tensor
-  running_mean: Tensor
-  running_var: Tensor
+  /** [channels], null without `affine` */
+  weight: Tensor | null = null
+  bias: Tensor | null = null
+  /** [channels], null without `trackRunningStats` */
+  running_mean: Tensor | null = null
+  running_var: Tensor | null = null
   /** batches seen, 0-d i32 */
-  num_batches_tracked: Tensor
+  num_batches_tracked: Tensor | null = null
   readonly eps: number
-  readonly momentum: number
+  readonly momentum: number | null
 
   constructor(channels: number, options: BatchNormOptions = {}) {
     super()
     this.eps = options.eps ?? 1e-5
-    this.momentum = options.momentum ?? 0.1
-    this.weight = parameter(ones([channels]))
-    this.bias = parameter(zeros([channels]))
-    this.running_mean = buffer(zeros([channels]))
-    this.running_var = buffer(ones([channels]))
-    this.num_batches_tracked = buffer(zerosOf([], { dtype: 'i32' }))
+    this.momentum = options.momentum === undefined ? 0.1 : options.momentum
+    if (options.affine !== false) {
+      this.weight = parameter(ones([channels]))
+      this.bias = parameter(zeros([channels]))
+    }
+    if (options.trackRunningStats !== false) {
+      this.running_mean = buffer(zeros([channels]))
+      this.running_var = buffer(ones([channels]))
+      this.num_batches_tracked = buffer(zerosOf([], { dtype: 'i32' }))
+    }
   }
 
   forward(x: Tensor): Tensor {
-    if (!this.training) return batchNormWith(x, this.running_mean, this.running_var, this)
-    noGrad(() => {
-      const axes = batchAxes(x)
-      const keep = 1 - this.momentum
-      this.running_mean.assign(this.running_mean.mul(keep).add(x.mean(axes).mul(this.momentum)))
-      this.running_var.assign(this.running_var.mul(keep).add(x.variance(axes).mul(this.momentum)))
-      this.num_batches_tracked.assign(this.num_batches_tracked.add(1))
-    })
+    const { running_mean, running_var } = this
+    if (!running_mean || !running_var) return batchNorm(x, this)
+    if (!this.training) return batchNormWith(x, running_mean, running_var, this)
+    noGrad(() => this.#track(x, running_mean, running_var, this.num_batches_tracked!))
     return batchNorm(x, this)
+  }
+
+  #track(x: Tensor, mean: Tensor, variance: Tensor, batches: Tensor): void {
+    const axes = batchAxes(x)
+    const seen = batches.add(1)
+    if (this.momentum === null) {
+      const share = seen.to(mean.dtype).reciprocal()
+      mean.assign(mean.add(x.mean(axes).sub(mean).mul(share)))
+      variance.assign(variance.add(x.variance(axes).sub(variance).mul(share)))
+    } else {
+      const keep = 1 - this.momentum
+      mean.assign(mean.mul(keep).add(x.mean(axes).mul(this.momentum)))
+      variance.assign(variance.mul(keep).add(x.variance(axes).mul(this.momentum)))
+    }
+    batches.assign(seen)
+  }
+}
+
+function checkRank(name: string, x: Tensor, ranks: readonly number[], axes: string): void {
+  if (!ranks.includes(x.ndim)) throw new ShapeError(name, `needs ${axes}`, { shape: [...x.shape] })
+}
+
+/** torch.nn.BatchNorm1d over [batch, channels] or [batch, channels, length]. */
+export class BatchNorm1d extends BatchNorm {
+  override forward(x: Tensor): Tensor {
+    checkRank('BatchNorm1d', x, [2, 3], '[batch, channels] or [batch, channels, length]')
+    return super.forward(x)
+  }
+}
+/** torch.nn.BatchNorm2d over [batch, channels, height, width]. */
+export class BatchNorm2d extends BatchNorm {
+  override forward(x: Tensor): Tensor {
+    checkRank('BatchNorm2d', x, [4], '[batch, channels, height, width]')
+    return super.forward(x)
+  }
+}
+/** torch.nn.BatchNorm3d over [batch, channels, depth, height, width]. */
+export class BatchNorm3d extends BatchNorm {
+  override forward(x: Tensor): Tensor {
+    checkRank('BatchNorm3d', x, [5], '[batch, channels, depth, height, width]')
+    return super.forward(x)
   }
 }

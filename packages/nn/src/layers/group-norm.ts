@@ -1,4 +1,4 @@
-import type { Tensor } from '@cairn/tensor'
+import { CairnError, type Tensor } from '@cairn/tensor'
 import { groupNorm } from '../functional/norm.ts'
 import { ones, zeros } from '../init.ts'
 import { Module } from '../module.ts'
@@ -6,16 +6,19 @@ import { parameter } from '../parameter.ts'
 
 /** Group normalisation of [batch, channels, ...] (Wu and He 2018). */
 export class GroupNorm extends Module {
-  /** [channels] */
-  weight: Tensor
-  bias: Tensor
+  /** [channels], null without `affine` */
+  weight: Tensor | null = null
+  bias: Tensor | null = null
   readonly groups: number
   readonly eps: number
 
-  constructor(groups: number, channels: number, options: { eps?: number } = {}) {
+  constructor(groups: number, channels: number, options: { eps?: number; affine?: boolean } = {}) {
     super()
+    if (channels % groups !== 0)
+      throw new CairnError('GroupNorm', `${groups} groups do not divide ${channels} channels`)
     this.groups = groups
     this.eps = options.eps ?? 1e-5
+    if (options.affine === false) return
     this.weight = parameter(ones([channels]))
     this.bias = parameter(zeros([channels]))
   }

@@ -58,10 +58,10 @@ onEachDevice('multi-head attention projects, attends and projects back', async (
   const layer = new MultiheadAttention(4, 2)
   expect([...layer.stateDict().keys()]).toEqual(['in_proj_weight', 'in_proj_bias', 'out_proj.weight', 'out_proj.bias'])
   // With queries of zero every key counts the same, so the result is the projection of the mean value.
-  const weight = (await layer.in_proj_weight.toArray()) as number[][]
-  layer.in_proj_weight.assign(tensor(weight.map((row, i) => (i < 4 ? row.map(() => 0) : row))))
+  const weight = (await layer.in_proj_weight!.toArray()) as number[][]
+  layer.in_proj_weight!.assign(tensor(weight.map((row, i) => (i < 4 ? row.map(() => 0) : row))))
   const x = sample([2, 3, 4])
-  const mean = x.linear(layer.in_proj_weight.narrow(0, 8, 4)).mean(1, { keepDim: true })
+  const mean = x.linear(layer.in_proj_weight!.narrow(0, 8, 4)).mean(1, { keepDim: true })
   const wanted = await mean.linear(layer.out_proj.weight).expand([2, 3, 4]).numbers()
   await expectClose(layer.forward(x), wanted)
   expect(() => new MultiheadAttention(5, 2)).toThrow('do not divide')

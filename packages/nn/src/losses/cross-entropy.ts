@@ -1,4 +1,4 @@
-import { arange, type DeviceName, ShapeError, type Tensor } from '@cairn/tensor'
+import { arange, type DeviceName, DTypeError, ShapeError, type Tensor } from '@cairn/tensor'
 import type { LossOptions } from './reduction.ts'
 
 export interface CrossEntropyOptions extends LossOptions {
@@ -6,36 +6,83 @@ export interface CrossEntropyOptions extends LossOptions {
   readonly ignoreIndex?: number
   /** share of the target that is spread evenly over all classes (Szegedy et al. 2016) */
   readonly labelSmoothing?: number
+  /** how much each class counts [classes]; the mean divides by the weights of the targets */
+  readonly weight?: Tensor
 }
+
+const isSoft = (targets: Tensor): boolean => ['f64', 'f32', 'f16', 'bf16'].includes(targets.dtype)
+
+function checkWeight(op: string, weight: Tensor | undefined, classes: number): void {
+  if (weight && (weight.ndim !== 1 || weight.shape[0] !== classes))
+    throw new ShapeError(op, `needs one weight for each of ${classes} classes`, { weight: [...weight.shape] })
+}
+
+/** The elements of the last axis that the targets name. Rows stay rows: the gradient is elementwise, nothing is scattered. */
+function pickedFrom(rows: Tensor, target: Tensor): Tensor {
+  const numbers = arange(0, rows.shape[rows.ndim - 1], 1, { device: rows.device as DeviceName })
+  return rows.where(target.unsqueeze(-1).eq(numbers), 0).sum(-1)
+}
+
+/** Leaves out ignored targets and makes wrong ones NaN, then reduces; the mean is over the weights of what counts. */
+function counted(losses: Tensor, target: Tensor, classes: number, options: CrossEntropyOptions): Tensor {
+  const { ignoreIndex = -100, reduction = 'mean', weight } = options
+  const counts = target.ne(ignoreIndex)
+  const kept = losses.where(target.ge(0).and(target.lt(classes)), Number.NaN).where(counts, 0)
+  if (reduction === 'none') return kept
+  if (reduction === 'sum') return kept.sum()
+  const total = weight ? weightsOf(weight, target).where(counts, 0).sum() : counts.sum().to(losses.dtype)
+  return kept.sum().div(total)
+}
+
+/** The weight of each target; 0 for what is no class. */
+const weightsOf = (weight: Tensor, target: Tensor): Tensor =>
+  pickedFrom(weight.expand([...target.shape, weight.size]), target)
 
 /**
  * -log softmax(logits)[target]: torch.nn.functional.cross_entropy, with the classes last. The target is picked inside of each row, so
  * the logits are read once and the gradient (softmax - one hot) is elementwise: nothing is gathered or scattered over a vocabulary.
  * @param logits [..., classes]
- * @param targets integers [...]; one that is neither a class nor `ignoreIndex` makes the loss NaN
- * @returns the mean over targets that count (0-d), their sum, or every loss [...]
+ * @param targets integers [...]; one that is neither a class nor `ignoreIndex` makes the loss NaN. Or probabilities [..., classes]
+ * @returns the mean over targets that count (0-d; over all rows for probabilities), their sum, or every loss [...]
  */
 export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntropyOptions = {}): Tensor {
-  const { ignoreIndex = -100, labelSmoothing = 0, reduction = 'mean' } = options
+  const { labelSmoothing = 0, weight } = options
   const classes = logits.shape[logits.ndim - 1]
+  checkWeight('crossEntropy', weight, classes)
+  if (isSoft(targets)) return softCrossEntropy(logits, targets, options)
   if (targets.ndim !== logits.ndim - 1 || targets.shape.some((n, d) => n !== logits.shape[d]))
     throw new ShapeError(
       'crossEntropy',
       `targets [${targets.shape.join(', ')}] do not fit logits [${logits.shape.join(', ')}]; classes come last`,
     )
   const target = targets.to('i32')
-  const numbers = arange(0, classes, 1, { device: logits.device as DeviceName })
   const total = logits.logsumexp(-1)
-  const picked = logits.where(target.unsqueeze(-1).eq(numbers), 0).sum(-1)
-  let losses = total.sub(picked)
+  let losses = total.sub(pickedFrom(logits, target))
+  if (weight) losses = losses.mul(weightsOf(weight, target))
   if (labelSmoothing) {
-    const spread = total.sub(logits.mean(-1))
+    // the mean over all classes of their (weighted) losses
+    const spread = weight
+      ? total.mul(weight.sum()).sub(logits.mul(weight).sum(-1)).div(classes)
+      : total.sub(logits.mean(-1))
     losses = losses.mul(1 - labelSmoothing).add(spread.mul(labelSmoothing))
   }
-  const counts = target.ne(ignoreIndex)
-  losses = losses.where(target.ge(0).and(target.lt(classes)), Number.NaN).where(counts, 0)
-  if (reduction === 'none') return losses
-  return reduction === 'sum' ? losses.sum() : losses.sum().div(counts.sum().to(losses.dtype))
+  return counted(losses, target, classes, options)
+}
+
+function softCrossEntropy(logits: Tensor, targets: Tensor, options: CrossEntropyOptions): Tensor {
+  const { labelSmoothing = 0, reduction = 'mean', weight } = options
+  const classes = logits.shape[logits.ndim - 1]
+  if (options.ignoreIndex !== undefined)
+    throw new DTypeError('crossEntropy', 'targets that are probabilities have no ignoreIndex; give integers')
+  if (targets.ndim !== logits.ndim || targets.shape.some((n, d) => n !== logits.shape[d]))
+    throw new ShapeError(
+      'crossEntropy',
+      `probabilities [${targets.shape.join(', ')}] do not fit logits [${logits.shape.join(', ')}]`,
+    )
+  const wanted = labelSmoothing ? targets.mul(1 - labelSmoothing).add(labelSmoothing / classes) : targets
+  const shares = weight ? wanted.mul(weight) : wanted
+  const losses = shares.mul(logits.logSoftmax(-1)).sum(-1).neg()
+  return reduction === 'none' ? losses : reduction === 'sum' ? losses.sum() : losses.mean()
 }
 
 /** -log probability of the target. @param logProbabilities [..., classes]   @param targets integers [...] */
@@ -44,13 +91,10 @@ export function nllLoss(
   targets: Tensor,
   options: Omit<CrossEntropyOptions, 'labelSmoothing'> = {},
 ): Tensor {
-  const { ignoreIndex = -100, reduction = 'mean' } = options
   const classes = logProbabilities.shape[logProbabilities.ndim - 1]
+  checkWeight('nllLoss', options.weight, classes)
   const target = targets.to('i32')
-  const numbers = arange(0, classes, 1, { device: logProbabilities.device as DeviceName })
-  const picked = logProbabilities.where(target.unsqueeze(-1).eq(numbers), 0).sum(-1).neg()
-  const counts = target.ne(ignoreIndex)
-  const losses = picked.where(target.ge(0).and(target.lt(classes)), Number.NaN).where(counts, 0)
-  if (reduction === 'none') return losses
-  return reduction === 'sum' ? losses.sum() : losses.sum().div(counts.sum().to(losses.dtype))
+  const picked = pickedFrom(logProbabilities, target).neg()
+  const losses = options.weight ? picked.mul(weightsOf(options.weight, target)) : picked
+  return counted(losses, target, classes, options)
 }

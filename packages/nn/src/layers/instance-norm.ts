@@ -1,0 +1,86 @@
+import { noGrad, ShapeError, type Tensor, zeros as zerosOf } from '@cairn/tensor'
+import { batchNormWith, instanceNorm } from '../functional/norm.ts'
+import { ones, zeros } from '../init.ts'
+import { Module } from '../module.ts'
+import { buffer, parameter } from '../parameter.ts'
+
+export interface InstanceNormOptions {
+  readonly eps?: number
+  /** share of the new batch in the running statistics, default 0.1 */
+  readonly momentum?: number
+  /** true: a weight and a bias for each channel */
+  readonly affine?: boolean
+  /** true: keep running statistics, and use them in `eval()` */
+  readonly trackRunningStats?: boolean
+}
+
+/** Each channel of each example for itself (Ulyanov et al. 2016), over [batch, channels, ...] or [channels, ...]. */
+abstract class InstanceNorm extends Module {
+  weight: Tensor | null = null
+  bias: Tensor | null = null
+  running_mean: Tensor | null = null
+  running_var: Tensor | null = null
+  num_batches_tracked: Tensor | null = null
+  readonly eps: number
+  readonly momentum: number
+  readonly rank: number
+
+  constructor(rank: number, channels: number, options: InstanceNormOptions) {
+    super()
+    this.rank = rank
+    this.eps = options.eps ?? 1e-5
+    this.momentum = options.momentum ?? 0.1
+    if (options.affine) {
+      this.weight = parameter(ones([channels]))
+      this.bias = parameter(zeros([channels]))
+    }
+    if (options.trackRunningStats) {
+      this.running_mean = buffer(zeros([channels]))
+      this.running_var = buffer(ones([channels]))
+      this.num_batches_tracked = buffer(zerosOf([], { dtype: 'i32' }))
+    }
+  }
+
+  forward(given: Tensor): Tensor {
+    const { rank, running_mean, running_var } = this
+    if (given.ndim !== rank + 1 && given.ndim !== rank + 2)
+      throw new ShapeError(`InstanceNorm${rank}d`, `needs [batch, channels, ...] with ${rank} axes after them`, {
+        shape: [...given.shape],
+      })
+    const x = given.ndim === rank + 1 ? given.unsqueeze(0) : given
+    const out =
+      running_mean && running_var && !this.training
+        ? batchNormWith(x, running_mean, running_var, this)
+        : instanceNorm(x, this)
+    if (running_mean && running_var && this.training) noGrad(() => this.#track(x, running_mean, running_var))
+    return given.ndim === rank + 1 ? out.squeeze(0) : out
+  }
+
+  /** Averages over the batch of each example's statistics. */
+  #track(x: Tensor, mean: Tensor, variance: Tensor): void {
+    const spatial = x.shape.map((_, d) => d).slice(2)
+    const keep = 1 - this.momentum
+    mean.assign(mean.mul(keep).add(x.mean(spatial).mean(0).mul(this.momentum)))
+    variance.assign(variance.mul(keep).add(x.variance(spatial).mean(0).mul(this.momentum)))
+    this.num_batches_tracked!.assign(this.num_batches_tracked!.add(1))
+  }
+}
+
+/** torch.nn.InstanceNorm1d over [batch, channels, length]. */
+export class InstanceNorm1d extends InstanceNorm {
+  constructor(channels: number, options: InstanceNormOptions = {}) {
+    super(1, channels, options)
+  }
+}
+/** torch.nn.InstanceNorm2d over [batch, channels, height, width]. */
+export class InstanceNorm2d extends InstanceNorm {
+  constructor(channels: number, options: InstanceNormOptions = {}) {
+    super(2, channels, options)
+  }
+}
+/** torch.nn.InstanceNorm3d over [batch, channels, depth, height, width]. */
+export class InstanceNorm3d extends InstanceNorm {
+  constructor(channels: number, options: InstanceNormOptions = {}) {
+    super(3, channels, options)
+  }
+}
