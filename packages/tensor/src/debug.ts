@@ -1,5 +1,5 @@
 // The one debug variable, CAIRN_DEBUG: a list of topics separated by commas, read when the library is used.
-// Whatever it names, every 100th call of a jitted function is traced again and compared.
+// Whatever it names, every 100th call of a jitted function is traced again and compared, and a GPU that starts checks indices that are data.
 //   graph      each graph that is compiled, simplified: a node a line
 //   schedule   each compiled plan: its kernels, what they fuse, their axes and buffers
 //   kernel     the text of each kernel of such a plan: its loops, loads and stores

@@ -24,6 +24,9 @@ export class DTypeError extends CairnError {}
 export class DeviceError extends CairnError {}
 /** An index outside of its axis. */
 export class IndexError extends CairnError {}
+/** An index that is data, found to be outside of its axis; `place` is what else is known of it. */
+export const outsideAxis = (op: string, axis: number, index: number, size: number, place = {}): IndexError =>
+  new IndexError(op, `index ${index} is outside of axis ${axis}`, { size, ...place })
 /** A value that is no longer there: a storage moved on, a plan failed, memory was freed. */
 export class StaleError extends CairnError {}
 /** Misuse of gradients: no history, freed history, not a scalar. */

@@ -30,7 +30,20 @@ export {
 } from './creation.ts'
 export { type DeviceName, defaultDevice, disposeDevice, setDefaultDevice, type WasmOptions } from './device.ts'
 export type { DType, TypedArray } from './dtype.ts'
-export * from './errors.ts'
+export {
+  CairnError,
+  DeviceError,
+  DeviceLostError,
+  DTypeError,
+  FormatError,
+  GradientError,
+  IndexError,
+  JitError,
+  OutOfMemoryError,
+  ShapeError,
+  StaleError,
+  TransformError,
+} from './errors.ts'
 export type { Statistics } from './graph/executor.ts'
 export { type Jitted, jit } from './graph/jit.ts'
 export { effect, type Live, live, observe } from './graph/live.ts'

@@ -19,7 +19,17 @@ export function costOf(launch: Launch, symbols: ArrayLike<number>): Cost {
 }
 
 /** Operations that are no arithmetic: memory, constants, positions, the same bits under another name. */
-const free: ReadonlySet<Expr['op']> = new Set(['const', 'scalar', 'load', 'index', 'acc', 'bitcast', 'cast', 'roundTo'])
+const free: ReadonlySet<Expr['op']> = new Set([
+  'const',
+  'scalar',
+  'load',
+  'index',
+  'acc',
+  'bitcast',
+  'cast',
+  'roundTo',
+  'bounded',
+])
 
 function costOfPart(kernel: Kernel, part: Part, symbols: ArrayLike<number>): Cost {
   const own = symbolsOfPart(part, symbols)

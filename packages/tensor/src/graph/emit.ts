@@ -4,7 +4,7 @@
 import { type ComputeType, computeType, type DType, isFloat } from '../dtype.ts'
 import { type Dim, dim, isConstant, isDim } from '../kernel/dim.ts'
 import { addIndex, dimIndex, type Index, indexKey, scaleIndex, valueIndex } from '../kernel/index-expr.ts'
-import { type BinaryOp, binaryOps, type Expr, type UnaryOp, unaryOps } from '../kernel/ir.ts'
+import { type BinaryOp, binaryOps, type Expr, type PickingOp, type UnaryOp, unaryOps } from '../kernel/ir.ts'
 import { threefryParity, threefryRotations } from '../primitives/source.ts'
 import type { GNode } from './gnode.ts'
 import { type Bound, flatIndex, through, viewOps } from './views.ts'
@@ -152,13 +152,17 @@ export class Emitter {
 
   #gather(node: GNode, index: readonly Index[], valid: Expr | null): Expr {
     const [x, picks] = node.sources
-    const size = x.shape[node.axis]
-    const at = clampIndex(this.value(picks, index, valid), [size, dim(1)])
-    return this.value(
+    const at = bounded(node, this.value(picks, index, valid), x.shape[node.axis], valid)
+    const found = this.value(
       x,
       index.map((i, d) => (d === node.axis ? valueIndex(at) : i)),
       valid,
     )
+    if (found.op === 'load' && found.index.terms.some(({ atom }) => atom?.kind === 'value' && atom.value === at))
+      return found
+    // an axis of one element, or a view that repeats one: the place does not hang on the index, but the index is looked at
+    const inside = op2('le', 'bool', constant(0, 'i32'), at)
+    return { op: 'where', dtype: found.dtype, args: [inside, found, found] }
   }
 
   /** The part that an index falls into, by comparisons from the left. */
@@ -192,8 +196,18 @@ export class Emitter {
 
 function conditionKey(e: Expr): string {
   if (e.op === 'index') return indexKey(e.index)
+  if (e.op === 'bounded') return indexKey(valueIndex(e))
   if ('args' in e) return `${e.op}(${(e.args as readonly Expr[]).map(conditionKey).join()})`
   return JSON.stringify(e)
+}
+
+/** An index that is data; where `valid` does not hold it may be anything, and is 0. */
+export function bounded(node: GNode, pick: Expr, size: Dim, valid: Expr | null): Expr {
+  const at: Expr = pick.dtype === 'i32' ? pick : { op: 'cast', dtype: 'i32', args: [pick] }
+  // what is loaded under the mask is 0 already
+  const masked = valid === null || (at.op === 'load' && at.valid === valid)
+  const seen: Expr = masked ? at : { op: 'where', dtype: 'i32', args: [valid, at, constant(0, 'i32')] }
+  return { op: 'bounded', dtype: 'i32', args: [seen], size, by: node.op as PickingOp, axis: node.axis }
 }
 
 /** An i32 clamped to [0, limit - width]. */

@@ -21,7 +21,7 @@ import type { BufferParam, CustomKernel, Expr, Kernel, LoopKernel, ReduceOp, Stm
 import { mergeParallelAxes } from '../kernel/merge-axes.ts'
 import { attentionOps } from '../primitives/attention-sources.ts'
 import { type ReduceName, reduceStart } from '../primitives/reduce.ts'
-import { type Access, and, Emitter, leafRef, type Ref, type Scope, valueRef } from './emit.ts'
+import { type Access, bounded, Emitter, leafRef, type Ref, type Scope, valueRef } from './emit.ts'
 import type { GNode } from './gnode.ts'
 import { isLong, pieceLength } from './long.ts'
 import { lowerAttention } from './lower-attention.ts'
@@ -319,10 +319,10 @@ function lowerScatter(group: Group, options: LowerOptions): Lowered[] {
   const index = axes.map(axisIndex)
   const pick = frame.emitter.value(picks, index)
   const along: Expr = pick.dtype === 'i32' ? pick : { op: 'cast', dtype: 'i32', args: [pick] }
-  const asUnsigned = (e: Expr): Expr => ({ op: 'bitcast', dtype: 'u32', args: [e] })
-  const size: Expr = { op: 'index', dtype: 'i32', index: dimIndex(node.shape[node.axis]) }
-  const valid = and(null, { op: 'lt', dtype: 'bool', args: [asUnsigned(along), asUnsigned(size)] })
-  const to = index.map((i, d) => (d === node.axis ? valueIndex(along) : i))
+  const inside = bounded(node, along, node.shape[node.axis], null)
+  // one outside is written nowhere
+  const valid: Expr = { op: 'eq', dtype: 'bool', args: [along, inside] }
+  const to = index.map((i, d) => (d === node.axis ? valueIndex(inside) : i))
   const mode = node.mode === 'set' ? 'set' : (node.mode as ReduceOp)
   const store = frame.store(out, flatIndex(to, node.shape), frame.emitter.value(updates, index), mode, valid)
   const loop: Stmt = { kind: 'loop', axis: axes[node.axis], end: null, reduces: [], ordered: true, body: [store] }

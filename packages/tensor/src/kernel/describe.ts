@@ -64,6 +64,7 @@ export function describeKernel(kernel: Kernel): string {
         const sign = infix[e.op]
         if (sign) return `(${args.join(` ${sign} `)})`
         if (e.op === 'cast' || e.op === 'bitcast') return `${e.op}<${e.dtype}>(${args[0]})`
+        if (e.op === 'bounded') return `bounded(${args[0]}, ${sizeText(e.size)})`
         if (e.op === 'roundTo') return `roundTo<${e.to}>(${args[0]})`
         return `${e.op}(${args.join(', ')})`
       }

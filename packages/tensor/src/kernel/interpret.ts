@@ -3,7 +3,7 @@
 // printers that expand them are compared either within ULPs or on a kernel expanded by kernel/math.ts.
 
 import { type ComputeType, computeType, type DType, type TypedArray } from '../dtype.ts'
-import { DeviceError } from '../errors.ts'
+import { DeviceError, outsideAxis } from '../errors.ts'
 import { attentionForward, attentionGradients } from './attention-loops.ts'
 import { type Dim, evaluateDim } from './dim.ts'
 import { erf } from './erf.ts'
@@ -259,6 +259,12 @@ class Run {
       case 'roundTo': {
         const value = Number(this.evaluate(e.args[0]))
         return e.to === 'f16' ? f16ToNumber(numberToF16(value)) : bf16ToNumber(numberToBf16(value))
+      }
+      case 'bounded': {
+        const at = Number(this.evaluate(e.args[0]))
+        const size = this.size(e.size)
+        if (at < 0 || at >= size) throw outsideAxis(e.by, e.axis, at, size)
+        return at
       }
       case 'bitcast':
         return bitcast(this.evaluate(e.args[0]), e.args[0].dtype, e.dtype)

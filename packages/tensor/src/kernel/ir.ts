@@ -80,8 +80,24 @@ export type Expr =
   | { readonly op: 'cast'; readonly dtype: ComputeType; readonly args: readonly [Expr] }
   /** round to f16 or bf16 and back, so that a fused value equals the stored one */
   | { readonly op: 'roundTo'; readonly dtype: 'f32'; readonly to: 'f16' | 'bf16'; readonly args: readonly [Expr] }
+  /**
+   * An i32 index that is data: itself inside of [0, size), else the nearest that is, so that no kernel leaves its memory. A device that checks
+   * tells the host of an index outside, by the op that was given it; there is none where a mask would not look.
+   */
+  | {
+      readonly op: 'bounded'
+      readonly dtype: 'i32'
+      readonly args: readonly [Expr]
+      readonly size: Dim
+      readonly by: PickingOp
+      readonly axis: number
+    }
   /** the same bits as another 32-bit type */
   | { readonly op: 'bitcast'; readonly dtype: ComputeType; readonly args: readonly [Expr] }
+
+/** The primitives that take indices as data. */
+export type PickingOp = 'gather' | 'scatter'
+export type Bounded = Extract<Expr, { op: 'bounded' }>
 
 export type ReduceOp = 'add' | 'mul' | 'max' | 'min'
 

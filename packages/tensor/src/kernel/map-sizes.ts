@@ -102,7 +102,10 @@ export function mapSizes(kernel: LoopKernel, rule: SizeRule): { readonly kernel:
         break
       default:
         if (e.op === 'roundTo') note(e.to)
-        expr = { ...e, args: (e.args as readonly Expr[]).map(exprOf) } as unknown as Expr
+        if (e.op === 'bounded') {
+          note(e.by, e.axis)
+          expr = { ...e, size: size(e.size), args: [exprOf(e.args[0])] }
+        } else expr = { ...e, args: (e.args as readonly Expr[]).map(exprOf) } as unknown as Expr
     }
     note(';')
     exprs.set(e, { number: exprs.size, expr })

@@ -4,11 +4,20 @@
 import { bytesOf } from '../dtype.ts'
 import { type Dim, dimKey, isConstant } from './dim.ts'
 import type { Axis, Index } from './index-expr.ts'
-import { type Expr, type Kernel, placesOf, type Stmt } from './ir.ts'
+import { type Bounded, type Expr, type Kernel, placesOf, type Stmt } from './ir.ts'
+
+/** What a kernel's text mentions that it does not contain, once each, in a fixed order. */
+interface Mentioned {
+  readonly dims: readonly Dim[]
+  readonly checks: readonly Bounded[]
+}
 
 /** Every non-constant size that the kernel's text mentions, once each, in a fixed order. */
-export function runtimeDims(kernel: Kernel): Dim[] {
+export const runtimeDims = (kernel: Kernel): readonly Dim[] => mentionedBy(kernel).dims
+
+function mentionedBy(kernel: Kernel): Mentioned {
   const found = new Map<string, Dim>()
+  const checks = new Map<string, Bounded>()
   const seen = new Set<Expr>()
   const see = (d: Dim) => {
     if (!isConstant(d)) found.set(dimKey(d), found.get(dimKey(d)) ?? d)
@@ -31,6 +40,11 @@ export function runtimeDims(kernel: Kernel): Dim[] {
       if (e.valid) seeExpr(e.valid)
     } else if (e.op === 'index') seeIndex(e.index)
     else if ('args' in e) e.args.forEach(seeExpr)
+    if (e.op === 'bounded') {
+      see(e.size)
+      const key = checkKey(e)
+      if (!checks.has(key)) checks.set(key, e)
+    }
   }
   const seeBody = (body: readonly Stmt[]) => {
     for (const s of body) {
@@ -53,7 +67,7 @@ export function runtimeDims(kernel: Kernel): Dim[] {
   } else if (kernel.kind === 'custom') {
     for (const { shape } of kernel.operands) shape.forEach(see)
     kernel.items.forEach(see)
-    return [...found.values()]
+    return { dims: [...found.values()], checks: [] }
   } else if (kernel.kind === 'matmul') {
     for (const axis of [...kernel.batch, kernel.m, kernel.n, kernel.k]) seeAxis(axis)
     seeIndex(kernel.a.index)
@@ -63,20 +77,29 @@ export function runtimeDims(kernel: Kernel): Dim[] {
     for (const { index } of placesOf(kernel)) seeIndex(index)
   }
   if (kernel.kind !== 'attention') seeBody(kernel.body)
-  return [...found.values()]
+  return { dims: [...found.values()], checks: [...checks.values()] }
 }
 
-/** 4-byte words: buffers (WASM: addresses; unused words on WebGPU are simply not written), then dims (u32), then scalars (f64 and i64 take two words). */
+/** Indices that are checked alike share a word. */
+const checkKey = ({ by, axis, size }: Bounded): string => `${by} ${axis} ${dimKey(size)}`
+
+/**
+ * 4-byte words: buffers (WASM: addresses; unused words on WebGPU are simply not written), then dims (u32), then scalars (f64 and i64 take two
+ * words), then what the kernel says of indices outside of their axis.
+ */
 export interface ParamLayout {
   readonly dims: readonly Dim[]
   /** word of a runtime dim, by `dimKey` */
   readonly dimWord: ReadonlyMap<string, number>
   readonly scalarWord: readonly number[]
+  /** the word that becomes an index that is outside, for each kind of check */
+  readonly checks: readonly { readonly check: Bounded; readonly word: number }[]
+  readonly checkWord: (check: Bounded) => number
   readonly words: number
 }
 
 export function paramLayout(kernel: Kernel): ParamLayout {
-  const dims = runtimeDims(kernel)
+  const { dims, checks: found } = mentionedBy(kernel)
   let word = kernel.buffers.length
   const dimWord = new Map(dims.map(d => [dimKey(d), word++] as const))
   const scalarWord = kernel.scalars.map(dtype => {
@@ -86,5 +109,7 @@ export function paramLayout(kernel: Kernel): ParamLayout {
     word += words
     return at
   })
-  return { dims, dimWord, scalarWord, words: word }
+  const checks = found.map(check => ({ check, word: word++ }))
+  const byKey = new Map(checks.map(({ check, word }) => [checkKey(check), word]))
+  return { dims, dimWord, scalarWord, checks, checkWord: check => byKey.get(checkKey(check))!, words: word }
 }

@@ -112,6 +112,15 @@ export function startOf(op: string, start: Tensor): Tensor {
   return cast(start, 'i32')
 }
 
+/** An index tensor as i32. What 32 bits do not hold stays outside of every axis. */
+export function asIndex(op: string, index: Tensor): Tensor {
+  if (!isInteger(index.dtype))
+    throw new DTypeError(op, `the index must be an integer tensor, not ${index.dtype}; convert with .to('i32')`)
+  if (index.dtype !== 'i64') return cast(index, 'i32')
+  const within = (op: 'min' | 'max', x: Tensor, limit: number) => apply(op, [x, constantOf(limit, 'i64', x.engine)])
+  return cast(within('min', within('max', index, -(2 ** 31)), 2 ** 31 - 1), 'i32')
+}
+
 /** @throws ShapeError for what is no whole number from `least` up */
 export function checkCount(op: string, what: string, n: number, least = 0): void {
   if (!Number.isInteger(n) || n < least)

@@ -3,24 +3,19 @@
 import { isInteger } from '../dtype.ts'
 import { CairnError, DTypeError, IndexError, ShapeError } from '../errors.ts'
 import { broadcastShapes, normalizeAxis, sizeOf } from '../shape.ts'
-import { Tensor } from '../tensor.ts'
-import { cast, constantOf, hostTensor, operand } from './build.ts'
+import { apply, Tensor } from '../tensor.ts'
+import { asIndex, cast, constantOf, hostTensor, operand } from './build.ts'
 import { where } from './elementwise.ts'
 import { gather, indexSelect, scatter, scatterAdd, scatterMax, scatterMin } from './indexing.ts'
 import { type SliceRange, slice } from './movement.ts'
 import { k, type Operand } from './operand.ts'
 
-const integral = (op: string, index: Tensor): Tensor => {
-  if (!isInteger(index.dtype))
-    throw new DTypeError(op, `the index must be an integer tensor, not ${index.dtype}; convert with .to('i32')`)
-  return cast(index, 'i32')
-}
 /** Negative indices count from the end. */
 const wrapped = (index: Tensor, size: number): Tensor => where(index.lt(k(0)), index.add(size), index)
 
 /** Elements by their position in the flattened tensor; negative ones count from the end. */
 export const take = (x: Tensor, index: Tensor): Tensor =>
-  indexSelect(x.reshape([x.size]), 0, wrapped(integral('take', index), x.size))
+  indexSelect(x.reshape([x.size]), 0, wrapped(asIndex('take', index), x.size))
 
 /** gather whose index broadcasts against x outside of the axis (numpy.take_along_axis); without an axis both are flattened. */
 export function takeAlongDim(x: Tensor, index: Tensor, axis?: number): Tensor {
@@ -32,13 +27,13 @@ export function takeAlongDim(x: Tensor, index: Tensor, axis?: number): Tensor {
   const common = broadcastShapes('takeAlongDim', hide(x.shape), hide(index.shape))
   const own = x.expand(common.map((n, i) => (i === d ? x.shape[d] : n)))
   const wide = index.expand(common.map((n, i) => (i === d ? index.shape[d] : n)))
-  return gather(own, d, wrapped(integral('takeAlongDim', wide), x.shape[d]))
+  return gather(own, d, wrapped(asIndex('takeAlongDim', wide), x.shape[d]))
 }
 
 /** A 1-d index for slices along an axis, stretched over a tensor of `shape`. */
 function acrossSlices(op: string, index: Tensor, d: number, shape: readonly number[]): Tensor {
   if (index.ndim > 1) throw new ShapeError(op, 'the index must have one axis', { shape: [...index.shape] })
-  return integral(op, index)
+  return asIndex(op, index)
     .reshape(shape.map((_, i) => (i === d ? index.size : 1)))
     .expand(shape)
 }
@@ -125,7 +120,9 @@ export function index(x: Tensor, ...entries: AxisIndex[]): Tensor {
   const rest = plain.shape.map((_, d) => d).filter(d => !axes.includes(d))
   const moved = plain.permute([...axes, ...rest])
   const flat = axes.reduce<Tensor | null>((sum, d) => {
-    const own = wrapped(numbers[d]!, plain.shape[d]).expand(shape)
+    const given = wrapped(numbers[d]!, plain.shape[d])
+    // one picks rows, and is checked there; of several each must be held to its own axis, not to their product
+    const own = (axes.length > 1 ? checked(given, plain.shape[d]) : given).expand(shape)
     return sum ? sum.mul(plain.shape[d]).add(own) : own
   }, null)!
   const rows = moved.reshape([sizeOf(axes.map(d => plain.shape[d])), ...rest.map(d => plain.shape[d])])
@@ -137,6 +134,10 @@ export function index(x: Tensor, ...entries: AxisIndex[]): Tensor {
   return found.permute([...others.slice(0, axes[0]), ...picked, ...others.slice(axes[0])])
 }
 
+/** The same indices; one outside of an axis of `size` elements is an error. */
+const checked = (index: Tensor, size: number): Tensor =>
+  indexSelect(apply('iota', [], { axis: 0 }, [size], index.engine), 0, index)
+
 function pickOf(entry: AxisIndex, x: Tensor, d: number): Tensor | null {
   if (entry instanceof Tensor) {
     if (entry.dtype === 'bool')
@@ -144,7 +145,7 @@ function pickOf(entry: AxisIndex, x: Tensor, d: number): Tensor | null {
         'index',
         'the size of a selection by a bool tensor depends on its values; use await x.maskedSelect(mask)',
       )
-    return integral('index', entry)
+    return asIndex('index', entry)
   }
   if (entry === null || typeof entry !== 'object') return null
   if (!Array.isArray(entry) && 'at' in entry) {

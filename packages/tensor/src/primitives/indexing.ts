@@ -1,9 +1,9 @@
 // Reading and writing at indices that are data. `gather` and `scatter` follow torch.gather and torch.scatter (along one axis, index
 // shaped like the result or the updates). Compiled devices clamp an index into the axis so that no kernel leaves its
-// memory; the evaluator and the CPU check it and name it.
+// memory; the evaluator, the CPU and a GPU in debug mode check it and name it.
 
 import { isInteger } from '../dtype.ts'
-import { DTypeError, IndexError, ShapeError } from '../errors.ts'
+import { DTypeError, IndexError, outsideAxis, ShapeError } from '../errors.ts'
 import { k } from '../ops/operand.ts'
 import { sizeOf, stridesOf } from '../shape.ts'
 import { moveAxis, shiftAxis } from './batching.ts'
@@ -17,6 +17,8 @@ function checkIndex(op: string, x: Typed, index: Typed, axis: number): void {
       op,
       `index [${index.shape.join(', ')}] does not fit [${x.shape.join(', ')}] outside of axis ${axis}`,
     )
+  if (x.shape[axis] === 0 && sizeOf(index.shape) > 0)
+    throw new IndexError(op, `axis ${axis} is empty: no index is inside`)
 }
 
 /** Calls `at` with the flat position in the index and the flat position it points to in a tensor of `shape`. */
@@ -32,8 +34,7 @@ function eachIndex(
   const total = sizeOf(index.shape)
   for (let i = 0; i < total; i++) {
     const pick = index.data[i]
-    if (pick < 0 || pick >= shape[axis])
-      throw new IndexError(op, `index ${pick} is outside of axis ${axis}`, { size: shape[axis], position: [...place] })
+    if (pick < 0 || pick >= shape[axis]) throw outsideAxis(op, axis, pick, shape[axis], { position: [...place] })
     let to = pick * strides[axis]
     for (let d = 0; d < place.length; d++) if (d !== axis) to += place[d] * strides[d]
     at(i, to)

@@ -6,9 +6,10 @@
 
 import { features, KernelPool, KernelTrapError, tapeStepBytes, writeTape } from '@cairn/wasm'
 import { bytesOf, type ComputeType, type DType, dtypes, type TypedArray } from '../../dtype.ts'
-import { CairnError, DeviceLostError, ShapeError } from '../../errors.ts'
+import { CairnError, DeviceLostError, type IndexError, outsideAxis, ShapeError } from '../../errors.ts'
 import { dimKey, evaluateDim } from '../../kernel/dim.ts'
-import { type Launch, partsOf, symbolsOfPart } from '../../kernel/launch.ts'
+import type { Bounded } from '../../kernel/ir.ts'
+import { type Launch, type Part, partsOf, symbolsOfPart } from '../../kernel/launch.ts'
 import type { Backend, Binding, DeviceBuffer, Executable, Limits, Program, WatchLaunch } from '../backend.ts'
 import { copyUnit, printCopyKernel } from './copy-kernel.ts'
 import { KernelCache, type LaunchPlan, type LoadedKernel } from './kernels.ts'
@@ -89,6 +90,8 @@ class WasmExecutable implements Executable {
   /** where a block mentions the address of each slot of the program, and each of its numbers */
   readonly addressAt: readonly number[][]
   readonly scalarAt: readonly { readonly at: number; readonly dtype: ComputeType }[][]
+  /** where a kernel tells of an index outside of its axis */
+  readonly checks: readonly { readonly at: number; readonly check: Bounded; readonly part: Part }[]
   /** for the sizes that came last */
   private shape: RunShape | null = null
   settled = false
@@ -117,6 +120,11 @@ class WasmExecutable implements Executable {
         )
       })
     })
+    this.checks = kernels.flatMap(({ layout }, i) =>
+      partsOf(program.launches[i]).flatMap((part, p) =>
+        layout.checks.map(({ check, word }) => ({ at: this.paramsAt(i, p) + 4 * word, check, part })),
+      ),
+    )
     this.ready = Promise.all(kernels.map(k => k.code.ready))
     this.ready.then(
       () => {
@@ -475,7 +483,8 @@ class Implementation implements WasmBackend {
       const { block } = held
       const values = Array.from(scalars)
       const { promise, resolve, reject } = Promise.withResolvers<void>()
-      const finish = (error?: unknown): void => {
+      const finish = (failure?: unknown): void => {
+        const error = failure ?? this.outside(program, held)
         if (program.disposed) this.heap.release(block)
         else program.spare.push(held)
         if (error === undefined) resolve()
@@ -544,6 +553,21 @@ class Implementation implements WasmBackend {
     held.scalars = scalars
   }
 
+  /** What kernels told of indices outside of their axis; the words are clean again. */
+  private outside({ checks }: WasmExecutable, { block, shape }: RunBlock): IndexError | undefined {
+    if (checks.length === 0 || shape === null) return undefined
+    const view = new DataView(this.memory.buffer, block.address, block.bytes)
+    let found: IndexError | undefined
+    for (const { at, check, part } of checks) {
+      const index = view.getInt32(at, true)
+      // 0 is inside of every axis
+      if (index === 0) continue
+      found ??= outsideAxis(check.by, check.axis, index, evaluateDim(check.size, symbolsOfPart(part, shape.symbols)))
+      view.setInt32(at, 0, true)
+    }
+    return found
+  }
+
   /** Writes the tape, the tables of parts and the sizes. */
   private layOut(program: WasmExecutable, view: DataView, block: Block, { plans, symbols }: RunShape): void {
     const { kernels, offsets } = program
@@ -569,6 +593,7 @@ class Implementation implements WasmBackend {
       }
       return { kernel: loaded.code.index, params: block.address + offsets[i], items, grain }
     })
+    for (const { at } of program.checks) view.setInt32(at, 0, true)
     writeTape(this.memory, block.address, steps)
   }
 

@@ -8,7 +8,7 @@ import type { Func, FuncBuilder, Local, Mnemonic } from '@cairn/wasm'
 import { type ComputeType, computeType, type DType } from '../../dtype.ts'
 import { type Dim, dimKey, isConstant } from '../../kernel/dim.ts'
 import type { Atom, Axis, Index } from '../../kernel/index-expr.ts'
-import type { BinaryOp, Expr, ReduceOp, Stmt, UnaryOp } from '../../kernel/ir.ts'
+import type { BinaryOp, Bounded, Expr, ReduceOp, Stmt, UnaryOp } from '../../kernel/ir.ts'
 import type { ParamLayout } from '../../kernel/params.ts'
 import type { Code, Node, Scope, Use } from './print-code.ts'
 import type { Helper, Helpers, MathImport } from './print-helpers.ts'
@@ -239,6 +239,8 @@ export class BodyPrinter {
         const [a, b, c] = e.args.map(x => this.scalar(x))
         return this.multiplyAdd(e.dtype, a, b, c)
       }
+      case 'bounded':
+        return this.bounded(e, this.scalar(e.args[0]))
       case 'cast':
         return this.scalarCast(e.args[0].dtype, e.dtype, this.scalar(e.args[0]))
       case 'bitcast': {
@@ -472,6 +474,67 @@ export class BodyPrinter {
     )
   }
 
+  /** An index outside is written to its word of the parameters, which the host looks at when the run has ended. */
+  private bounded(check: Bounded, at: Node): Node {
+    const { code, params } = this
+    const size = this.dim(check.size)
+    const word = this.layout.checkWord(check)
+    return code.node(
+      'i32',
+      [at, size, params],
+      (f, use) => {
+        use(at)
+        use(size)
+        f.i32_lt_u().if(
+          'i32',
+          () => use(at),
+          () => {
+            use(params)
+            use(at)
+            f.i32_store(4 * word).i32_const(0)
+            use(size)
+            f.i32_const(1).i32_sub()
+            use(at)
+            f.i32_const(0).i32_lt_s().select()
+          },
+        )
+      },
+      { repeated: true, key: `bounded ${word} ${at.id}` },
+    )
+  }
+
+  private vectorBounded(check: Bounded, at: Node): Node {
+    const { code, params } = this
+    const size = this.dim(check.size)
+    const top = this.splat('i32', code.sub(size, code.i32(1)))
+    const zero = this.vectorConstant('i32', 0)
+    const word = this.layout.checkWord(check)
+    return code.node(
+      'v128',
+      [at, top, zero, params, size],
+      (f, use) => {
+        const inside = f.local('v128')
+        use(at)
+        use(top)
+        f.i32x4_min_s()
+        use(zero)
+        f.i32x4_max_s().tee(inside)
+        use(at)
+        f.i32x4_ne()
+          .v128_any_true()
+          .if(() => {
+            use(params)
+            f.i32_const(4 * word).i32_add()
+            use(at)
+            use(size)
+            f.call(this.helpers.helpers.get('tell outside')!)
+          })
+        f.get(inside)
+      },
+      { repeated: true, key: `bounded4 ${word} ${at.id}` },
+    )
+  }
+
   private callMath(name: MathImport, args: readonly Node[]): Node {
     return this.call(this.helpers.imports.get(name)!, name, 'f64', args)
   }
@@ -684,6 +747,8 @@ export class BodyPrinter {
         const [a, b, c] = e.args.map(x => this.vector(x, u))
         return this.vectorMultiplyAdd(a, b, c)
       }
+      case 'bounded':
+        return this.vectorBounded(e, this.vector(e.args[0], u))
       case 'cast':
         return this.vectorCast(e.args[0].dtype, e.dtype, this.vector(e.args[0], u))
       case 'bitcast':

@@ -18,7 +18,7 @@ export const mathImports = {
 } as const
 export type MathImport = keyof typeof mathImports
 
-export type Helper = 'mod f32' | 'mod f64' | 'pow i32' | 'pow i64' | 'erf f64'
+export type Helper = 'mod f32' | 'mod f64' | 'pow i32' | 'pow i64' | 'erf f64' | 'tell outside'
 
 /**
  * x mod y with the sign of x, exactly: subtracts y * 2^k from large to small k, after scaling up a subnormal pair.
@@ -163,6 +163,13 @@ export class Helpers {
         return module.func({ name, params: ['i64', 'i64'], results: ['i64'] }, (f, x, y) => power(f, 'i64', x, y))
       case 'erf f64':
         return module.func({ name, params: ['f64'], results: ['f64'] }, (f, x) => erf(f, this.imports.get('exp')!, x))
+      case 'tell outside':
+        return module.func({ name, params: ['i32', 'v128', 'i32'], results: [] }, (f, word, lanes, size) => {
+          for (let lane = 0; lane < 4; lane++) {
+            f.get(lanes).i32x4_extract_lane(lane).get(size).i32_ge_u()
+            f.if(() => f.get(word).get(lanes).i32x4_extract_lane(lane).i32_store())
+          }
+        })
       default:
         return name satisfies never
     }

@@ -126,6 +126,7 @@ export function callsOf(body: readonly Stmt[]): { readonly imports: Set<MathImpo
     if (op === 'mod' && (dtype === 'f32' || dtype === 'f64')) helpers.add(`mod ${dtype}`)
     else if (op === 'pow' && dtype === 'i64') helpers.add('pow i64')
     else if (op === 'pow' && (dtype === 'i32' || dtype === 'u32')) helpers.add('pow i32')
+    else if (op === 'bounded') helpers.add('tell outside')
     else if (op === 'erf' && dtype === 'f64') helpers.add('erf f64')
     else if ((dtype === 'f64' && op in mathImports) || guardOf(e)) imports.add(op as MathImport)
   })

@@ -4,6 +4,7 @@
 // and sums may be fused or reordered by the driver; NaN and infinities come out as on a CPU. f16 and bf16 are stored as f32 that was
 // rounded, bool and 8-bit integers as 32-bit ones: 4 bytes an element in every dtype.
 
+import { debuggingAnything } from '../../debug.ts'
 import { bytesOf, type DType, type TypedArray } from '../../dtype.ts'
 import { DeviceLostError, DTypeError } from '../../errors.ts'
 import type { Kernel } from '../../kernel/ir.ts'
@@ -68,9 +69,10 @@ class Implementation implements WebGPUBackend {
     this.subgroup = subgroup
     const slow = options.software ?? software
     const { limits } = device
+    const checked = debuggingAnything()
     this.limits = {
       alignment,
-      buffersPerKernel: limits.maxStorageBuffersPerShaderStage,
+      buffersPerKernel: limits.maxStorageBuffersPerShaderStage - Number(checked),
       bufferBytes: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
       scratch: false,
       parts: false,
@@ -90,6 +92,7 @@ class Implementation implements WebGPUBackend {
       workgroupBytes: limits.maxComputeWorkgroupStorageSize,
       software: slow,
       subgroup,
+      checked,
       buffersPerKernel: this.limits.buffersPerKernel,
       workgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
     })

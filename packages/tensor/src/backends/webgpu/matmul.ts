@@ -56,9 +56,9 @@ export function chooseTile(kernel: MatmulKernel, limits: ThreadLimits): Tile | n
   return best
 }
 
-export function printMatmul(kernel: MatmulKernel, tile: Tile, alias: readonly number[]): Shader {
+export function printMatmul(kernel: MatmulKernel, tile: Tile, alias: readonly number[], checked = false): Shader {
   // sizes are parameters: compiling a tile takes long, and every layer of a model has its own shape
-  const writer = new Writer(kernel.buffers, alias, new Uniforms(false))
+  const writer = new Writer(kernel.buffers, alias, new Uniforms(false), checked)
   const { m, n, k, batch } = kernel
   const { rows, columns, depth, blockRows, blockColumns } = tile
   const threads = threadsOf(tile)
@@ -136,6 +136,7 @@ export function printMatmul(kernel: MatmulKernel, tile: Tile, alias: readonly nu
     code: writer.shader(threads, memory),
     bindings: new Set(alias).size,
     fields: writer.uniforms.fields,
+    checks: writer.checks,
     workgroups: size =>
       Math.ceil(size(m.size) / rows) *
       Math.ceil(size(n.size) / columns) *

@@ -39,7 +39,7 @@ export class Pipelines {
       this.known.set(shader.code, before)
       return before
     }
-    const layout = this.layout(shader.bindings, shader.fields.length > 0)
+    const layout = this.layout(shader.bindings, shader.fields.length > 0, (shader.checks?.length ?? 0) > 0)
     const compiled: Compiled = { layout, pipeline: null, error: null, pending: null }
     compiled.pending = this.compile(compiled, shader.code, name)
     this.known.set(shader.code, compiled)
@@ -70,14 +70,15 @@ export class Pipelines {
     }
   }
 
-  private layout(bindings: number, uniforms: boolean): GPUBindGroupLayout {
-    const key = `${bindings}${uniforms}`
+  private layout(bindings: number, uniforms: boolean, checks: boolean): GPUBindGroupLayout {
+    const key = `${bindings} ${uniforms} ${checks}`
     let layout = this.layouts.get(key)
     if (!layout) {
       const entries: GPUBindGroupLayoutEntry[] = []
       for (let binding = 0; binding < bindings; binding++)
         entries.push({ binding, visibility: computeStage, buffer: { type: 'storage' } })
       if (uniforms) entries.push({ binding: bindings, visibility: computeStage, buffer: { type: 'uniform' } })
+      if (checks) entries.push({ binding: bindings + 1, visibility: computeStage, buffer: { type: 'storage' } })
       layout = this.device.createBindGroupLayout({ entries })
       this.layouts.set(key, layout)
     }

@@ -5,7 +5,7 @@ import type { ComputeType } from '../../dtype.ts'
 import { DeviceError } from '../../errors.ts'
 import { type Dim, productDim } from '../../kernel/dim.ts'
 import type { Axis } from '../../kernel/index-expr.ts'
-import type { LoopKernel, ReduceOp, Stmt } from '../../kernel/ir.ts'
+import type { Bounded, LoopKernel, ReduceOp, Stmt } from '../../kernel/ir.ts'
 import { changes, reads, roots } from './depends.ts'
 import { reduceText, wgslTypes } from './operations.ts'
 import { combineOp, flatten, radix, type Strategy } from './strategy.ts'
@@ -17,6 +17,8 @@ export interface Shader {
   /** storage bindings, numbered from 0; the uniform block, if there are fields, follows them */
   readonly bindings: number
   readonly fields: readonly Field[]
+  /** indices that it checks, each with a word in the binding after the uniform block's */
+  readonly checks?: readonly Bounded[]
   /** workgroups of a launch, by the values of sizes; 0 when there is nothing to do */
   readonly workgroups: (size: (d: Dim) => number) => number
 }
@@ -25,10 +27,10 @@ export interface Shader {
 export const workgroupNumber = 'workgroup.y * grid.x + workgroup.x'
 
 /** `alias[i]` is the binding of buffer i (writer.ts). */
-export function printLoops(kernel: LoopKernel, strategy: Strategy, alias: readonly number[]): Shader {
+export function printLoops(kernel: LoopKernel, strategy: Strategy, alias: readonly number[], checked = false): Shader {
   if (kernel.scratch.length > 0)
     throw new DeviceError('webgpu', 'kernels have no scratch rows here', { kernel: kernel.name })
-  const writer = new Writer(kernel.buffers, alias)
+  const writer = new Writer(kernel.buffers, alias, undefined, checked)
   const items = productDim(kernel.parallel.map(axis => axis.size))
   const { threads, lanes } = strategy
   const each = threads / lanes
@@ -40,6 +42,7 @@ export function printLoops(kernel: LoopKernel, strategy: Strategy, alias: readon
     code: writer.shader(threads, printer.memory()),
     bindings: new Set(alias).size,
     fields: writer.uniforms.fields,
+    checks: writer.checks,
     workgroups: size => Math.ceil(kernel.parallel.reduce((n, axis) => n * size(axis.size), 1) / each),
   }
 }

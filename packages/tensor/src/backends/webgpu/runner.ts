@@ -1,9 +1,9 @@
 // Runs programs: resolves slots to memory, fills the parameter block, keeps bind groups from run to run, and encodes the
 // launches. What a run needs from the host is fixed when it is called; encoding happens in its turn of the queue.
 
-import { type CairnError, DeviceError, DeviceLostError } from '../../errors.ts'
+import { type CairnError, DeviceError, DeviceLostError, outsideAxis } from '../../errors.ts'
 import { type Dim, evaluateDim } from '../../kernel/dim.ts'
-import type { Kernel } from '../../kernel/ir.ts'
+import type { Bounded, Kernel } from '../../kernel/ir.ts'
 import type { Launch } from '../../kernel/launch.ts'
 import type { Binding, Executable, Program } from '../backend.ts'
 import { type Block, type Buffers, refused } from './buffers.ts'
@@ -16,6 +16,8 @@ import { type Field, fillUniforms } from './uniforms.ts'
 import { evaluateWork, type Work, workOf } from './work.ts'
 
 export interface RunnerLimits extends ThreadLimits {
+  /** indices outside of their axis are told: one more buffer a kernel, and a look at it after each run */
+  readonly checked: boolean
   readonly buffersPerKernel: number
   readonly workgroupsPerDimension: number
 }
@@ -51,6 +53,8 @@ interface LaunchState {
   readonly work: Work
   /** byte offset of its parameters */
   readonly at: number
+  /** byte offset of what it tells of indices */
+  readonly outsideAt: number
   readonly groups: Group[]
 }
 
@@ -106,14 +110,21 @@ export class Runner {
       const bound = loaded.boundFor(extent, places, i =>
         extent.workgroups[i] === 0 ? null : this.bound(loaded.launches[i].launch, places, symbols),
       )
-      const parameters = loaded.parameters
+      const { parameters, outside } = loaded
+      const told = outside && this.buffers.take(loaded.outsideBytes, 'staging')
       this.queue.enqueue({
-        waits: () => pendingOf(bound, parameters),
+        waits: () => pendingOf(bound, parameters) ?? outside?.pending ?? told?.pending ?? null,
         start: () => {
           for (const v of bound.variants) if (v?.compiled.error) throw v.compiled.error
           for (const p of places) if (p.block.failed) throw refused(p.block)
-          if (parameters?.failed) throw refused(parameters)
+          for (const block of [parameters, outside, told]) if (block?.failed) throw refused(block)
+          if (outside) this.queue.transfer().clearBuffer(outside.gpu, 0, loaded.outsideBytes)
           this.encode(loaded, parameters, bound, words)
+          if (told) {
+            this.queue.transfer().copyBufferToBuffer(outside!.gpu, 0, told.gpu, 0, loaded.outsideBytes)
+            this.queue.onSubmit(() => void this.look(loaded, told, symbols).then(resolve, reject))
+            return
+          }
           this.queue.onSubmit(
             () =>
               void this.queue.done().then(
@@ -128,6 +139,20 @@ export class Runner {
       reject(error)
     }
     return promise
+  }
+
+  /** @throws IndexError for the first index outside of its axis that the kernels told of */
+  private async look(loaded: LoadedProgram, told: Block, symbols: ArrayLike<number>): Promise<void> {
+    try {
+      await told.gpu.mapAsync(1, 0, loaded.outsideBytes)
+    } catch (reason) {
+      throw lost(reason)
+    }
+    const words = new Int32Array(told.gpu.getMappedRange(0, loaded.outsideBytes).slice(0))
+    told.gpu.unmap()
+    this.buffers.give(told)
+    for (const { word, check } of loaded.checks)
+      if (words[word] !== 0) throw outsideAxis(check.by, check.axis, words[word], evaluateDim(check.size, symbols))
   }
 
   private encode(
@@ -153,7 +178,7 @@ export class Runner {
         pipeline = null
       }
       if (own !== pipeline) pass.setPipeline((pipeline = own))
-      pass.setBindGroup(0, (groups[i] ??= this.group(state, variant, places, parameters)))
+      pass.setBindGroup(0, (groups[i] ??= this.group(state, variant, places, parameters, loaded.outside)))
       const count = extent.workgroups[i]
       const most = this.limits.workgroupsPerDimension
       const rows = count > most ? Math.ceil(Math.sqrt(count)) : 1
@@ -170,6 +195,7 @@ export class Runner {
     variant: Variant,
     places: readonly Place[],
     parameters: Block | null,
+    outside: Block | null,
   ): GPUBindGroup {
     const { groups, launch } = state
     for (let i = 0; i < groups.length; i++) {
@@ -178,13 +204,19 @@ export class Runner {
       groups.push(found)
       return found.group
     }
-    const made = this.makeGroup(state, variant, places, parameters)
+    const made = this.makeGroup(state, variant, places, parameters, outside)
     groups.push(made)
     if (groups.length > groupsKept) groups.shift()
     return made.group
   }
 
-  private makeGroup(state: LaunchState, variant: Variant, places: readonly Place[], parameters: Block | null): Group {
+  private makeGroup(
+    state: LaunchState,
+    variant: Variant,
+    places: readonly Place[],
+    parameters: Block | null,
+    outside: Block | null,
+  ): Group {
     const { launch, at } = state
     const { shader } = variant
     const { layout } = variant.compiled
@@ -205,6 +237,12 @@ export class Runner {
       const size = Math.ceil(shader.fields.length / 4) * 16
       entries.push({ binding: shader.bindings, resource: { buffer: parameters!.gpu, offset: at, size } })
     }
+    const { length: checks } = shader.checks ?? []
+    if (checks > 0)
+      entries.push({
+        binding: shader.bindings + 1,
+        resource: { buffer: outside!.gpu, offset: state.outsideAt, size: 4 * checks },
+      })
     const key = new Float64Array(used.length * 3)
     used.forEach(({ block, offset, bytes }, i) => void key.set([block.id, offset, bytes], i * 3))
     return { key, variant, group: this.device.createBindGroup({ layout, entries }) }
@@ -254,7 +292,7 @@ export class Runner {
           buffers: kernel.buffers.length,
           limit: this.limits.buffersPerKernel,
         })
-      const shader = printKernel(kernel, this.limits, alias)
+      const shader = printKernel(kernel, this.limits, alias, this.limits.checked)
       variants.set(key, (variant = { shader, compiled: this.pipelines.get(shader, kernel.name) }))
     }
     return variant
@@ -266,6 +304,10 @@ export class LoadedProgram implements Executable {
   readonly program: Program
   readonly launches: readonly LaunchState[]
   parameters: Block | null = null
+  /** where checked kernels tell of indices outside of their axis */
+  outside: Block | null = null
+  outsideBytes = 0
+  readonly checks: { readonly check: Bounded; readonly word: number }[] = []
   private readonly variants: readonly Variant[]
   private readonly buffers: Buffers
   /** the parameters that the block holds, once the queue is where it is now */
@@ -288,8 +330,12 @@ export class LoadedProgram implements Executable {
     this.variants = program.launches.map(({ kernel }) => compile(kernel))
     let at = 0
     this.launches = program.launches.map((launch, i) => {
-      const state: LaunchState = { launch, work: workOf(launch.kernel), at, groups: [] }
-      const { fields } = this.variants[i].shader
+      const { fields, checks = [] } = this.variants[i].shader
+      const state: LaunchState = { launch, work: workOf(launch.kernel), at, outsideAt: this.outsideBytes, groups: [] }
+      checks.forEach((check, c) => {
+        this.checks.push({ check, word: this.outsideBytes / 4 + c })
+      })
+      this.outsideBytes += Math.ceil((checks.length * 4) / alignment) * alignment
       fields.forEach((field, f) => {
         if (field.kind === 'scalar') this.scalarFields.push({ at: at / 4 + f, slot: launch.scalars[field.slot], field })
       })
@@ -299,6 +345,7 @@ export class LoadedProgram implements Executable {
     })
     this.words = new Uint32Array(at / 4)
     if (at > 0) this.parameters = buffers.take(at, 'uniform')
+    if (this.outsideBytes > 0) this.outside = buffers.take(this.outsideBytes, 'storage')
   }
 
   extentFor(symbols: ArrayLike<number>): Extent {
@@ -354,7 +401,8 @@ export class LoadedProgram implements Executable {
     if (this.disposed) return
     this.disposed = true
     if (this.parameters) this.buffers.give(this.parameters)
-    this.parameters = null
+    if (this.outside) this.buffers.give(this.outside)
+    this.parameters = this.outside = null
     this.bound = null
     for (const { groups } of this.launches) groups.length = 0
   }

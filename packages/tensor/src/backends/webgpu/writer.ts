@@ -6,7 +6,7 @@ import { DTypeError } from '../../errors.ts'
 import type { Dim } from '../../kernel/dim.ts'
 import { isDim } from '../../kernel/dim.ts'
 import type { Axis, Index } from '../../kernel/index-expr.ts'
-import type { BinaryOp, BufferParam, Expr, Stmt, UnaryOp } from '../../kernel/ir.ts'
+import type { BinaryOp, Bounded, BufferParam, Expr, Stmt, UnaryOp } from '../../kernel/ir.ts'
 import { unaryOps } from '../../kernel/ir.ts'
 import { changes, children, dependencies, indexDependencies, inOrder, overlap, roots } from './depends.ts'
 import { type FunctionName, functionText } from './functions.ts'
@@ -45,10 +45,19 @@ export class Writer {
   private readonly buffers: readonly BufferParam[]
   private readonly alias: readonly number[]
   private names = 0
+  private readonly checked: boolean
+  /** what each word of `outside` tells of: an index outside of its axis */
+  readonly checks: Bounded[] = []
 
   /** `alias[i]` is the binding of buffer i: buffers of one memory share one. */
-  constructor(buffers: readonly BufferParam[], alias: readonly number[], uniforms = new Uniforms()) {
+  constructor(
+    buffers: readonly BufferParam[],
+    alias: readonly number[],
+    uniforms: Uniforms = new Uniforms(),
+    checked = false,
+  ) {
     this.uniforms = uniforms
+    this.checked = checked
     this.buffers = buffers
     this.alias = alias
     for (const { dtype } of buffers)
@@ -92,7 +101,10 @@ export class Writer {
       .sort((a, b) => a - b)
       .map(at => `@group(0) @binding(${at}) var<storage, read_write> b${at}: array<${this.bindingType(at)}>;\n`)
     const enabled = [...this.extensions].map(name => `enable ${name};\n`).join('')
-    return `${enabled}${this.uniforms.text(bindings.length)}${bindings.join('')}${extra}${functionText(this.functions)}
+    const outside = this.checks.length
+      ? `@group(0) @binding(${bindings.length + 1}) var<storage, read_write> outside: array<atomic<i32>>;\n`
+      : ''
+    return `${enabled}${this.uniforms.text(bindings.length)}${bindings.join('')}${outside}${extra}${functionText(this.functions)}
 @compute @workgroup_size(${threads})
 fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) thread: u32) {
 ${this.lines.join('\n')}
@@ -144,6 +156,8 @@ ${this.lines.join('\n')}
         const [a, b, c] = this.operands(e.args)
         return this.bind(e.dtype === 'f32' ? `fma(${a}, ${b}, ${c})` : `${a} * ${b} + ${c}`)
       }
+      case 'bounded':
+        return this.bounded(e)
       case 'cast':
         return this.bind(castText(this.operands(e.args)[0], e.args[0].dtype, e.dtype, this.use))
       case 'roundTo':
@@ -174,6 +188,17 @@ ${this.lines.join('\n')}
     const name = this.fresh('v')
     this.line(`let ${name} = ${text};`)
     return name
+  }
+
+  /** Clamped; where indices are checked, one outside is told first. */
+  private bounded(e: Bounded): string {
+    const [at] = this.operands(e.args)
+    const size = this.uniforms.dim(e.size)
+    if (this.checked) {
+      this.line(`if (u32(${at}) >= u32(${size})) { atomicStore(&outside[${this.checks.length}], ${at}); }`)
+      this.checks.push(e)
+    }
+    return this.bind(`clamp(${at}, 0i, ${size} - 1i)`)
   }
 
   private load(e: Extract<Expr, { op: 'load' }>): string {
