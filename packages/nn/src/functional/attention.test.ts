@@ -2,7 +2,7 @@ import { grad, readAll, type Tensor, tensor } from '@cairn/tensor'
 import { expect } from 'vitest'
 import { onEachDevice } from '../../../tensor/src/testing/devices.ts'
 import { checkGradients, expectClose, sample } from '../../testing.ts'
-import { type AttentionOptions, composedAttention, scaledDotProductAttention } from './attention.ts'
+import { type AttentionOptions, blockedAttention, composedAttention, scaledDotProductAttention } from './attention.ts'
 
 /** Attention by four loops. `sees` says which keys count; `bias` is added to a score. */
 async function plain(
@@ -156,7 +156,7 @@ async function expectSame(shape: Shape, options: AttentionOptions, tolerance = 2
   ].map(x => x.detach())
   for (const x of inputs) x.requiresGrad = true
   const weights = sample([2, heads, queries, out], 4)
-  const [blocked, composed] = [scaledDotProductAttention, composedAttention].map(attention => {
+  const [blocked, composed] = [blockedAttention, composedAttention].map(attention => {
     const [q, k, v] = inputs
     const y = attention(q, k, v, options)
     return [y, ...grad(y.mul(weights).sum(), inputs)]
@@ -239,7 +239,7 @@ onEachDevice(
     const x = [sample([1, 2, 3, 4], 1), sample([1, 1, 5, 4], 2), sample([1, 1, 5, 2], 3)]
     for (const t of x) t.requiresGrad = true
     const weights = [sample([1, 2, 3, 4], 7), sample([1, 1, 5, 4], 8), sample([1, 1, 5, 2], 9)]
-    const [blocked, composed] = [scaledDotProductAttention, composedAttention].map(attention => {
+    const [blocked, composed] = [blockedAttention, composedAttention].map(attention => {
       const y = attention(x[0], x[1], x[2], { causal: true }).square().sum()
       const first = grad(y, x, { createGraph: true })
       const total = first.map((g, i) => g.mul(weights[i]).sum()).reduce((a, b) => a.add(b))
