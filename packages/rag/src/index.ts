@@ -8,6 +8,7 @@ export {
 export { defaultEdits, type FuzzyMatch, TermDictionary } from './analysis/dictionary.ts'
 export { highlight, type Snippet, type Span, snippet } from './analysis/highlight.ts'
 export { Synonyms } from './analysis/synonyms.ts'
+export * from './answer/index.ts'
 export { crc32c } from './checksum.ts'
 export * from './chunk/index.ts'
 export * from './dense/index.ts'
