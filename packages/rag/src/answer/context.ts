@@ -88,7 +88,7 @@ function joined(passage: Passage, text: string, [start, end]: readonly [number, 
   const head = start < from ? text.slice(0, from - start) : ''
   const tail = end > to ? text.slice(to - start) : ''
   const { line } = passage.metadata
-  const known = typeof line === 'number' ? { line: line - (head.split('\n').length - 1) } : {}
+  const known: Metadata = typeof line === 'number' ? { line: line - (head.split('\n').length - 1) } : {}
   return {
     ...passage,
     metadata: { ...passage.metadata, ...known },
