@@ -33,6 +33,7 @@ export {
   learnWeights,
   type Rankings,
 } from './fusion/weights.ts'
+export * from './graph/index.ts'
 export { type Bm25Options, type Bm25Variant, bm25Variants } from './lexical/bm25.ts'
 export type { FeedbackOptions } from './lexical/feedback.ts'
 export {
