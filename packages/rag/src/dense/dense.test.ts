@@ -168,13 +168,23 @@ describe.each(metrics)('HNSW, %s', metric => {
     changed.add(vectors[3], { defer: true })
     for (const withVectors of [true, false]) {
       const bytes = writeSegment(changed.toSegment({ vectors: withVectors }))
-      const read = HnswIndex.fromSegment(readSegment(bytes, 'hnsw', 1), { vectorOf: id => changed.vector(id) })
+      const read = HnswIndex.fromSegment(readSegment(bytes, 'hnsw', 1), {
+        fill: put => {
+          for (let id = 0; id < changed.capacity; id++) if (changed.has(id)) put(id, changed.vector(id)!)
+        },
+      })
       for (const query of queries.slice(0, 20))
         expect(read.search(query, 10, { strategy: 'graph' })).toEqual(changed.search(query, 10, { strategy: 'graph' }))
       expect(read.size).toBe(changed.size)
       read.add(vectors[0])
       read.repair()
     }
+    // What is older than the codes in a segment has none: they are made from the vectors.
+    const { codes: _, ...arrays } = changed.toSegment().arrays
+    const older = HnswIndex.fromSegment({ ...changed.toSegment(), arrays })
+    for (const query of queries.slice(0, 5)) expect(older.search(query, 10)).toEqual(changed.search(query, 10))
+    const short = readSegment(writeSegment(changed.toSegment({ vectors: false })), 'hnsw', 1)
+    expect(() => HnswIndex.fromSegment(short, { fill: () => {} })).toThrow('its vector is missing')
   })
 
   test('plain loops build a graph as good', () => {

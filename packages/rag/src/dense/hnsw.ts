@@ -550,6 +550,8 @@ export class HnswIndex {
         ground: this.ground.slice(0, rows * (this.m0 + 1)),
         upperAt: this.upperAt.slice(0, rows),
         upper: this.upper.slice(0, this.upperUsed),
+        // Found again in place of being computed: encoding is most of the work of loading.
+        ...table.savedCodes(rows),
         vectors: vectors ? table.exact.bytesOf(rows).slice() : this.tombstoneVectors(),
       },
     }
@@ -566,12 +568,12 @@ export class HnswIndex {
 
   /**
    * The index of a segment that `toSegment` made and `readSegment` checked.
-   * `options.vectorOf` gives the vectors as `vector` gives them, if the segment is without: called for each row that can be found
+   * `options.fill` gives the vectors as `vector` gives them, if the segment is without: it puts that of each row that can be found
    * @throws RagFormatError if the segment and its parts do not fit together, or a vector is missing
    */
   static fromSegment(
     segment: Segment,
-    options: { plain?: boolean; vectorOf?: (id: number) => Float32Array | undefined } = {},
+    options: { plain?: boolean; fill?: (put: (id: number, vector: Float32Array) => void) => void } = {},
   ): HnswIndex {
     const meta = segment.meta as HnswMeta
     const { states, levels, ground, upperAt, upper, vectors } = segment.arrays
@@ -599,29 +601,34 @@ export class HnswIndex {
     index.liveMask = index.states.map(state => (state === LIVE || state === PENDING ? 1 : 0))
     const { table } = index
     if (rows) table.reserve(rows)
-    const { vectorOf } = options
+    const { codes, errors, lengths } = segment.arrays
+    const coded = table.restoreCodes(rows, codes, errors, lengths)
+    const set = (id: number, vector: Float32Array) => (coded ? table.setExact(id, vector) : table.set(id, vector))
+    const { fill } = options
     if (meta.vectors) {
       const { stride } = table.exact
       if (vectors?.byteLength !== rows * stride) fail("section 'vectors'", `it is not ${rows} rows of ${stride} bytes`)
       const floats = new Float32Array(vectors.buffer, vectors.byteOffset, vectors.byteLength / 4)
-      for (let id = 0; id < rows; id++)
-        table.set(id, floats.subarray((id * stride) / 4, (id * stride) / 4 + meta.dimensions))
+      for (let id = 0; id < rows; id++) set(id, floats.subarray((id * stride) / 4, (id * stride) / 4 + meta.dimensions))
     } else {
-      if (!vectorOf) throw new RagArgumentError('fromSegment', 'the segment has no vectors', 'give vectorOf')
+      if (!fill) throw new RagArgumentError('fromSegment', 'the segment has no vectors', 'give fill')
       const dead = vectors as Float32Array
       let at = 0
+      const missing = new Uint8Array(rows)
       for (let id = 0; id < rows; id++) {
         if (index.states[id] === FREE) continue
-        if (isTombstone(index.states[id])) {
-          if (at + meta.dimensions > dead.length) fail("section 'vectors'", 'it is too short')
-          table.set(id, dead.subarray(at, (at += meta.dimensions)))
-          continue
-        }
-        const vector = vectorOf(id)
-        if (!vector) return fail(`row ${id}`, 'its vector is missing')
-        // As it was stored: nothing is left to be done to it.
-        table.set(id, vector)
+        if (!isTombstone(index.states[id])) missing[id] = 1
+        else if (at + meta.dimensions > dead.length) fail("section 'vectors'", 'it is too short')
+        else set(id, dead.subarray(at, (at += meta.dimensions)))
       }
+      // As they were stored: nothing is left to be done to them.
+      fill((id, vector) => {
+        if (!missing[id]) return
+        missing[id] = 0
+        set(id, vector)
+      })
+      const without = missing.indexOf(1)
+      if (without >= 0) fail(`row ${without}`, 'its vector is missing')
     }
     return index
   }

@@ -103,9 +103,13 @@ export class Rows {
   /** Writes a row. The vector has `dimensions` finite numbers. */
   set(row: number, vector: Float32Array): void {
     const at = this.base + row * this.stride
+    if (this.format === 'f32') {
+      this.floats.set(vector, at / 4)
+      this.bytes.fill(0, at + 4 * this.dimensions, at + this.stride)
+      return
+    }
     this.bytes.fill(0, at, at + this.stride)
-    if (this.format === 'f32') this.floats.set(vector, at / 4)
-    else if (this.format === 'bits') this.writeSigns(at, vector)
+    if (this.format === 'bits') this.writeSigns(at, vector)
     else this.writeCodes(at, vector, new Int8Array(this.buffer, at, this.stride - 16), 127)
   }
 

@@ -80,6 +80,33 @@ export class VectorTable {
     this.lengths[row] = length
   }
 
+  /** The codes of the first `rows` rows with |x - x'| and |x'| of each, copies; undefined without codes. */
+  savedCodes(rows: number): { codes: Uint8Array; errors: Float32Array; lengths: Float32Array } | undefined {
+    if (!this.codes) return undefined
+    return {
+      codes: this.codes.bytesOf(rows).slice(),
+      errors: this.errors.slice(0, rows),
+      lengths: this.lengths.slice(0, rows),
+    }
+  }
+
+  /** Takes up what `savedCodes` gave, if it is that of `rows` rows of this table; their vectors follow by `setExact`. */
+  restoreCodes(rows: number, codes: unknown, errors: unknown, lengths: unknown): boolean {
+    if (!this.codes || !(codes instanceof Uint8Array) || codes.length !== rows * this.codes.stride) return false
+    if (!(errors instanceof Float32Array) || !(lengths instanceof Float32Array)) return false
+    if (errors.length !== rows || lengths.length !== rows) return false
+    this.reserve(rows)
+    this.codes.bytesOf(rows).set(codes)
+    this.errors.set(errors)
+    this.lengths.set(lengths)
+    return true
+  }
+
+  /** Writes the vector of a row whose codes are there. */
+  setExact(row: number, vector: Float32Array): void {
+    this.exact.set(row, vector)
+  }
+
   /** The row's vector as stored, a copy. */
   vector(row: number): Float32Array {
     return this.exact.floatsOf(row).slice()

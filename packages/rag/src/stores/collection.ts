@@ -140,7 +140,8 @@ export class Collection {
         if (vector) this.addVector(rows[chunk], vector)
       })
     this.entries.set(key, entry)
-    const versions = [...this.versionsOf(entry.id), entry].sort((a, b) => b.version - a.version)
+    const others = this.versions.get(entry.id)
+    const versions = others ? [...others, entry].sort((a, b) => b.version - a.version) : [entry]
     this.versions.set(entry.id, versions)
     this.refresh(versions)
     return entry
@@ -162,8 +163,12 @@ export class Collection {
   }
 
   private refresh(versions: readonly Entry[]): void {
-    const times = currency(versions)
-    for (const entry of versions) entry.current = times.get(entry.version)!
+    // A document of one version, as nearly all are, is current while it is valid.
+    if (versions.length === 1) versions[0].current = [validity(versions[0])]
+    else {
+      const times = currency(versions)
+      for (const entry of versions) entry.current = times.get(entry.version)!
+    }
     this.cache.clear()
   }
 

@@ -38,9 +38,24 @@ const encoder = new TextEncoder()
 /** The checksum of a row: of its place and of its values. */
 export function sumOf(...values: (string | number | Uint8Array)[]): number {
   let sum = 0
-  for (const value of values)
-    sum = crc32c(value instanceof Uint8Array ? value : encoder.encode(`${typeof value}${value}\0`), sum)
-  return sum
+  // Neighbouring texts are encoded together.
+  let text = ''
+  for (const value of values) {
+    if (value instanceof Uint8Array) {
+      sum = crc32c(value, textSum(text, sum))
+      text = ''
+    } else text += `${typeof value}${value}\0`
+  }
+  return textSum(text, sum)
+}
+
+/** Short texts are encoded here: an array for each row would be most of the work. */
+const room = new Uint8Array(1 << 14)
+
+function textSum(text: string, before: number): number {
+  if (text === '') return before
+  if (3 * text.length > room.length) return crc32c(encoder.encode(text), before)
+  return crc32c(room.subarray(0, encoder.encodeInto(text, room).written), before)
 }
 
 const fail = (where: string, problem: string): never => {
@@ -152,7 +167,12 @@ export function readVector(row: SqlRow, dimensions: number): Float32Array {
       `the vector of chunk ${(row.row as number) % CHUNKS} of the document with key ${keyOf(row.row as number)}`,
       CHANGED,
     )
-  return new Float32Array(bytes.slice().buffer)
+  // SQLite gives each row bytes of its own.
+  return new Float32Array(
+    (bytes.byteOffset % 4 === 0 ? bytes : bytes.slice()).buffer as ArrayBuffer,
+    bytes.byteOffset % 4 === 0 ? bytes.byteOffset : 0,
+    dimensions,
+  )
 }
 
 /** @throws RagFormatError */

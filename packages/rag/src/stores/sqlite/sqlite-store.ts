@@ -458,36 +458,62 @@ export class SqliteStore implements Store {
     if (this.denseLoaded || dimensions === undefined) return
     this.renewSnapshot()
     const { collection, snapshot } = this
-    const vectors = new Map<number, Float32Array>()
-    this.db.each('SELECT row, vector, sum FROM vectors', [], row => vectors.set(row.row as number, this.vectorOf(row)))
+    /** Vectors that the snapshot's index does not hold, by chunk row. */
+    let rest = new Map<number, Float32Array>()
+    const each = (visit: (row: number, vector: Float32Array) => void) =>
+      this.db.each('SELECT row, vector, sum FROM vectors', [], row => visit(row.row as number, this.vectorOf(row)))
     const segment = snapshot && this.readIndex('dense', 1, 'hnsw')
     const placed = new Set<number>()
+    let unreadable: unknown
     if (segment) {
       try {
-        const rowOfVector = new Map<number, number>()
+        const numbers = new Map<number, number>()
         snapshot.vectors.forEach((vector, row) => {
-          if (vector >= 0) rowOfVector.set(vector, row)
+          if (vector >= 0) numbers.set(snapshot.rows[row], vector)
         })
         const dense = HnswIndex.fromSegment(segment, {
-          vectorOf: id => vectors.get(snapshot.rows[rowOfVector.get(id) ?? -1]),
+          // Straight into the index: so many arrays at once would be most of the work of those who clear memory.
+          fill: put => {
+            try {
+              each((row, vector) => {
+                const number = numbers.get(row)
+                if (number === undefined) rest.set(row, vector)
+                else put(number, vector)
+              })
+            } catch (error) {
+              unreadable = error
+              throw error
+            }
+          },
         })
         collection.dense = dense
-        for (const [vector, row] of rowOfVector) {
+        snapshot.vectors.forEach((vector, row) => {
+          if (vector < 0) return
           if (this.isAsInSnapshot(row)) {
             collection.bindVector(row, vector)
             placed.add(snapshot.rows[row])
-          } else dense.remove(vector)
-        }
+            return
+          }
+          // Should its chunk stand elsewhere now, the vector goes with it.
+          const kept = dense.vector(vector)
+          if (kept && collection.entry(keyOf(snapshot.rows[row]))) rest.set(snapshot.rows[row], kept)
+          dense.remove(vector)
+        })
       } catch (error) {
-        if (!(error instanceof RagFormatError)) throw error
+        // A damaged vector is not the index's damage.
+        if (error === unreadable || !(error instanceof RagFormatError)) throw error
         this.parts.onDamage?.({ what: 'index dense', problem: error.message, repaired: true })
         placed.clear()
         collection.dense = undefined
       }
     }
-    collection.dense ??= new HnswIndex({ ...this.parts.hnsw, dimensions, metric })
+    if (!collection.dense) {
+      collection.dense = new HnswIndex({ ...this.parts.hnsw, dimensions, metric })
+      rest = new Map()
+      each((row, vector) => rest.set(row, vector))
+    }
     // Compared with directly until later changes link them: a program that was killed is back at once.
-    for (const [row, vector] of vectors) {
+    for (const [row, vector] of rest) {
       const entry = collection.entry(keyOf(row))
       if (entry && !placed.has(row))
         collection.addVector(entry.rows[row - rowOf(entry.key, 0)], vector, { defer: true })
