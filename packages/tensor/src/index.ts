@@ -75,7 +75,9 @@ export {
   type UnfoldOptions,
   unfold,
 } from './ops/conv.ts'
+export { einsum } from './ops/einsum.ts'
 export { where } from './ops/elementwise.ts'
+export { type EmbeddingBagOptions, embeddingBag } from './ops/embedding.ts'
 export { type InterpolateMode, type InterpolateOptions, interpolate } from './ops/interpolate.ts'
 export { Tensor } from './ops/methods.ts'
 export { cat, type SliceRange, stack } from './ops/movement.ts'

@@ -4,10 +4,13 @@ import { backward } from '../autograd/backward.ts'
 import { Tensor } from '../tensor.ts'
 import * as arrange from './arrange.ts'
 import * as compare from './compare.ts'
+import { tensordot } from './einsum.ts'
 import * as elementwise from './elementwise.ts'
 import * as indexing from './indexing.ts'
+import * as integers from './integers.ts'
 import * as matrix from './matmul.ts'
 import * as movement from './movement.ts'
+import * as products from './products.ts'
 import * as reduce from './reduce.ts'
 import * as scan from './scan.ts'
 import * as select from './select.ts'
@@ -44,6 +47,9 @@ export const opTable = {
   ...views,
   ...indexing,
   ...matrix,
+  ...products,
+  tensordot,
+  ...integers,
   where: whereMethod,
   to,
   backward,

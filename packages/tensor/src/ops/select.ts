@@ -218,8 +218,12 @@ export interface Unique {
   /** how often each value occurs (i32) */
   readonly counts: Tensor
 }
-/** The distinct elements. NaN is none of the others, nor itself. Reads x. */
-export async function unique(x: Tensor): Promise<Unique> {
+/**
+ * The distinct elements, or with `axis` the distinct slices, in the order of their elements. NaN is none of the others, nor itself. Reads x.
+ * @returns with `axis`: `values` as x with fewer slices, `inverse` one number for each slice of x
+ */
+export async function unique(x: Tensor, options: { readonly axis?: number } = {}): Promise<Unique> {
+  if (options.axis !== undefined) return uniqueSlices(x, normalizeAxis('unique', options.axis, x.ndim))
   const values = await x.numbers()
   const order = values.map((_, i) => i)
   order.sort((i, j) => compare(values[i], values[j]) || i - j)
@@ -234,6 +238,37 @@ export async function uniqueConsecutive(x: Tensor): Promise<Unique> {
     values.map((_, i) => i),
   )
 }
+async function uniqueSlices(x: Tensor, d: number): Promise<Unique> {
+  const n = x.shape[d]
+  const width = n === 0 ? 0 : x.size / n
+  const all = await x.movedim(d, 0).numbers()
+  const slice = (i: number) => all.slice(i * width, (i + 1) * width)
+  const slices = Array.from({ length: n }, (_, i) => slice(i))
+  const inOrder = (a: readonly number[], b: readonly number[]): number => {
+    const at = a.findIndex((v, i) => compare(v, b[i]) !== 0)
+    return at < 0 ? 0 : compare(a[at], b[at])
+  }
+  const order = slices.map((_, i) => i)
+  order.sort((i, j) => inOrder(slices[i], slices[j]) || i - j)
+  const first: number[] = []
+  const counts: number[] = []
+  const inverse = new Int32Array(n)
+  for (const i of order) {
+    const last = first.at(-1)
+    if (last === undefined || !slices[i].every((v, at) => v === slices[last][at])) {
+      first.push(i)
+      counts.push(0)
+    }
+    counts[counts.length - 1]++
+    inverse[i] = first.length - 1
+  }
+  return {
+    values: indexSelect(x, d, hostTensor(first, [first.length], 'i32', x)),
+    inverse: hostTensor(inverse, [n], 'i32', x),
+    counts: hostTensor(counts, [counts.length], 'i32', x),
+  }
+}
+
 const compare = (a: number, b: number): number =>
   Number.isNaN(a) ? (Number.isNaN(b) ? 0 : 1) : Number.isNaN(b) ? -1 : a - b || 0
 

@@ -7,6 +7,7 @@ import { CairnError, DTypeError, ShapeError } from '../errors.ts'
 import { normalizeAxis } from '../shape.ts'
 import { apply, Tensor } from '../tensor.ts'
 import { checkCount, hostTensor } from './build.ts'
+import { cat } from './movement.ts'
 import { k } from './operand.ts'
 import type { KeepDim } from './reduce.ts'
 
@@ -325,3 +326,21 @@ export function searchsorted(x: Tensor, values: Tensor | number, options: { read
 /** torch.bucketize: searchsorted with the arguments the other way round. Boundaries are [n], sorted. */
 export const bucketize = (x: Tensor, boundaries: Tensor, options: { readonly right?: boolean } = {}): Tensor =>
   searchsorted(boundaries, x, options)
+
+/**
+ * The most frequent element along an axis, and the place (i32) of its last occurrence (torch.mode); of equally frequent ones the smallest.
+ */
+export function mode(x: Tensor, axis = -1, options: KeepDim = {}): [value: Tensor, index: Tensor] {
+  const d = normalizeAxis('mode', axis, x.ndim)
+  if (x.ndim === 0) return [x, x.zerosLike().to('i32')]
+  if (x.shape[d] === 0) throw new ShapeError('mode', 'an empty axis has no mode', { shape: [...x.shape] })
+  const [sorted, order] = sort(x.detach(), d)
+  const at = apply('iota', [], { axis: d }, x.shape, x.engine)
+  const before = sorted.narrow(d, 0, x.shape[d] - 1)
+  const begins = sorted.narrow(d, 1, x.shape[d] - 1).ne(before)
+  const first = at.narrow(d, 1, x.shape[d] - 1).where(begins, k(0))
+  const runs = cat([at.narrow(d, 0, 1), first], d).cummax(d)[0]
+  const index = order.gather(d, at.sub(runs).argmax(d, { keepDim: true }))
+  const value = x.gather(d, index)
+  return options.keepDim ? [value, index] : [value.squeeze(d), index.squeeze(d)]
+}
