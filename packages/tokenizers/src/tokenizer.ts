@@ -23,6 +23,7 @@ import { IdList } from './models/id-list.ts'
 import type { Model } from './models/model.ts'
 import { readModel } from './models/table.ts'
 import { Unigram } from './models/unigram.ts'
+import { UnigramLines } from './models/unigram-lines.ts'
 import { type IdEncoder, WordEncoder } from './models/word-encoder.ts'
 import { WordLevel } from './models/word-level.ts'
 import { WordPiece } from './models/word-piece.ts'
@@ -281,9 +282,8 @@ export class Tokenizer {
       }
     } else {
       for (const piece of this.pieces(wellFormed, allowedSpecial, false)) {
-        const ids = !piece.tokens && this.model instanceof Unigram ? this.model.idsOf(piece.text.text) : undefined
-        if (ids) for (const id of ids) out.push(id)
-        else for (const { id } of piece.tokens ?? this.model.tokenize(piece.text.text)) out.push(id)
+        if (!piece.tokens && this.model instanceof Unigram && this.model.encode(piece.text.text, out)) continue
+        for (const { id } of piece.tokens ?? this.model.tokenize(piece.text.text)) out.push(id)
       }
     }
     for (const id of frame.after) out.push(id)
@@ -370,6 +370,7 @@ export class Tokenizer {
     ) {
       return new BertWords(normalizer, preTokenizer, model)
     }
+    if (model instanceof Unigram && !preTokenizer) return new UnigramLines(normalizer, model)
     const isFixed = model instanceof WordPiece || model instanceof WordLevel || (model instanceof BPE && !model.dropout)
     if (isFixed && isWordLocal(normalizer, preTokenizer)) {
       return new WordEncoder(scanWord, (units, start, end) => {

@@ -4,8 +4,10 @@ import { TokenizerError } from '../errors.ts'
 import { asArray, asBoolean, asId, asNumber, asString, type JsonObject, optional, wrong } from '../json.ts'
 import { utf8Bytes } from '../unicode/utf8.ts'
 import { byteToken } from './bpe.ts'
+import type { IdList } from './id-list.ts'
 import { Lattice } from './lattice.ts'
 import type { Model, Token } from './model.ts'
+import { UnigramWords } from './unigram-words.ts'
 import { UnitTrie } from './unit-trie.ts'
 import { WordCache } from './word-cache.ts'
 
@@ -46,7 +48,8 @@ export class Unigram implements Model {
   private readonly forced: ReadonlySet<number>
   private bestScores = new Float64Array(256)
   private bestStarts = new Int32Array(256)
-  private bestIds = new Int32Array(256)
+  private readonly excluded: ReadonlySet<number>
+  private words: UnigramWords | null | undefined
   private readonly cache = new WordCache()
   private readonly split = (text: string) => this.toTokens(text, this.best(text))
 
@@ -63,6 +66,7 @@ export class Unigram implements Model {
       wrong('model.unk_id', 'an id of the vocabulary', this.unkId)
     const forced = new Set(options.forced ?? [])
     const excluded = new Set(options.excluded ?? [])
+    this.excluded = excluded
     let min = Number.POSITIVE_INFINITY
     let max = Number.NEGATIVE_INFINITY
     entries.forEach(([piece, score], id) => {
@@ -160,7 +164,7 @@ export class Unigram implements Model {
     return ends.reverse()
   }
 
-  /** Leaves in `bestStarts` and `bestIds`, by where a piece ends, the best cut of all before it. */
+  /** Leaves in `bestStarts`, by where a piece ends, the best cut of all before it. */
   private search(text: string): void {
     const { trie, unknownScore } = this
     const pieceScores = this.scores
@@ -168,9 +172,8 @@ export class Unigram implements Model {
     if (this.bestScores.length <= n) {
       this.bestScores = new Float64Array(2 * n)
       this.bestStarts = new Int32Array(2 * n)
-      this.bestIds = new Int32Array(2 * n)
     }
-    const { bestScores: scores, bestStarts: starts, bestIds: ids } = this
+    const { bestScores: scores, bestStarts: starts } = this
     scores[0] = 0
     starts.fill(-1, 0, n + 1)
     // Sentencepiece adds in double precision, and rounds what it keeps to single.
@@ -190,14 +193,12 @@ export class Unigram implements Model {
         if (starts[at] >= 0 && candidate <= scores[at]) continue
         scores[at] = singlePrecision ? Math.fround(candidate) : candidate
         starts[at] = start
-        ids[at] = id
       }
       if (!single) {
         const candidate = unknownScore + here
         if (starts[charEnd] < 0 || candidate > scores[charEnd]) {
           scores[charEnd] = singlePrecision ? Math.fround(candidate) : candidate
           starts[charEnd] = start
-          ids[charEnd] = -1
         }
       }
       start = charEnd
@@ -205,20 +206,31 @@ export class Unigram implements Model {
   }
 
   /**
-   * The ids of `tokenize(text)` alone, where no piece is unknown; undefined where one is, or where cuts are drawn. Texts
-   * come whole, so there is nothing that a cache of them would save.
+   * Appends the ids of `tokenize(text)` and nothing else, several times as fast; false where that cannot be done.
+   * @param space what each space of the text is read as
    */
-  idsOf(text: string): number[] | undefined {
-    if (this.sampling) return undefined
-    this.search(text)
-    const { bestStarts, bestIds, unkId } = this
-    const out: number[] = []
-    for (let end = text.length; end > 0; end = bestStarts[end]) {
-      const id = bestIds[end]
-      if (id < 0 || id === unkId) return undefined
-      out.push(id)
+  encode(text: string, out: IdList, space = 32): boolean {
+    if (this.sampling) return false
+    if (this.words === undefined) this.words = this.idWords() ?? null
+    this.words?.encode(text, out, space)
+    return this.words !== null
+  }
+
+  private idWords(): UnigramWords | undefined {
+    const { ids, trie, scores, unknownScore, unkId, fuseUnk, singlePrecision, excluded } = this
+    if (unkId === null) return undefined
+    // A character that is such a piece, or text that is two pieces, has the id of the last one in `toTokens`.
+    for (const id of excluded) {
+      const piece = this.pieces[id]
+      if (piece === undefined || [...piece].length < 2 || ids.get(piece) !== id) return undefined
     }
-    return out.reverse()
+    const pieces = this.pieces.filter((piece, id) => !excluded.has(id) && piece !== '')
+    if (pieces.some(piece => excluded.has(ids.get(piece)!))) return undefined
+    const byteIds = this.byteFallback
+      ? Int32Array.from({ length: 256 }, (_, b) => ids.get(byteToken(b)) ?? -1)
+      : undefined
+    if (byteIds?.includes(-1)) return undefined
+    return new UnigramWords({ trie, scores, unknownScore, unkId, fuseUnk, singlePrecision, byteIds, pieces })
   }
 
   private lattice(text: string): Lattice {

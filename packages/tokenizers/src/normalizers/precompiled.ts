@@ -84,6 +84,13 @@ const label = (unit: number) => unit & 0x800000ff
 const hasLeaf = (unit: number) => ((unit >>> 8) & 1) === 1
 const offset = (unit: number) => (unit >>> 10) << ((unit & 0x200) >>> 6)
 
+/** May be part of a cluster of several characters. */
+const NOT_SIMPLE = 1
+/** A cluster by itself beside others of its kind. */
+const SIMPLE = 2
+/** Such a one that no rule changes. */
+const KEPT = 3
+
 export class Precompiled implements Normalizer {
   readonly type = 'Precompiled'
   readonly charsMap: CharsMap
@@ -91,6 +98,8 @@ export class Precompiled implements Normalizer {
   private clusters: Intl.Segmenter | undefined
   /** What stands for each character that is a cluster alone: null where no rule has it. */
   private readonly singles: (string | null | undefined)[] = []
+  /** What each unit is, as below; 0 where that was not asked yet. */
+  private readonly units = new Uint8Array(1 << 16)
 
   constructor(charsMapBase64: string) {
     this.encoded = charsMapBase64
@@ -135,6 +144,11 @@ export class Precompiled implements Normalizer {
 
   /** The same without alignment. */
   private plain(text: string): string {
+    const { units: kinds } = this
+    const { length } = text
+    let first = 0
+    while (first < length && (kinds[text.charCodeAt(first)] || this.kindOf(text.charCodeAt(first))) === KEPT) first++
+    if (first === length) return text
     let out = ''
     let kept = 0
     let at = 0
@@ -148,10 +162,18 @@ export class Precompiled implements Normalizer {
     return out + text.slice(kept)
   }
 
+  private kindOf(unit: number): number {
+    const kind = !isSimple(unit) ? NOT_SIMPLE : this.single(unit) === null ? KEPT : SIMPLE
+    this.units[unit] = kind
+    return kind
+  }
+
   /** Calls back with each cluster or character that is looked up as one, and what stands in its place, if anything does. */
   private visit(text: string, found: (old: string, image: string | undefined) => void): void {
     const { length } = text
-    const simpleAt = (i: number) => i >= length || isSimple(text.charCodeAt(i))
+    const { units: kinds } = this
+    const simpleAt = (i: number) =>
+      i >= length || (kinds[text.charCodeAt(i)] || this.kindOf(text.charCodeAt(i))) !== NOT_SIMPLE
     for (let i = 0; i < length; ) {
       if (simpleAt(i) && simpleAt(i + 1)) {
         found(text[i], this.single(text.charCodeAt(i)) ?? undefined)
@@ -203,9 +225,9 @@ export class Precompiled implements Normalizer {
 const isSimple = (unit: number): boolean =>
   unit < 0x100
     ? (unit >= 0x20 && unit < 0x7f) || (unit >= 0xc0 && unit !== 0xd7 && unit !== 0xf7)
-    : SIMPLE.some(([first, last]) => unit >= first && unit <= last)
+    : SIMPLE_RANGES.some(([first, last]) => unit >= first && unit <= last)
 
-const SIMPLE: readonly (readonly [number, number])[] = [
+const SIMPLE_RANGES: readonly (readonly [number, number])[] = [
   [0x3001, 0x3029],
   [0x3041, 0x3096],
   [0x30a1, 0x30ff],

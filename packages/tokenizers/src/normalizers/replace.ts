@@ -10,9 +10,17 @@ export class Replace implements Normalizer {
   readonly pattern: string | Regex
   readonly content: string
 
+  /** The same pattern for `String.replace`, where it is so simple that both mean the same: a text, or a run of spaces. */
+  private readonly plain: string | RegExp | undefined
+  /** The content for `String.replace`, to which dollars mean something. */
+  private readonly escaped: string
+
   constructor(pattern: string | Regex, content: string) {
     this.pattern = pattern
     this.content = content
+    this.escaped = content.replaceAll('$', '$$$$')
+    if (typeof pattern === 'string') this.plain = pattern || undefined
+    else if (/^ (\+|\{\d,\})$/.test(pattern.source)) this.plain = new RegExp(pattern.source, 'g')
   }
 
   static fromJSON(json: JsonObject, where: string): Replace {
@@ -20,6 +28,10 @@ export class Replace implements Normalizer {
   }
 
   normalize(text: AlignedText): void {
+    if (!text.tracked && this.plain !== undefined) {
+      text.text = text.text.replaceAll(this.plain, this.escaped)
+      return
+    }
     const matches: [number, number][] = []
     for (const [start, end, isMatch] of findSpans(text.text, this.pattern)) if (isMatch) matches.push([start, end])
     text.replaceAll(matches, this.content)

@@ -27,6 +27,10 @@ export class Strip implements Normalizer {
     let end = old.length
     if (this.left) while (start < end && isWhitespace(old.charCodeAt(start))) start++
     if (this.right) while (end > start && isWhitespace(old.charCodeAt(end - 1))) end--
+    if (!text.tracked) {
+      text.text = old.slice(start, end)
+      return
+    }
     // White space is one unit a character, so positions outside [start, end) can be counted as characters.
     let at = 0
     text.mapChars(char => {

@@ -178,6 +178,10 @@ export class AlignedText {
   /** Puts text before the first character, aligned to it. An empty text stays empty. */
   prepend(prefix: string): void {
     if (this.isEmpty || prefix === '') return
+    if (!this.tracked) {
+      this.text = prefix + this.text
+      return
+    }
     const first = String.fromCodePoint(this.text.codePointAt(0)!)
     const changes: Change[] = Array.from(prefix, (char, i) => [char, i === 0 ? 0 : 1] as const)
     changes.push([first, 1])
