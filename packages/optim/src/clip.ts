@@ -45,6 +45,34 @@ function inPairs(parts: Tensor[], combine: (a: Tensor, b: Tensor) => Tensor): Te
   return parts[0]
 }
 
+/**
+ * Adaptive clipping (Brock et al. 2021): the gradient of each row of a weight (each output of a layer) is at most `bound` times as long as the row.
+ * Vectors count as one row for each element, as in the paper's own code.
+ * @param bound the paper's lambda, default 0.01   @param options.eps the least length of a row, default 1e-3
+ */
+export function clipGradAdaptive(
+  params: Iterable<Tensor>,
+  bound = 0.01,
+  options: { readonly eps?: number } = {},
+): void {
+  const { eps = 1e-3 } = options
+  const lengths = (t: Tensor): Tensor => {
+    if (t.ndim < 2) return t.abs()
+    const axes = t.shape.map((_, d) => d).slice(1)
+    return t.mul(t).sum(axes, { keepDim: true }).sqrt()
+  }
+  noGrad(() => {
+    for (const p of params) {
+      if (!p.grad) continue
+      const [g, w] = [p.grad, p].map(t => (t.dtype === 'f16' || t.dtype === 'bf16' ? t.to('f32') : t))
+      const most = lengths(w).maximum(eps).mul(bound)
+      const length = lengths(g)
+      const scale = most.div(length.maximum(1e-6))
+      p.grad = g.mul(scale).where(length.gt(most), g).to(p.dtype)
+    }
+  })
+}
+
 /** Limits each element of each gradient to [-bound, bound]. */
 export function clipGradValue(params: Iterable<Tensor>, bound: number): void {
   noGrad(() => {

@@ -9,6 +9,7 @@ import {
   noGrad,
   observe,
   step as runStep,
+  type Shape,
   Tensor,
   tensor,
   where,
@@ -57,6 +58,14 @@ export interface Clock {
   /** a 0-d state beside the step count: its value after this step */
   carry(name: string, initial: number, next: (before: Tensor, t: Tensor) => Tensor): Tensor
 }
+
+/** A state that starts as one number everywhere; of the parameter's shape unless it names its own. */
+export interface Slot {
+  readonly initial: number
+  readonly shape: Shape
+}
+/** States by name, with what they start as. */
+export type Slots = Record<string, number | Slot>
 
 /** New values: of the parameter, and of its state by name. */
 export interface Updated {
@@ -118,7 +127,7 @@ export abstract class Optimizer<O extends GroupOptions> {
     for (const group of this.groups)
       for (const p of group.params)
         if (p.requiresGrad)
-          for (const [name, initial] of Object.entries(this.slots(group))) this.#stateOf(p)[name] = fresh(p, initial)
+          for (const [name, slot] of Object.entries(this.slots(group, p))) this.#stateOf(p)[name] = fresh(p, slot)
   }
 
   /** The learning rate of the first group; setting it sets all groups. */
@@ -135,7 +144,7 @@ export abstract class Optimizer<O extends GroupOptions> {
   }
 
   /** The state that `update` keeps for each parameter, with its initial values. */
-  protected abstract slots(options: O): Record<string, number>
+  protected abstract slots(options: O, p: Tensor): Slots
   protected abstract update(update: Update<O>): Updated
 
   /**
@@ -202,6 +211,11 @@ export abstract class Optimizer<O extends GroupOptions> {
     return clocks
   }
 
+  /** The state of a parameter by name, for rules that write it outside of a step. */
+  protected stateOf(p: Tensor): Readonly<ParameterState> {
+    return this.#stateOf(p)
+  }
+
   #stateOf(p: Tensor): ParameterState {
     let state = this.#state.get(p)
     if (!state) this.#state.set(p, (state = {}))
@@ -238,7 +252,7 @@ export abstract class Optimizer<O extends GroupOptions> {
   loadStateDict({ settings, tensors }: OptimizerState): void {
     const name = this.constructor.name
     const params = this.groups.flatMap(g => g.params)
-    checkFit(name, { settings, tensors }, this.groups)
+    checkFit(name, { settings, tensors }, this.groups, p => this.#state.get(p))
     settings.groups.forEach(({ params: _, ...options }, i) => Object.assign(this.groups[i], options))
     const counters = settings.counters.map(() => ({}) as Record<string, Tensor>)
     for (const [key, value] of tensors) {
@@ -272,7 +286,12 @@ export abstract class Optimizer<O extends GroupOptions> {
 /** `12.exp_avg` and `counter.0.step` */
 const keyForm = /^(counter\.)?(\d+)\.(.+)$/
 
-function checkFit(op: string, { settings, tensors }: OptimizerState, groups: readonly { params: Tensor[] }[]): void {
+function checkFit(
+  op: string,
+  { settings, tensors }: OptimizerState,
+  groups: readonly { params: Tensor[] }[],
+  stateOf: (p: Tensor) => ParameterState | undefined,
+): void {
   function fail(problem: string): never {
     throw new CairnError('loadStateDict', problem, { optimizer: op })
   }
@@ -284,8 +303,9 @@ function checkFit(op: string, { settings, tensors }: OptimizerState, groups: rea
   for (const members of settings.counters)
     for (const i of members) if (!params[i]) fail(`a counter is followed by parameter ${i} of ${params.length}`)
   for (const [key, value] of tensors) {
-    const [, isCounter, number] = keyForm.exec(key) ?? fail(`the key '${key}' is not an optimizer's`)
-    const shape = isCounter ? settings.counters[Number(number)] && [] : params[Number(number)]?.shape
+    const [, isCounter, number, slot] = keyForm.exec(key) ?? fail(`the key '${key}' is not an optimizer's`)
+    const p = params[Number(number)]
+    const shape = isCounter ? settings.counters[Number(number)] && [] : p && (stateOf(p)?.[slot] ?? p).shape
     if (!shape) fail(`the key '${key}' names no parameter`)
     if (value.ndim !== shape.length || value.shape.some((n, d) => n !== shape[d]))
       fail(`'${key}' is [${value.shape.join(', ')}] there and [${shape.join(', ')}] here`)
@@ -296,8 +316,9 @@ function checkFit(op: string, { settings, tensors }: OptimizerState, groups: rea
 const wide = (t: Tensor): Tensor => (t.dtype === 'f16' || t.dtype === 'bf16' ? t.to('f32') : t)
 const wideType = (p: Tensor): 'f32' | 'f64' => (p.dtype === 'f64' ? 'f64' : 'f32')
 
-function fresh(p: Tensor, initial: number): Tensor {
-  const base = zeros(p.shape, { dtype: wideType(p), device: p.device as 'wasm' })
+function fresh(p: Tensor, slot: number | Slot): Tensor {
+  const { initial, shape } = typeof slot === 'number' ? { initial: slot, shape: p.shape } : slot
+  const base = zeros(shape, { dtype: wideType(p), device: p.device as 'wasm' })
   const value = initial === 0 ? base : base.add(initial)
   value.own()
   return value
