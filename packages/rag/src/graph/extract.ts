@@ -90,6 +90,8 @@ export function ruleExtractor(): Extractor {
           at += name.length - rest.join(' ').length
           name = name.slice(name.length - rest.join(' ').length)
         }
+        // `However, ...`
+        if (at === 0 && rest.length === 0 && sentence.text[name.length] === ',') continue
         if (name.length < 2 || !/[\p{Lu}`]/u.test(name)) continue
         const before = sentence.text.slice(Math.max(0, at - 20), at)
         const type = types.find(([, own, around]) => own?.test(name) || around?.test(before))?.[0] ?? 'thing'
