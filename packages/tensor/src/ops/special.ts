@@ -127,19 +127,26 @@ export const exp2 = special(
   (_, y) => y.mul(k(Math.LN2)),
 )
 
-/** log(x) / log(base), exact at whole powers of the base. */
-const logarithm = (base: number): ((x: Tensor) => Tensor) =>
+/** log(x) / log(base), exact at whole powers of the base from `least` on: a power below has lost digits in f32, so that another number is its neighbour. */
+const logarithm = (base: number, least: number): ((x: Tensor) => Tensor) =>
   special(
     x => {
       const y = x.log().mul(k(1 / Math.log(base)))
       const whole = y.round()
       const power = x.onesLike().mul(k(base)).pow(whole)
-      return select(power.eq(x).and(whole.eq(y).not()), whole, y)
+      return select(
+        power
+          .eq(x)
+          .and(whole.ge(k(least)))
+          .and(whole.eq(y).not()),
+        whole,
+        y,
+      )
     },
     x => x.mul(k(Math.log(base))).reciprocal(),
   )
-export const log2 = logarithm(2)
-export const log10 = logarithm(10)
+export const log2 = logarithm(2, -149)
+export const log10 = logarithm(10, -37)
 
 /** log(exp(a) + exp(b)), without the overflow. */
 export function logaddexp(a: Tensor, b: Operand): Tensor {
