@@ -7,10 +7,18 @@ import { expect } from 'vitest'
 export interface Exchange {
   /** `POST /path`. */
   readonly request: string
-  /** What the body must hold at least. */
+  /** What the body must hold at least; of a body of several lines, a list of what each does. */
   readonly body?: unknown
   readonly reply: unknown
   readonly status?: number
+}
+
+function bodyOf(text: string, type = ''): unknown {
+  if (!type.includes('ndjson')) return JSON.parse(text)
+  return text
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line) as unknown)
 }
 
 /** Starts the server. `end` says what went wrong, and that everything was asked. */
@@ -23,7 +31,8 @@ export async function replay(exchanges: readonly Exchange[]): Promise<{ url: str
     const exchange = exchanges[next++]
     try {
       expect(`${request.method} ${request.url}`).toBe(exchange?.request)
-      if (exchange?.body !== undefined) expect(JSON.parse(text)).toMatchObject(exchange.body as object)
+      if (exchange?.body !== undefined)
+        expect(bodyOf(text, request.headers['content-type'])).toMatchObject(exchange.body as object)
     } catch (problem) {
       problems.push(problem)
     }
