@@ -8,7 +8,7 @@ const entries = Object.entries(manifest.exports).map(([path, { '@cairn/source': 
 ])
 
 export default defineConfig({
-  entry: Object.fromEntries(entries),
+  entry: { ...Object.fromEntries(entries), rag: 'src/cli/bin.ts' },
   format: ['esm'],
   // node:sqlite is known by that name only.
   removeNodeProtocol: false,

@@ -104,11 +104,11 @@ async function bestEvidence(claim: string, passages: readonly Passage[], support
   for (const passage of passages) {
     let best: (typeof own)[number] | undefined
     const parts = sentences(passage.text)
-    // What a sentence says may take two sentences of the source.
-    const windows = parts.flatMap(({ start, end }, i) => [
-      [start, end],
-      ...(i + 1 < parts.length ? [[start, parts[i + 1].end]] : []),
-    ])
+    // What a sentence says may take two sentences of the source; of equal ones the shorter comes first.
+    const windows = [
+      ...parts.map(({ start, end }) => [start, end] as const),
+      ...parts.slice(1).map(({ end }, i) => [parts[i].start, end] as const),
+    ]
     for (const [start, end] of windows) {
       const score = await support.score(claim, passage.text.slice(start, end))
       if (!best || score > best.score) best = { score, evidence: evidenceAt(passage, start, end) }

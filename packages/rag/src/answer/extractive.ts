@@ -6,7 +6,7 @@ import type { Passage } from './context.ts'
 export interface ExtractiveOptions {
   /** How many sentences at most. Default 2. */
   readonly most?: number
-  /** The share of the question, its terms weighed by how rare they are, that a quoted sentence must have. Default 0.5. */
+  /** The share of the question's terms that a quoted sentence must have, those of its headings counted half. Default 0.5. */
   readonly coverage?: number
 }
 
@@ -19,7 +19,8 @@ export function extractiveAnswer(
   analyzer: Analyzer,
   { most = 2, coverage = 0.5 }: ExtractiveOptions = {},
 ): string {
-  const asked = [...new Set(analyzer.terms(question))]
+  // These ask for an amount; no answer repeats them.
+  const asked = [...new Set(analyzer.terms(question.replace(/\bhow (?:much|many|long|far|deep|often|old)\b/gi, 'how')))]
   if (asked.length === 0) return ''
   const candidates = passages.flatMap((passage, rank) => {
     const around = new Set(analyzer.terms([passage.title ?? '', ...[passage.metadata.headings ?? []].flat()].join(' ')))
@@ -33,18 +34,20 @@ export function extractiveAnswer(
       return [term, Math.log(1 + (candidates.length - having + 0.5) / (having + 0.5))]
     }),
   )
-  const total = [...weights.values()].reduce((a, b) => a + b, 0)
   const scored = candidates
-    .map(candidate => {
+    .flatMap(candidate => {
+      let share = 0
+      let score = 0
       let own = 0
-      let near = 0
-      for (const [term, weight] of weights)
-        if (candidate.terms.has(term)) own += weight
-        else if (candidate.around.has(term)) near += weight / 2
+      for (const [term, weight] of weights) {
+        const part = candidate.terms.has(term) ? 1 : candidate.around.has(term) ? 0.5 : 0
+        if (part === 1) own++
+        share += part / asked.length
+        score += part * weight
+      }
       // A sentence that only stands under the right heading says nothing of the question itself.
-      return { ...candidate, score: own === 0 ? 0 : (own + near) / total }
+      return own > 0 && share >= coverage ? [{ ...candidate, score }] : []
     })
-    .filter(({ score }) => score >= coverage)
     .sort((a, b) => b.score - a.score || a.rank - b.rank)
   const chosen: typeof scored = []
   for (const one of scored) {
