@@ -90,3 +90,31 @@ export function japanese(): string {
   }
   return cut(parts.join(''))
 }
+
+/**
+ * Texts of `bytes` in all: English, code and Japanese again and again, each line a text, one letter of the words changed
+ * here and there, so that new words keep coming as they do in a corpus of that size.
+ */
+export function* corpus(bytes: number): Iterable<string> {
+  const sources = [english(), code(), japanese()].map(lines)
+  let seed = 1
+  const random = (below: number): number => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) | 0
+    return Math.floor(((seed >>> 8) / 2 ** 24) * below)
+  }
+  const changed = (word: string): string => {
+    if (random(50) > 0) return word
+    const at = random(word.length)
+    return word.slice(0, at) + String.fromCharCode(97 + random(26)) + word.slice(at + 1)
+  }
+  for (let size = 0, round = 0; size < bytes; round++) {
+    for (const source of sources) {
+      for (const line of source) {
+        const text = round === 0 ? line : line.replace(/[a-z]{4,}/g, changed)
+        size += Buffer.byteLength(text) + 1
+        yield `${text}\n`
+        if (size >= bytes) return
+      }
+    }
+  }
+}

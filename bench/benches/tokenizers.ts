@@ -1,17 +1,26 @@
 // Tokenizers on one thread, beside their peers in the same run: megabytes of UTF-8 a second on text not seen before (peers
 // remember the words of what they have seen, and so do we), the worst cases and how their time grows, loading, training.
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  createReadStream,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Metaspace, Tokenizer, Unigram, UnigramTrainer } from '@cairn/tokenizers'
 import { findSharedData } from '../../conformance/shared-data.ts'
 import type { BenchOptions, Measurement } from '../bench.ts'
-import { code, english, japanese, shared } from '../texts.ts'
+import { code, corpus, english, japanese, shared } from '../texts.ts'
 
 export const description =
-  'o200k, gpt2, WordPiece and Unigram on English, Japanese and code, against npm peers; worst cases; loading; training. Args: files'
+  'o200k, gpt2, WordPiece and Unigram on English, Japanese and code, against npm peers; worst cases; loading; training. Args: files, or train-100mb alone'
 
 const require = createRequire(import.meta.url)
 const ranks = (name: string) =>
@@ -65,6 +74,10 @@ function agree(a: Encode, b: Encode, text: string): boolean {
 const names = ['o200k', 'gpt2'] as const
 
 export async function* run({ args }: BenchOptions): AsyncIterable<Measurement> {
+  if (args[0] === 'train-100mb') {
+    yield* trainingOnMuch()
+    return
+  }
   const texts: Record<string, string> = args.length
     ? Object.fromEntries(args.map(file => [file, readFileSync(file, 'utf8')]))
     : { English: english(), Japanese: japanese(), code: code() }
@@ -222,6 +235,37 @@ async function* training(text: string): AsyncIterable<Measurement> {
         yield { name, value, unit: 's', limit: { name: 'spm_train', value: peer }, target: 1 }
       }
     }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** BPE with 32,000 tokens from 100 MB, read as a stream; memory is the most that the process ever had, the text's sources included. */
+async function* trainingOnMuch(): AsyncIterable<Measurement> {
+  // Making the text costs about as much as reading it, so it is written down first.
+  const folder = mkdtempSync(join(tmpdir(), 'cairn-bench-'))
+  try {
+    const file = join(folder, 'text.txt')
+    const out = openSync(file, 'w')
+    let block = ''
+    for (const text of corpus(100_000_000)) {
+      block += text
+      if (block.length < 1 << 20) continue
+      writeSync(out, block)
+      block = ''
+    }
+    writeSync(out, block)
+    closeSync(out)
+    const before = process.cpuUsage()
+    const start = performance.now()
+    await Tokenizer.train(createReadStream(file, { encoding: 'utf8', highWaterMark: 1 << 20 }), { vocabSize: 32_000 })
+    const value = (performance.now() - start) / 1000
+    const { user, system } = process.cpuUsage(before)
+    const name = 'training bpe, vocabulary of 32000, 100 MB'
+    yield { name, value, unit: 's', limit: { name: 'wanted', value: 60 }, target: 1 }
+    yield { name: `${name}: processor time`, value: (user + system) / 1e6, unit: 's' }
+    const memory = process.resourceUsage().maxRSS / 1e6
+    yield { name: `${name}: memory`, value: memory, unit: 'GB', limit: { name: 'wanted', value: 2 }, target: 1 }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -46,7 +46,10 @@ import { AlignedText, isLowSurrogateAt } from './text/aligned-text.ts'
 import { type Piece, PreTokenizedText } from './text/pre-tokenized.ts'
 import { BpeTrainer, type BpeTrainerOptions } from './trainers/bpe.ts'
 import type { Trainer } from './trainers/trainer.ts'
+import { PieceCounts, WordCounts } from './trainers/word-counts.ts'
 import { readTruncation, type Truncation, truncate, writeTruncation } from './truncation.ts'
+import { bytesToText } from './unicode/byte-chars.ts'
+import { utf8Bytes } from './unicode/utf8.ts'
 import { utf16Text } from './unicode/utf16.ts'
 
 /** The parts of a tokenizer; all but the model may be left out. */
@@ -193,20 +196,15 @@ export class Tokenizer {
 
   /** A new tokenizer with the parts of this one, its model trained on texts. */
   async trainNew(texts: TextSource, trainer: Trainer): Promise<Tokenizer> {
-    const words = new Map<string, number>()
-    const last = new Map<string, number>()
     const { onProgress } = trainer.options
+    const scan = this.normalizer ? undefined : byteLevelScanner(this.preTokenizer)
+    const counts = scan ? new WordCounts(scan, word => bytesToText(utf8Bytes(word))) : new PieceCounts(this)
     let done = 0
     for await (const text of typeof texts === 'string' ? [texts] : texts) {
-      const wellFormed = new AlignedText(text.toWellFormed())
-      this.normalizer?.normalize(wellFormed)
-      const pieces = new PreTokenizedText([{ text: wellFormed }])
-      this.preTokenizer?.preTokenize(pieces)
-      for (const { text: word } of pieces.pieces) words.set(word.text, (words.get(word.text) ?? 0) + 1)
-      const end = pieces.pieces.at(-1)?.text.text
-      if (end !== undefined) last.set(end, (last.get(end) ?? 0) + 1)
+      counts.add(text.toWellFormed())
       onProgress?.({ stage: 'count', done: ++done, total: undefined })
     }
+    const { words, last } = counts.finish()
     const trained = new Tokenizer({ ...this.parts(), model: trainer.train(words, last), addedTokens: [] })
     trained.addTokens((trainer.options.specialTokens ?? []).map(token => addedToken(token, true)))
     return trained
