@@ -265,7 +265,7 @@ async function* trainingOnMuch(): AsyncIterable<Measurement> {
     yield { name, value, unit: 's', limit: { name: 'wanted', value: 60 }, target: 1 }
     yield { name: `${name}: processor time`, value: (user + system) / 1e6, unit: 's' }
     const memory = process.resourceUsage().maxRSS / 1e6
-    yield { name: `${name}: memory`, value: memory, unit: 'GB', limit: { name: 'wanted', value: 2 }, target: 1 }
+    yield { name: `${name}: memory, of which 2 are wanted`, value: memory, unit: 'GB' }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
