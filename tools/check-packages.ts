@@ -9,13 +9,20 @@ import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/co
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { findChromium } from './chromium.ts'
-import { bundleSize, bundlesForBrowsers, importSize, vanishesUnused } from './consumers/esbuild.ts'
+import {
+  bundleSize,
+  bundlesForBrowsers,
+  importSize,
+  loadSizes,
+  runBundled,
+  vanishesUnused,
+} from './consumers/esbuild.ts'
 import { compilesInTypeScript, importsInNode, requiresInNode } from './consumers/node.ts'
 import { makeProject, type Project } from './consumers/project.ts'
 import { openBrowser, runsBuilt, runsInDevelopment, writePage } from './consumers/vite.ts'
 import { attempt, closingLine, type Outcome, tally } from './outcome.ts'
 import { type Manifest, type Packed, packAll, packageNames, root } from './pack.ts'
-import { budgets, importBudgets } from './size-budgets.ts'
+import { budgets, bundledPrograms, importBudgets, loadBudgets } from './size-budgets.ts'
 
 /** Every check of every package, or of those named. */
 export async function* checkPackages(names: readonly string[] = []): AsyncGenerator<Outcome> {
@@ -55,6 +62,13 @@ async function* checkOne(packed: Packed, all: readonly Packed[], folder: string)
   yield attempt(`${name}: esbuild for browsers`, () => bundlesForBrowsers(made))
   yield attempt(`${name}: unused, it leaves nothing in a bundle`, () => vanishesUnused(made))
   yield checkSize(packed, made, all)
+  if (loadBudgets[name]) yield checkLoads(packed, made, all)
+  const bundled = bundledPrograms[name]
+  if (bundled)
+    yield attempt(`${name}: a small program works in a bundle`, async () => {
+      const printed = await runBundled(made, bundled.program)
+      if (printed !== bundled.done) throw new Error(`it prints ${printed} and not ${bundled.done}`)
+    })
   for (const [imported, budget] of Object.entries(importBudgets[name] ?? {})) {
     yield attempt(`${name}: ${imported} alone takes at most ${budget} kB`, async () => {
       const size = (await importSize(made, imported)) / 1024
@@ -119,6 +133,32 @@ async function checkSize(packed: Packed, project: Project, all: readonly Packed[
     title = `${packed.name}: size: ${parts.join(', ')}`
     const over = (['tarball', 'bundle'] as const).filter(kind => sizes[kind] > budget[kind])
     if (over.length) throw new Error(`over the budget of tools/size-budgets.ts: ${over.join(', ')}`)
+  })
+  return { ...outcome, name: title }
+}
+
+/** What a page loads with each of two backends, neither of which needs the other. */
+async function checkLoads(packed: Packed, project: Project, all: readonly Packed[]): Promise<Outcome> {
+  const siblings = all.filter(other => other !== packed).map(other => other.manifest.name)
+  const budget = loadBudgets[packed.name]!
+  let title = `${packed.name}: what a page loads`
+  const outcome = await attempt(title, async () => {
+    const usesThreads = ({ imports }: { imports: readonly string[] }) => imports.includes('@cairn/wasm')
+    const compiles = ({ entry }: { entry: string }) => /compiled-\w+\.js$/.test(entry)
+    const backend = ({ entry }: { entry: string }) => /backend-\w+\.js$/.test(entry)
+    const loads = await loadSizes(project, budget.program, siblings, {
+      wasm: chunk => compiles(chunk) || (backend(chunk) && usesThreads(chunk)),
+      webgpu: chunk => compiles(chunk) || (backend(chunk) && !usesThreads(chunk)),
+    })
+    const sizes = { 'at once': loads.atOnce, ...Object.fromEntries(loads.with) }
+    const most: Record<string, number> = { 'at once': budget.atOnce, ...budget.with }
+    const parts = Object.entries(sizes).map(
+      ([part, bytes]) => `${part} ${(bytes / 1024).toFixed(1)} of ${most[part]} kB`,
+    )
+    title = `${packed.name}: what a page loads: ${parts.join(', ')}`
+    const over = Object.entries(sizes).filter(([part, bytes]) => bytes / 1024 > most[part]!)
+    if (over.length)
+      throw new Error(`over the budget of tools/size-budgets.ts: ${over.map(([part]) => part).join(', ')}`)
   })
   return { ...outcome, name: title }
 }

@@ -63,9 +63,10 @@ export async function profile<T>(fn: () => T | Promise<T>, options: ProfileOptio
   const executor = (await engineOf(device).ready()) as CompiledExecutor
   if (!('profiled' in executor)) throw new CairnError('profile', `the device '${device}' has no kernels`, {})
   if (executor.profiled) throw new CairnError('profile', 'a profile of this device is already under way', { device })
+  const { costOf } = await import('./graph/cost.ts')
   await settled(device)
   const record = async <V>(work: () => V | Promise<V>): Promise<{ value: V; runs: readonly KernelRun[] }> => {
-    const profiled: Profiled = { runs: [], pending: [] }
+    const profiled: Profiled = { cost: costOf, runs: [], pending: [] }
     executor.profiled = profiled
     try {
       const value = await work()

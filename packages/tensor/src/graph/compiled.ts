@@ -4,12 +4,9 @@
 import type { Backend, Binding, Executable, WatchLaunch } from '../backends/backend.ts'
 import { debugging } from '../debug.ts'
 import type { TypedArray } from '../dtype.ts'
-import { describeKernel } from '../kernel/describe.ts'
 import { evaluateDim } from '../kernel/dim.ts'
 import { sizeOf } from '../shape.ts'
 import { type Captured, sameKey } from './capture.ts'
-import { costOf } from './cost.ts'
-import { describePlan } from './describe.ts'
 import type { Bound, Executor, Prepared, Profiled, Statistics } from './executor.ts'
 import { type Layout, layOut } from './memory-plan.ts'
 import { compile, type Plan } from './plan.ts'
@@ -159,7 +156,7 @@ export class CompiledExecutor implements Executor {
     if (!profiled) return undefined
     return (at, begin, end) => {
       const launch = program.launches[at]
-      profiled.runs.push({ name: launch.kernel.name, begin, end, cost: costOf(launch, symbols) })
+      profiled.runs.push({ name: launch.kernel.name, begin, end, cost: profiled.cost(launch, symbols) })
     }
   }
 
@@ -236,8 +233,12 @@ export class CompiledExecutor implements Executor {
     entry.samples.push(captured.sizes)
     const model = modelOf(entry.samples)
     const plan = compile(captured, model, this.backend.limits)
-    if (debugging('schedule')) console.log(describePlan(plan))
-    if (debugging('kernel')) for (const { kernel } of plan.program.launches) console.log(describeKernel(kernel))
+    // what only debugging prints is loaded by those who debug
+    if (debugging('schedule')) void import('./describe.ts').then(({ describePlan }) => console.log(describePlan(plan)))
+    if (debugging('kernel'))
+      void import('../kernel/describe.ts').then(({ describeKernel }) => {
+        for (const { kernel } of plan.program.launches) console.log(describeKernel(kernel))
+      })
     this.#counts.plansCompiled++
     this.#counts.kernelsCompiled += plan.program.launches.length
     const variant: Variant = { model, plan, executable: null, ready: new Map() }

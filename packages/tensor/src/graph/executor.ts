@@ -3,7 +3,7 @@
 
 import type { TypedArray } from '../dtype.ts'
 import type { Captured } from './capture.ts'
-import type { Cost } from './cost.ts'
+import type { Cost, costOf } from './cost.ts'
 import type { Storage } from './storage.ts'
 
 /** What a compiling executor has done since its device started. */
@@ -52,6 +52,8 @@ export interface KernelRun {
 
 /** What a profile gathers of a device. */
 export interface Profiled {
+  /** graph/cost.ts, which only a profile loads */
+  readonly cost: typeof costOf
   /** launches in the order in which they ended */
   readonly runs: KernelRun[]
   /** ends of all plans that were run meanwhile */

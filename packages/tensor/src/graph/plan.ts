@@ -8,7 +8,6 @@ import { type Dim, productDim } from '../kernel/dim.ts'
 import { indexKey } from '../kernel/index-expr.ts'
 import type { Launch, Part } from '../kernel/launch.ts'
 import type { Captured } from './capture.ts'
-import { describeGraph } from './describe.ts'
 import type { Ref } from './emit.ts'
 import type { GNode } from './gnode.ts'
 import { type Lowered, lower } from './lower.ts'
@@ -43,7 +42,8 @@ export function compile(captured: Captured, model: SizeModel, limits: Limits): P
     roots.map(r => r.node),
     graph.nodes,
   )
-  if (debugging('graph')) console.log(describeGraph(live, roots))
+  if (debugging('graph'))
+    void import('./describe.ts').then(({ describeGraph }) => console.log(describeGraph(live, roots)))
   const { groups, home } = schedule(roots, live, limits)
   const stored = (node: GNode): boolean => home.get(node)?.outputs.has(node) ?? false
 
