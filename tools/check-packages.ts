@@ -124,13 +124,21 @@ async function checkSize(packed: Packed, project: Project, all: readonly Packed[
   const kilobytes = (bytes: number) => bytes / 1024
   let title = `${packed.name}: size`
   const outcome = await attempt(title, async () => {
-    const sizes = { tarball: kilobytes(packed.size), bundle: kilobytes(await bundleSize(project, siblings)) }
+    // families that stand under subpaths are paid by those who import them
+    const [main, ...subpaths] = project.specifiers
+    const own = await bundleSize(project, siblings, [main!])
+    const sizes = { tarball: kilobytes(packed.size), bundle: kilobytes(own) }
+    const more: string[] = []
+    for (const path of subpaths) {
+      const both = await bundleSize(project, siblings, [main!, path])
+      more.push(`${path.slice(main!.length)} adds ${kilobytes(both - own).toFixed(1)} kB`)
+    }
     const budget = budgets[packed.name]
     if (!budget) throw new Error('no budget in tools/size-budgets.ts')
     const parts = (['tarball', 'bundle'] as const).map(
       kind => `${kind} ${sizes[kind].toFixed(1)} of ${budget[kind]} kB`,
     )
-    title = `${packed.name}: size: ${parts.join(', ')}`
+    title = `${packed.name}: size: ${[...parts, ...more].join(', ')}`
     const over = (['tarball', 'bundle'] as const).filter(kind => sizes[kind] > budget[kind])
     if (over.length) throw new Error(`over the budget of tools/size-budgets.ts: ${over.join(', ')}`)
   })

@@ -1,11 +1,12 @@
-// What a user pays for each package, at most. `tarball` is the download; `bundle` is everything the package exports, minified
-// and gzipped by esbuild without its siblings, so what one import costs is less. Raising a budget is a decision: say why.
+// What a user pays for each package, at most. `tarball` is the download; `bundle` is everything the package exports under
+// its name, minified and gzipped by esbuild without its siblings, so what one import costs is less; what subpaths add is printed beside it. Raising a budget is a decision: say why.
 
 /** Kilobytes of 1024 bytes. */
 export const budgets: Record<string, { tarball: number; bundle: number }> = {
   wasm: { tarball: 60, bundle: 14 },
-  // Both backends, every op and transform measure 138. The aim is 130: the next families go under subpath exports.
-  tensor: { tarball: 500, bundle: 142 },
+  // Both backends, every op and transform measure 144: einsum and its like, checked indices and new kernels added 6. The aim is 130, and
+  // what is left to move under subpaths is convolutions, pooling, recurrence and the profile.
+  tensor: { tarball: 500, bundle: 145 },
   nn: { tarball: 100, bundle: 16 },
   optim: { tarball: 60, bundle: 8 },
   // The tables of Unicode are half of it; RankEncoder below is what a page that counts takes.

@@ -21,7 +21,8 @@ async function bundle(project: Project, code: string, options: BuildOptions = {}
   return outputFiles![0]!.contents
 }
 
-const everything = (project: Project) => project.specifiers.map(name => `export * from '${name}'`).join('\n')
+const allOf = (specifiers: readonly string[]) => specifiers.map(name => `export * from '${name}'`).join('\n')
+const everything = (project: Project) => allOf(project.specifiers)
 
 /** Bundles for a browser with everything that it needs: no module of Node may be left in it. */
 export async function bundlesForBrowsers(project: Project): Promise<void> {
@@ -43,10 +44,14 @@ export async function importSize(project: Project, name: string): Promise<number
   return gzipSync(await bundle(project, `export { ${name} } from '${main}'`), { level: 9 }).length
 }
 
-/** Bytes of all that the packages of the project export, minified and gzipped, without `siblings` and Node's modules. */
-export async function bundleSize(project: Project, siblings: readonly string[]): Promise<number> {
+/** Bytes of all that `specifiers` export, minified and gzipped, without `siblings` and Node's modules. */
+export async function bundleSize(
+  project: Project,
+  siblings: readonly string[],
+  specifiers: readonly string[] = project.specifiers,
+): Promise<number> {
   const external = ['webgpu', 'node:*', ...siblings.flatMap(name => [name, `${name}/*`])]
-  return gzipSync(await bundle(project, everything(project), { external }), { level: 9 }).length
+  return gzipSync(await bundle(project, allOf(specifiers), { external }), { level: 9 }).length
 }
 
 /** Bytes, minified and gzipped, of what a bundler cuts a program into: what loads at once, and with each import that it makes later. */
