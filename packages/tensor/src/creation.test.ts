@@ -192,7 +192,7 @@ describe('errors', () => {
     )
   })
   test('a tensor shows what it is, not its values', () => {
-    expect(String(zeros([2, 3], on))).toBe('Tensor([2, 3], f32, reference)')
+    expect(String(zeros([2, 3], on))).toBe('Tensor([2, 3], f32, reference, lazy)')
     expect(String(zeros([2], { ...on, requiresGrad: true }))).toBe('Tensor([2], f32, reference, requiresGrad)')
   })
 })

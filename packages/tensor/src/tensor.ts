@@ -191,9 +191,10 @@ export class Tensor {
     return this.engine.decode(this.dtype, await this.data())
   }
 
-  /** Never blocks: a lazy tensor shows what it is, not its values. */
+  /** Never blocks: says what the tensor is, and that it is lazy where no value was computed yet. `formatTensor` of @cairn/tensor/interop shows values. */
   toString(): string {
-    return `Tensor([${this.shape.join(', ')}], ${this.dtype}, ${this.device}${this.requiresGrad ? ', requiresGrad' : ''})`
+    const lazy = this.#storage || this.#node!.alias ? '' : ', lazy'
+    return `Tensor([${this.shape.join(', ')}], ${this.dtype}, ${this.device}${lazy}${this.requiresGrad ? ', requiresGrad' : ''})`
   }
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString()

@@ -1,0 +1,4 @@
+// The public surface of @cairn/tensor/distributions, and nothing else.
+
+export * from './distributions.ts'
+export { type DrawOptions, multinomial, randperm } from './draws.ts'

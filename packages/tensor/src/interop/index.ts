@@ -1,0 +1,17 @@
+// The public surface of @cairn/tensor/interop, and nothing else.
+
+export { installDevtoolsFormatter } from './devtools.ts'
+export { fromImageData, type Pixels, toImageData } from './images.ts'
+export {
+  loadNpy,
+  loadNpyFile,
+  loadNpz,
+  loadNpzFile,
+  type NpyOptions,
+  saveNpy,
+  saveNpyFile,
+  saveNpz,
+  saveNpzFile,
+} from './npy.ts'
+export { type PackedBits, packBits, unpackBits } from './packed.ts'
+export { formatTensor, formatValues, type PrintOptions } from './print.ts'
