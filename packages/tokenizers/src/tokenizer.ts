@@ -260,8 +260,8 @@ export class Tokenizer {
   }
 
   /**
-   * Only the ids of a text: those of `encode(text)`, before padding, several times faster for byte-level BPE, where
-   * nothing else is built on the way.
+   * Only the ids of a text: those of `encode(text)`, before padding, several times faster for byte-level BPE, BERT's
+   * pipeline and Unigram, where nothing else is built on the way.
    */
   encodeIds(text: string, options: EncodeOptions = {}): Uint32Array {
     const frame = options.pair === undefined && !this.truncation ? this.frame(options) : undefined
