@@ -76,6 +76,17 @@ describe('answers', () => {
     for (const { text: own, span } of passages) expect(WHALES.slice(...span)).toBe(own)
   })
 
+  test('of code its comments are quoted', async () => {
+    const store = await storeOf({
+      'ship.ts':
+        '/** Sails to a port. */\nexport function sail(port: string) {\n  // Wind moves the ship.\n  return port\n}\n',
+    })
+    expect((await answer(store, 'What moves the ship?')).text).toBe('\u201cWind moves the ship.\u201d [1]')
+    const { text, claims } = await answer(store, 'Who sails to a port?')
+    expect(text).toBe('\u201cSails to a port.\u201d [1]')
+    expect(claims[0].evidence).toMatchObject({ source: 'ship.ts', line: 1 })
+  })
+
   test('it abstains where nothing says it', async () => {
     const store = await storeOf({ 'whales.md': WHALES })
     expect(await answer(store, 'Who painted the Mona Lisa?')).toMatchObject({ text: '', abstained: 'nothing found' })

@@ -12,6 +12,14 @@ export interface ExtractiveOptions {
 
 const MAX_QUOTE = 400
 
+/** What can be quoted of a passage: its sentences, of source code the lines of its comments. */
+function quotable({ text, metadata }: Passage): string[] {
+  if (metadata.format !== 'code') return sentences(text).map(sentence => sentence.text)
+  return [...text.matchAll(/^[^\S\n]*(?:\/\/+|\/\*+|\*+|#+|--)[^\S\n]*(.*\p{L}.*?)[^\S\n]*(?:\*\/)?$/gmu)].map(
+    ([, comment]) => comment,
+  )
+}
+
 /** Sentences as quotations with citations, best first; empty if none has enough of the question. */
 export function extractiveAnswer(
   question: string,
@@ -24,9 +32,9 @@ export function extractiveAnswer(
   if (asked.length === 0) return ''
   const candidates = passages.flatMap((passage, rank) => {
     const around = new Set(analyzer.terms([passage.title ?? '', ...[passage.metadata.headings ?? []].flat()].join(' ')))
-    return sentences(passage.text)
-      .filter(({ text }) => text.length <= MAX_QUOTE)
-      .map(({ text }) => ({ text, rank, number: passage.number, around, terms: new Set(analyzer.terms(text)) }))
+    return quotable(passage)
+      .filter(text => text.length <= MAX_QUOTE)
+      .map(text => ({ text, rank, number: passage.number, around, terms: new Set(analyzer.terms(text)) }))
   })
   const weights = new Map(
     asked.map(term => {

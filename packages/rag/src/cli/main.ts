@@ -194,6 +194,7 @@ export async function main(args: readonly string[], io: Io = terminal): Promise<
         const server = await serve(store, { ...options, access: options.as, generator })
         io.out(`${server.url} (Ctrl-C ends it), described at ${server.url}openapi.json`)
         await new Promise<void>(resolve => {
+          if (io.signal?.aborted) resolve()
           io.signal?.addEventListener('abort', () => resolve(), { once: true })
           process.once('SIGINT', () => resolve())
         })
