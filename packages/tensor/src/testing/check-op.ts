@@ -317,6 +317,33 @@ export function checkOp(name: string, op: Op, t: OpTest): void {
   })
 }
 
+/** First and second derivatives in f64 alone: of contiguous inputs by finite differences, of strided views by these. */
+export function checkGradients(name: string, given: Op, t: Pick<OpTest, 'shapes' | 'range' | 'second'>): void {
+  // squared, and with squares of the inputs beside it, so that second derivatives of linear ops are no zeros and every input has one
+  const op: Op = (...xs) =>
+    given(...xs)
+      .square()
+      .add(xs.map(x => x.square().sum()).reduce((a, b) => a.add(b)))
+  onEachDevice(
+    `${name}: derivatives in f64, and of views`,
+    async () => {
+      for (const { label, inputs } of casesOf(name, t)) {
+        await differences(`${name} ${label}`, inputs, (xs, c) => total(op(...xs), c))
+        const slope: Op = (...xs) => {
+          const first = grad(total(op(...xs), 0), xs, { createGraph: true })
+          return first.map(g => total(g, 1)).reduce((a, b) => a.add(b))
+        }
+        if (t.second !== false) await differences(`gradient of ${name} ${label}`, inputs, xs => slope(...xs))
+        for (const each of t.second === false ? [op] : [op, slope]) {
+          const [plain, views] = await Promise.all([false, true].map(views => evaluate(each, inputs, { dtype: 'f64', cotangent: null, views }))) // biome-ignore format: one call
+          compare(views, plain, { absolute: 1e-9, relative: 1e-9 }, `${name} ${label} as views`)
+        }
+      }
+    },
+    { on: ['reference'] },
+  )
+}
+
 const isSmall = ({ inputs }: Case): boolean => inputs.every(input => input.values.length <= 200)
 
 /** sum(x * cotangent): a scalar function whose gradient tells apart every element of x. */
