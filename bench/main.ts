@@ -31,6 +31,7 @@ async function main(): Promise<number> {
       json: { type: 'boolean', default: false },
       check: { type: 'boolean', default: false },
       record: { type: 'boolean', default: false },
+      small: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -38,7 +39,7 @@ async function main(): Promise<number> {
     await usage()
     return 0
   }
-  const [name, ...args] = positionals
+  const [name, ...args] = values.small ? [...positionals, 'small'] : positionals
   if (values.check && values.record) throw new Error('--check and --record: one of them.')
   if (values.check && Object.keys(recorded()).length === 0)
     throw new Error('--check: no ratios are recorded; run `pnpm bench --record` on a quiet machine first.')
@@ -94,7 +95,9 @@ function missed(measurement: Measurement): boolean {
 }
 
 async function usage(): Promise<void> {
-  console.log(`pnpm bench [name] [args...] [--device ${devices.join('|')}] [--json] [--check | --record]\n\nbenches:`)
+  console.log(
+    `pnpm bench [name] [args...] [--device ${devices.join('|')}] [--json] [--small] [--check | --record]\n\nbenches:`,
+  )
   for (const name of names) console.log(`  ${name.padEnd(14)} ${(await load(name)).description}`)
 }
 

@@ -333,7 +333,12 @@ describe.skipIf(!backend)(`WebGPU backend${why}`, () => {
 
   test('a kernel that does not compile rejects its run, naming itself; later runs go on', async () => {
     const broken = affine('broken kernel')
-    b.preset(broken, { code: 'fn main() { nonsense }', bindings: 2, fields: [], workgroups: () => 1 })
+    b.preset(broken, {
+      code: '@compute @workgroup_size(1) fn main() {\n  nonsense(x);\n}',
+      bindings: 2,
+      fields: [],
+      workgroups: () => 1,
+    })
     using bad = b.load(single(broken))
     using good = b.load(single(affine()))
     const [x, y] = [place(b), place(b)]
@@ -341,6 +346,8 @@ describe.skipIf(!backend)(`WebGPU backend${why}`, () => {
     const failing = b.run(bad, [x, y], [1, 0], [size])
     const working = b.run(good, [x, y], [1, 5], [size])
     await expect(failing).rejects.toThrow(/does not compile.*broken kernel/s)
+    // the line, and where in it
+    await expect(failing).rejects.toThrow(/unresolved.*\n {2}2 \| {3}nonsense\(x\);\n {13,}\^/s)
     await expect(failing).rejects.toBeInstanceOf(DeviceError)
     await working
     expect((await b.read(y, 'f32', 1))[0]).toBe(5)

@@ -63,7 +63,8 @@ export class Pipelines {
         error => error?.message,
         () => undefined,
       )
-      const message = errors ?? (reason instanceof Error ? reason.message : String(reason))
+      const message =
+        (await firstError(module, code)) ?? errors ?? (reason instanceof Error ? reason.message : String(reason))
       compiled.error = new DeviceError('webgpu', `the kernel does not compile: ${message}`, { kernel: name })
     } finally {
       compiled.pending = null
@@ -84,4 +85,16 @@ export class Pipelines {
     }
     return layout
   }
+}
+
+/** What the compiler says first, with the line it says it of; undefined where it has nothing to say. */
+async function firstError(module: GPUShaderModule, code: string): Promise<string | undefined> {
+  const { messages } = await module.getCompilationInfo().catch(() => ({ messages: [] }))
+  const found = messages.find(m => m.type === 'error')
+  if (!found) return undefined
+  const { message, lineNum, linePos } = found
+  const line = code.split('\n')[lineNum - 1]
+  return lineNum
+    ? `${message}\n  ${lineNum} | ${line}\n  ${' '.repeat(`${lineNum} | `.length + linePos - 1)}^`
+    : message
 }

@@ -44,18 +44,24 @@ export class Writer {
   private readonly lines: string[] = []
   private readonly buffers: readonly BufferParam[]
   private readonly alias: readonly number[]
+  private readonly wide: ReadonlySet<number>
   private names = 0
   private readonly checked: boolean
   /** what each word of `outside` tells of: an index outside of its axis */
   readonly checks: Bounded[] = []
 
-  /** `alias[i]` is the binding of buffer i: buffers of one memory share one. */
+  /**
+   * `alias[i]` is the binding of buffer i: buffers of one memory share one. Those in `wide`, all of f32, are bound as vectors of four:
+   * they are only read, and hold a multiple of four elements.
+   */
   constructor(
     buffers: readonly BufferParam[],
     alias: readonly number[],
     uniforms: Uniforms = new Uniforms(),
     checked = false,
+    wide: ReadonlySet<number> = new Set(),
   ) {
+    this.wide = wide
     this.uniforms = uniforms
     this.checked = checked
     this.buffers = buffers
@@ -99,7 +105,10 @@ export class Writer {
   shader(threads: number, extra: string): string {
     const bindings = [...new Set(this.alias)]
       .sort((a, b) => a - b)
-      .map(at => `@group(0) @binding(${at}) var<storage, read_write> b${at}: array<${this.bindingType(at)}>;\n`)
+      .map(
+        at =>
+          `@group(0) @binding(${at}) var<storage, read_write> b${at}: array<${this.wide.has(at) ? 'vec4f' : this.bindingType(at)}>;\n`,
+      )
     const enabled = [...this.extensions].map(name => `enable ${name};\n`).join('')
     const outside = this.checks.length
       ? `@group(0) @binding(${bindings.length + 1}) var<storage, read_write> outside: array<atomic<i32>>;\n`
@@ -221,8 +230,14 @@ ${this.lines.join('\n')}
     return dtype === 'bool' ? `(${text} != 0u)` : text
   }
 
+  /** Four elements that begin at a multiple of four, of a binding in `wide`. */
+  readFour(buffer: number, index: string): string {
+    return `b${this.alias[buffer]}[(${index}) / 4]`
+  }
+
   place(buffer: number, index: string): string {
-    return `b${this.alias[buffer]}[${index}]`
+    const binding = `b${this.alias[buffer]}`
+    return this.wide.has(this.alias[buffer]) ? `${binding}[(${index}) / 4][(${index}) % 4]` : `${binding}[${index}]`
   }
 
   /** A constant as text; what WGSL cannot write goes through the uniform block. */
