@@ -22,6 +22,10 @@ for (const device of compiled.filter(d => d.name === 'wasm'))
 for (const device of compiled.filter(d => d.name === 'wasm'))
   checkSuite({ name: 'onnx', data: 'reference/onnx-node', cases: 932, passed: 879 }, device)
 
+// Minutes on a software GPU.
+for (const device of compiled.filter(d => d.name === 'wasm'))
+  checkSuite({ name: 'mnist-cnn', data: 'models/mnist-cnn', cases: 2 }, device)
+
 // On a software GPU it takes most of a minute: suites.slow.test.ts.
 const stories: SuiteCheck = { name: 'stories260k', data: 'reference/stories260K', cases: 20 }
 for (const device of compiled.filter(d => d.name === 'wasm')) checkSuite(stories, device)
