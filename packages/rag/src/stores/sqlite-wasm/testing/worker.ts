@@ -1,0 +1,4 @@
+// The worker of the tests.
+import { serveStore } from '../index.ts'
+
+serveStore()
