@@ -41,7 +41,6 @@ const strings = 'strings'
 /** ONNX ops (opset 17) that are not here, and why. */
 export const unsupported: Readonly<Record<string, string>> = {
   ConcatFromSequence: sequence,
-  Det: 'linear algebra',
   If: control,
   Loop: control,
   MaxRoiPool: 'superseded by RoiAlign',

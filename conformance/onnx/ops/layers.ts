@@ -1,5 +1,6 @@
 // Products, normalizations and losses.
-import type { Tensor } from '@cairn/tensor'
+import { einsum, type Tensor } from '@cairn/tensor'
+import { det } from '@cairn/tensor/linalg'
 import { type Call, type Op, range, wrap } from '../call.ts'
 
 function gemm(call: Call): Tensor {
@@ -9,44 +10,6 @@ function gemm(call: Call): Tensor {
   const product = a.matmul(b).mul(alpha)
   const c = call.inputs[2]
   return c ? product.add(c.mul(beta)) : product
-}
-
-/**
- * Einsum as what it says: every operand with all letters as axes, multiplied and summed. A letter that an operand has twice takes its diagonal.
- */
-function einsum(call: Call): Tensor {
-  const [left, right] = call.text('equation', '').replaceAll(' ', '').split('->')
-  const terms = left.split(',')
-  const dots = Math.max(0, ...terms.map((term, i) => (term.includes('...') ? call.input(i).ndim - term.length + 3 : 0)))
-  // axes that '...' stands for get names that are no letters
-  const named = (term: string): string[] =>
-    term.includes('...')
-      ? [...term.split('...')[0], ...range(dots).map(d => `.${d}`), ...term.split('...')[1]]
-      : [...term]
-  const inputs = terms.map(named)
-  const once = [...new Set(inputs.flat())].filter(l => inputs.flat().filter(m => m === l).length === 1).sort()
-  const output = right === undefined ? once : named(right)
-  const letters = [...output, ...new Set(inputs.flat().filter(l => !output.includes(l)))]
-  const factors = terms.map((_, i) => {
-    let x = call.input(i)
-    const own = [...inputs[i]]
-    for (let d = 0; d < own.length; d++) {
-      const second = own.indexOf(own[d], d + 1)
-      if (second < 0) continue
-      x = x.diagonal(0, d, second) // the diagonal is the last axis
-      own.push(own[d])
-      own.splice(second, 1)
-      own.splice(d, 1)
-      d = -1
-    }
-    const order = letters.filter(l => own.includes(l)).map(l => own.indexOf(l))
-    const moved = x.permute(order)
-    let at = 0
-    return moved.reshape(letters.map(l => (own.includes(l) ? moved.shape[at++] : 1)))
-  })
-  const product = factors.reduce((a, b) => a.mul(b))
-  const summed = range(letters.length - output.length, output.length)
-  return summed.length ? product.sum(summed) : product
 }
 
 /** Per channel: axis 1. */
@@ -131,7 +94,8 @@ function softmaxCrossEntropy(call: Call): Tensor[] {
 export const layers: Readonly<Record<string, Op>> = {
   MatMul: call => call.x.matmul(call.input(1)),
   Gemm: gemm,
-  Einsum: einsum,
+  Det: call => det(call.x),
+  Einsum: call => einsum(call.text('equation', ''), ...call.all()),
   BatchNormalization: batchNormalization,
   InstanceNormalization: instanceNormalization,
   LayerNormalization: layerNormalization,
