@@ -57,7 +57,7 @@ const error = (run: () => unknown): unknown => {
 }
 
 describe('families of ops by dtype', () => {
-  for (const [name, { run, gives, refused = {}, dtype: resultOf = d => d }] of Object.entries(families))
+  for (const [name, { run, gives, refused = {}, dtype: resultOf = (d: DType) => d }] of Object.entries(families))
     onEachDevice(name, async (device: DeviceName) => {
       for (const dtype of all) {
         if (!supports(device, dtype)) continue
