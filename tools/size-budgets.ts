@@ -7,8 +7,9 @@ export const budgets: Record<string, { tarball: number; bundle: number }> = {
   // Both backends, every op and transform measure 144: einsum and its like, checked indices and new kernels added 6. The aim is 130, and
   // what is left to move under subpaths is convolutions, pooling, recurrence and the profile.
   tensor: { tarball: 500, bundle: 145 },
-  nn: { tarball: 100, bundle: 16 },
-  optim: { tarball: 60, bundle: 8 },
+  // All layers, losses and tools of torch.nn measure 18.7, all rules, schedules and wrappers 8.8; a program takes what it names.
+  nn: { tarball: 100, bundle: 20 },
+  optim: { tarball: 60, bundle: 10 },
   // The tables of Unicode are half of it; RankEncoder below is what a page that counts takes.
   tokenizers: { tarball: 400, bundle: 88 },
   text: { tarball: 60, bundle: 12 },
