@@ -260,7 +260,7 @@ export class Threshold extends Module {
 }
 /** Leaky ReLU with slopes that learn (He et al. 2015). */
 export class PReLU extends Module {
-  /** [count]: one slope, or one for each channel (axis 1) */
+  /** One slope, or one for each channel (axis 1): [count] */
   weight: Tensor
   constructor(count = 1, slope = 0.25) {
     super()
