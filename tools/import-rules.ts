@@ -30,7 +30,20 @@ export const core: readonly string[] = ['wasm', 'tensor', 'nn', 'optim', 'tokeni
  * load that library when they are called; a bundle or a type check of everything leaves them out.
  */
 export const apart: Record<string, readonly string[]> = {
-  rag: ['./sqlite', './sqlite-wasm', './pglite', './postgres', './lancedb', './qdrant', './opensearch'],
+  rag: [
+    './sqlite',
+    './sqlite-wasm',
+    './pglite',
+    './postgres',
+    './lancedb',
+    './qdrant',
+    './opensearch',
+    './folder',
+    './html',
+    './pdf',
+    './docx',
+    './zip',
+  ],
 }
 
 /**

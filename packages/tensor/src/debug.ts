@@ -20,3 +20,11 @@ export const debugging = (topic: DebugTopic): boolean => topics().split(',').inc
 
 /** Whether any topic is on: checks that cost time are made then. */
 export const debuggingAnything = (): boolean => topics() !== ''
+
+let printed: Promise<void> = Promise.resolve()
+
+/** Prints texts in the order of the calls. What makes them is loaded by those who debug only. */
+export function print(text: () => Promise<string>): void {
+  const ready = text()
+  printed = printed.then(async () => console.log(await ready))
+}

@@ -2,7 +2,7 @@
 // Compiled from the graph alone; storages, numbers and sizes come at each run.
 
 import type { Limits, Program } from '../backends/backend.ts'
-import { debugging } from '../debug.ts'
+import { debugging, print } from '../debug.ts'
 import { type ComputeType, computeType, type DType } from '../dtype.ts'
 import { type Dim, productDim } from '../kernel/dim.ts'
 import { indexKey } from '../kernel/index-expr.ts'
@@ -42,8 +42,7 @@ export function compile(captured: Captured, model: SizeModel, limits: Limits): P
     roots.map(r => r.node),
     graph.nodes,
   )
-  if (debugging('graph'))
-    void import('./describe.ts').then(({ describeGraph }) => console.log(describeGraph(live, roots)))
+  if (debugging('graph')) print(async () => (await import('./describe.ts')).describeGraph(live, roots))
   const { groups, home } = schedule(roots, live, limits)
   const stored = (node: GNode): boolean => home.get(node)?.outputs.has(node) ?? false
 
