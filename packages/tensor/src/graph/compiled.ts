@@ -2,7 +2,7 @@
 // cache is bounded, holds no storage, and confirms every hit by comparing structure and sizes.
 
 import type { Backend, Binding, Executable, WatchLaunch } from '../backends/backend.ts'
-import { debugging } from '../debug.ts'
+import { debugging, print } from '../debug.ts'
 import type { TypedArray } from '../dtype.ts'
 import { evaluateDim } from '../kernel/dim.ts'
 import { sizeOf } from '../shape.ts'
@@ -234,10 +234,11 @@ export class CompiledExecutor implements Executor {
     const model = modelOf(entry.samples)
     const plan = compile(captured, model, this.backend.limits)
     // what only debugging prints is loaded by those who debug
-    if (debugging('schedule')) void import('./describe.ts').then(({ describePlan }) => console.log(describePlan(plan)))
+    if (debugging('schedule')) print(async () => (await import('./describe.ts')).describePlan(plan))
     if (debugging('kernel'))
-      void import('../kernel/describe.ts').then(({ describeKernel }) => {
-        for (const { kernel } of plan.program.launches) console.log(describeKernel(kernel))
+      print(async () => {
+        const { describeKernel } = await import('../kernel/describe.ts')
+        return plan.program.launches.map(({ kernel }) => describeKernel(kernel)).join('\n')
       })
     this.#counts.plansCompiled++
     this.#counts.kernelsCompiled += plan.program.launches.length
