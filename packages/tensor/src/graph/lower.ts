@@ -532,14 +532,15 @@ function columnwise(loads: readonly Access[], outer: readonly Axis[], inner: rea
 
 /**
  * Rows that need no scratch memory, because a result of the same type will lie just there: the memory of the result is fetched while its row is
- * computed, not when it is only scaled. The others get their slots anew.
+ * computed, not when it is only scaled. With several results none: one that has overwritten its row could be read by the next. The others
+ * get their slots anew.
  */
 function homesOf(
   scratch: Map<GNode, Scratch>,
   full: readonly (readonly [GNode, readonly Index[]])[],
 ): Map<GNode, GNode> {
   const homes = new Map<GNode, GNode>()
-  const free = new Map(full)
+  const free = new Map(full.length === 1 ? full : [])
   let slot = 0
   for (const [node, s] of scratch) {
     const [home] = [...free].find(([n, index]) => n.dtype === node.dtype && sameIndex(index, s.index)) ?? []
