@@ -207,7 +207,8 @@ ${this.lines.join('\n')}
       this.line(`if (u32(${at}) >= u32(${size})) { atomicStore(&outside[${this.checks.length}], ${at}); }`)
       this.checks.push(e)
     }
-    return this.bind(`clamp(${at}, 0i, ${size} - 1i)`)
+    // an axis of size 0 has no last index: constants may not cross, even in a kernel that no item runs
+    return this.bind(`clamp(${at}, 0i, max(${size} - 1i, 0i))`)
   }
 
   private load(e: Extract<Expr, { op: 'load' }>): string {
