@@ -4,9 +4,9 @@
 /** Kilobytes of 1024 bytes. */
 export const budgets: Record<string, { tarball: number; bundle: number }> = {
   wasm: { tarball: 60, bundle: 14 },
-  // Both backends, every op and transform measure 144: einsum and its like, checked indices and new kernels added 6. The aim is 130, and
+  // Both backends, every op and transform measure 145: einsum and its like, checked indices and new kernels added 7. The aim is 130, and
   // what is left to move under subpaths is convolutions, pooling, recurrence and the profile.
-  tensor: { tarball: 500, bundle: 145 },
+  tensor: { tarball: 500, bundle: 147 },
   // All layers, losses and tools of torch.nn measure 18.7, all rules, schedules and wrappers 8.8; a program takes what it names.
   nn: { tarball: 100, bundle: 20 },
   optim: { tarball: 60, bundle: 10 },
