@@ -4,7 +4,7 @@
 import { type Metric, normalized } from '../dense/vector.ts'
 import { ALWAYS, currency, type Interval } from './currency.ts'
 import type { Metadata } from './filter.ts'
-import type { DocumentInput, Hit, StoredDocument } from './store.ts'
+import type { Damage, DocumentInput, Hit, StoredDocument } from './store.ts'
 
 /** What every engine keeps of a chunk, in the names of its columns or fields. */
 export interface ChunkRow {
@@ -114,4 +114,17 @@ export function hitOfRow(body: string, chunk: number, score: number): Hit {
     ...(source !== undefined && { source }),
     ...(title !== undefined && { title }),
   }
+}
+
+/** Versions of which not as many chunks are there as were written: what `verify` finds in rows of the first stretch. */
+export function missingChunks(rows: Iterable<Pick<ChunkRow, 'document' | 'version' | 'chunk' | 'body'>>): Damage[] {
+  const groups = Map.groupBy(rows, ({ document, version }) => JSON.stringify([document, version]))
+  return [...groups.values()].flatMap((group): Damage[] => {
+    const { document, version, body } = group[0]
+    const wanted = (JSON.parse(body) as Body).chunks
+    const there = group.filter(({ chunk }) => chunk >= 0).length
+    if (there === wanted) return []
+    const what = `document ${JSON.stringify(document)} version ${version}`
+    return [{ what, problem: `${there} of its ${wanted} chunks are there`, repaired: false }]
+  })
 }

@@ -11,7 +11,7 @@ import { fact, factsOf, numbersOf, plainName, presence } from '../facts.ts'
 import { bounds, boundsOf, type Filter } from '../filter.ts'
 import type { LocalStoreOptions } from '../memory.ts'
 import { checkDocuments, checkSearch, type ReadScope, readScope, type Search, type VectorSpace } from '../request.ts'
-import { type ChunkRow, currentTimes, documentOf, hitOfRow, rowsOf, type StoredTimes } from '../rows.ts'
+import { type ChunkRow, currentTimes, documentOf, hitOfRow, missingChunks, rowsOf, type StoredTimes } from '../rows.ts'
 import type { Damage, DocumentInput, Hit, ReadOptions, SearchRequest, Store, StoredDocument } from '../store.ts'
 
 export interface LanceStoreOptions extends Omit<LocalStoreOptions, 'hnsw' | 'bm25'> {
@@ -299,20 +299,7 @@ class LanceStore implements Store {
 
   async verify(): Promise<Damage[]> {
     this.check('verify')
-    const found: Damage[] = []
-    const groups = Map.groupBy(await this.rowsWhere('stretch = 0'), row => JSON.stringify([row.document, row.version]))
-    for (const rows of groups.values()) {
-      const wanted = (JSON.parse(rows[0].body) as { chunks: number }).chunks
-      const there = rows.filter(row => row.chunk >= 0).length
-      const { document, version } = rows[0]
-      if (there !== wanted)
-        found.push({
-          what: `document ${JSON.stringify(document)} version ${version}`,
-          problem: `${there} of its ${wanted} chunks are there`,
-          repaired: false,
-        })
-    }
-    return found
+    return missingChunks(await this.rowsWhere('stretch = 0'))
   }
 
   /** Writers of this program come one after the other. */

@@ -11,7 +11,16 @@ import { fact, factsOf, numbersOf, plainName, presence } from '../facts.ts'
 import { boundsOf, type Filter } from '../filter.ts'
 import type { LocalStoreOptions } from '../memory.ts'
 import { checkDocuments, checkSearch, type ReadScope, readScope, type Search, type VectorSpace } from '../request.ts'
-import { type ChunkRow, currentTimes, documentOf, hitOfRow, NEVER, rowsOf, type StoredTimes } from '../rows.ts'
+import {
+  type ChunkRow,
+  currentTimes,
+  documentOf,
+  hitOfRow,
+  missingChunks,
+  NEVER,
+  rowsOf,
+  type StoredTimes,
+} from '../rows.ts'
 import type { Damage, DocumentInput, Hit, ReadOptions, SearchRequest, Store, StoredDocument } from '../store.ts'
 
 export interface OpenSearchStoreOptions extends Omit<LocalStoreOptions, 'hnsw' | 'bm25'> {
@@ -285,15 +294,7 @@ class OpenSearchStore implements Store {
   async verify(): Promise<Damage[]> {
     this.check('verify')
     const rows = await this.sources([{ term: { stretch: 0 } }], ['document', 'version', 'chunk', 'body'])
-    const groups = Map.groupBy(rows, ({ document, version }) => JSON.stringify([document, version]))
-    return [...groups.values()].flatMap((group): Damage[] => {
-      const { document, version, body } = group[0]
-      const wanted = (JSON.parse(body) as { chunks: number }).chunks
-      const there = group.filter(({ chunk }) => chunk >= 0).length
-      if (there === wanted) return []
-      const what = `document ${JSON.stringify(document)} version ${version}`
-      return [{ what, problem: `${there} of its ${wanted} chunks are there`, repaired: false }]
-    })
+    return missingChunks(rows)
   }
 
   /** Writers of this program come one after the other. */

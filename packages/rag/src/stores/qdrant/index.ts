@@ -12,7 +12,16 @@ import { fact, factsOf, numbersOf, plainName, presence } from '../facts.ts'
 import { boundsOf, type Filter } from '../filter.ts'
 import type { LocalStoreOptions } from '../memory.ts'
 import { checkDocuments, checkSearch, type ReadScope, readScope, type Search, type VectorSpace } from '../request.ts'
-import { type ChunkRow, currentTimes, documentOf, hitOfRow, NEVER, rowsOf, type StoredTimes } from '../rows.ts'
+import {
+  type ChunkRow,
+  currentTimes,
+  documentOf,
+  hitOfRow,
+  missingChunks,
+  NEVER,
+  rowsOf,
+  type StoredTimes,
+} from '../rows.ts'
 import type { Damage, DocumentInput, Hit, ReadOptions, SearchRequest, Store, StoredDocument } from '../store.ts'
 
 export interface QdrantStoreOptions extends Omit<LocalStoreOptions, 'hnsw' | 'bm25'> {
@@ -271,20 +280,7 @@ class QdrantStore implements Store {
   async verify(): Promise<Damage[]> {
     this.check('verify')
     const points = await this.points([{ key: 'stretch', match: { value: 0 } }], false)
-    const found: Damage[] = []
-    const groups = Map.groupBy(points, ({ payload }) => JSON.stringify([payload.document, payload.version]))
-    for (const group of groups.values()) {
-      const { document, version, body } = group[0].payload
-      const wanted = (JSON.parse(body) as { chunks: number }).chunks
-      const there = group.filter(({ payload }) => payload.chunk >= 0).length
-      if (there !== wanted)
-        found.push({
-          what: `document ${JSON.stringify(document)} version ${version}`,
-          problem: `${there} of its ${wanted} chunks are there`,
-          repaired: false,
-        })
-    }
-    return found
+    return missingChunks(points.map(({ payload }) => payload))
   }
 
   /** Writers of this program come one after the other. */
