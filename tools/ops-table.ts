@@ -1,11 +1,12 @@
 // docs/ops.md: what each op can do on each device, made of the op table and the names of the tests that hold it to it.
 //   node tools/ops-table.ts          writes the table
 //   node tools/ops-table.ts --check  fails where the file is not what it should be
-// An op is what the table of methods has and what index.ts exports from ops/. Its tests are those that checkOp makes; which of them there
-// are says what is supported, so nothing is claimed that no test runs. An op without a test is an error.
+// An op is what the table of methods has, what index.ts exports from ops/, and what the index.ts of each subpath exports from its own folder. Its
+// tests are those that checkOp makes; which of them there are says what is supported, so nothing is claimed that no test runs. An op without a
+// test is an error.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { root, run } from './pack.ts'
 
@@ -17,9 +18,17 @@ export const modes = ['forward', 'backward', 'jvp', 'vmap'] as const
 type Device = (typeof devices)[number]
 type Mode = (typeof modes)[number]
 
+/** Folders with ops, and where they are imported from; the first one's are methods, too. */
+const surfaces: Readonly<Record<string, string>> = {
+  ops: '@cairn/tensor',
+  functional: '@cairn/tensor/functional',
+}
+
 export interface Op {
   readonly name: string
-  /** the file in ops/ that has it */
+  /** which of `surfaces` has it */
+  readonly folder: string
+  /** the file in the folder that has it */
   readonly family: string
   /** another op that is the same function */
   readonly same: string | null
@@ -40,35 +49,45 @@ export interface Support {
   readonly file: string | null
 }
 
-/** The ops of the public surface, by the files that have them. */
+/** The ops of the public surface, by the folders and files that have them. */
 export async function publicOps(): Promise<Op[]> {
   const load = (file: string): Promise<Record<string, unknown>> => import(pathToFileURL(join(sources, file)).href)
   const { opTable } = (await load('ops/methods.ts')) as { opTable: Record<string, unknown> }
-  const surface = await load('index.ts')
   const found = new Map<string, Op>()
-  const first = new Map<unknown, string>()
-  const files = readdirSync(join(sources, 'ops')).filter(f => f.endsWith('.ts') && !f.endsWith('.test.ts'))
-  for (const file of files.sort()) {
-    const family = basename(file, '.ts')
-    if (family === 'methods') continue
-    for (const [name, value] of Object.entries(await load(`ops/${file}`)))
-      if (typeof value === 'function' && (opTable[name] === value || surface[name] === value) && !found.has(name)) {
-        found.set(name, {
-          name,
-          family,
-          same: first.get(value) ?? null,
-          reads: value.constructor.name === 'AsyncFunction',
-        })
+  for (const folder of Object.keys(surfaces)) {
+    const surface = await load(folder === 'ops' ? 'index.ts' : `${folder}/index.ts`)
+    const isPublic = (name: string, value: unknown) =>
+      typeof value === 'function' && (surface[name] === value || (folder === 'ops' && opTable[name] === value))
+    const first = new Map<unknown, string>()
+    const files = readdirSync(join(sources, folder)).filter(f => f.endsWith('.ts') && !f.endsWith('.test.ts'))
+    for (const file of files.sort()) {
+      const family = basename(file, '.ts')
+      if (family === 'methods' || family === 'index') continue
+      for (const [name, value] of Object.entries(await load(`${folder}/${file}`))) {
+        const key = keyOf(folder, name)
+        if (!isPublic(name, value) || found.has(key)) continue
+        const reads = value!.constructor.name === 'AsyncFunction'
+        found.set(key, { name, folder, family, same: first.get(value) ?? null, reads })
         if (!first.has(value)) first.set(value, name)
       }
+    }
   }
-  return [...found.values()].sort((a, b) => a.family.localeCompare(b.family) || a.name.localeCompare(b.name))
+  const order = Object.keys(surfaces)
+  return [...found.values()].sort(
+    (a, b) =>
+      order.indexOf(a.folder) - order.indexOf(b.folder) ||
+      a.family.localeCompare(b.family) ||
+      a.name.localeCompare(b.name),
+  )
 }
 
-/** The tests below ops/, collected without running them. */
+const keyOf = (folder: string, name: string): string => `${folder}/${name}`
+
+/** The tests of all folders with ops, collected without running them. */
 export function listedTests(): Listed[] {
   const file = join(tmpdir(), `cairn-ops-${process.pid}.json`)
-  run('vitest', ['list', '--no-static-parse', `--json=${file}`, relative(root, join(sources, 'ops'))])
+  const folders = Object.keys(surfaces).map(folder => relative(root, join(sources, folder)))
+  run('vitest', ['list', '--no-static-parse', `--json=${file}`, ...folders])
   return (JSON.parse(readFileSync(file, 'utf8')) as Listed[]).map(t => ({
     name: t.name,
     file: relative(root, t.file).replaceAll('\\', '/'),
@@ -98,7 +117,7 @@ export function supportOf(ops: readonly Op[], tests: readonly Listed[]): Support
   const names = new Set(ops.map(o => o.name))
   const found = new Map(
     ops.map(op => [
-      op.name,
+      keyOf(op.folder, op.name),
       {
         op,
         file: null as string | null,
@@ -113,7 +132,8 @@ export function supportOf(ops: readonly Op[], tests: readonly Listed[]): Support
     const [, shows] = titles.find(([begins]) => begins.test(title)) ?? []
     const op = opOf(groups, names)
     if (!device || !shows || !op) continue
-    const entry = found.get(op)!
+    // two folders may have ops of one name: the test's own folder first
+    const entry = found.get(keyOf(basename(dirname(file)), op)) ?? [...found.values()].find(e => e.op.name === op)!
     // the test beside the op, if there is one
     if (!entry.file || basename(file) === `${entry.op.family}.test.ts`) entry.file = file
     for (const [mode, on] of shows(device)) entry.modes[mode].add(on)
@@ -122,7 +142,9 @@ export function supportOf(ops: readonly Op[], tests: readonly Listed[]): Support
   for (const { modes: m } of found.values()) if (m.backward.size) m.forward.forEach(d => m.backward.add(d))
   for (const entry of found.values()) {
     // one function under two names is tested under one of them
-    const other = [...found.values()].find(o => o.file && (o.op.name === entry.op.same || o.op.same === entry.op.name))
+    const other = [...found.values()].find(
+      o => o.file && o.op.folder === entry.op.folder && (o.op.name === entry.op.same || o.op.same === entry.op.name),
+    )
     if (!entry.file && other) Object.assign(entry, { file: other.file, modes: other.modes })
   }
   return [...found.values()]
@@ -143,10 +165,20 @@ export function tableOf(support: readonly Support[]): string {
   const cell = (s: Support, device: Device): string =>
     modes.map(m => (s.modes[m].has(device) ? letters[m] : '-')).join(' ')
   const lines: string[] = [header]
+  for (const [folder, from] of Object.entries(surfaces)) {
+    const there = support.filter(s => s.op.folder === folder)
+    lines.push(`## ${from}\n`)
+    lines.push(...familiesOf(there, cell))
+  }
+  return lines.join('\n')
+}
+
+function familiesOf(support: readonly Support[], cell: (s: Support, device: Device) => string): string[] {
+  const lines: string[] = []
   for (const family of new Set(support.map(s => s.op.family))) {
     const own = support.filter(s => s.op.family === family)
     lines.push(
-      `## ${family}\n`,
+      `### ${family}\n`,
       `| op | ${devices.join(' | ')} | test |`,
       `| --- | ${devices.map(() => '---').join(' | ')} | --- |`,
     )
@@ -156,7 +188,7 @@ export function tableOf(support: readonly Support[]): string {
       )
     lines.push('')
   }
-  return lines.join('\n')
+  return lines
 }
 
 /** The text of docs/ops.md. @throws naming the ops that no test is about */

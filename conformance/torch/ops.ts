@@ -16,6 +16,7 @@ import {
   scaledDotProductAttention,
   smoothL1Loss,
 } from '@cairn/nn'
+import { cat, ones, type Tensor, tensor, where } from '@cairn/tensor'
 import {
   adaptiveAvgPool1d,
   adaptiveAvgPool2d,
@@ -25,7 +26,6 @@ import {
   avgPool1d,
   avgPool2d,
   avgPool3d,
-  cat,
   conv1d,
   conv2d,
   conv3d,
@@ -40,13 +40,9 @@ import {
   maxPool1d,
   maxPool2d,
   maxPool3d,
-  ones,
   type RecurrentWeights,
   rnn,
-  type Tensor,
-  tensor,
-  where,
-} from '@cairn/tensor'
+} from '@cairn/tensor/functional'
 import type { Attributes, Inputs, Row } from './cases.ts'
 
 type Run = NonNullable<Row['run']>

@@ -1,5 +1,6 @@
 // Convolutions and pools. ONNX pads each side by itself, so padding is an op of its own here, and windows are views.
-import { conv1d, conv2d, conv3d, type Tensor } from '@cairn/tensor'
+import type { Tensor } from '@cairn/tensor'
+import { conv1d, conv2d, conv3d } from '@cairn/tensor/functional'
 import { asIndex, type Call, hostTensor, type Op, range } from '../call.ts'
 
 const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1)

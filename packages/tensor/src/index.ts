@@ -60,41 +60,11 @@ export {
   saveSafetensorsFile,
 } from './io/safetensors.ts'
 export { blockDiag, broadcastTensors, cartesianProd, meshgrid, type PadMode } from './ops/arrange.ts'
-export { type AttentionInput, attention } from './ops/attention.ts'
-export {
-  type ConvOptions,
-  type ConvTransposeOptions,
-  conv1d,
-  conv2d,
-  conv3d,
-  convTranspose1d,
-  convTranspose2d,
-  convTranspose3d,
-  fold,
-  type PerAxis,
-  type UnfoldOptions,
-  unfold,
-} from './ops/conv.ts'
 export { einsum } from './ops/einsum.ts'
 export { where } from './ops/elementwise.ts'
-export { type EmbeddingBagOptions, embeddingBag } from './ops/embedding.ts'
-export { type InterpolateMode, type InterpolateOptions, interpolate } from './ops/interpolate.ts'
+export { type ScanOptions, scan } from './ops/loop.ts'
 export { Tensor } from './ops/methods.ts'
 export { cat, type SliceRange, stack } from './ops/movement.ts'
-export * from './ops/pool.ts'
-export {
-  gru,
-  gruCell,
-  type LstmOptions,
-  lstm,
-  lstmCell,
-  type RecurrentOptions,
-  type RecurrentWeights,
-  rnn,
-  rnnCell,
-  type ScanOptions,
-  scan,
-} from './ops/recurrent.ts'
 export type { AxisIndex, ScatterReduce, Unique } from './ops/select.ts'
 export type { HistogramOptions } from './ops/statistics.ts'
 export { type KernelProfile, type Profile, type ProfileOptions, profile, type Roofline } from './profile.ts'

@@ -2,7 +2,8 @@
 // each query, and `attention` of @cairn/tensor runs it in blocks with memory linear in the length. Weights that are dropped, masks with a
 // gradient and f64 take the composition below, which has the scores in memory; both mean the same and are tested against each other.
 
-import { arange, attention, type DeviceName, dropout, ShapeError, type Tensor } from '@cairn/tensor'
+import { arange, type DeviceName, dropout, ShapeError, type Tensor } from '@cairn/tensor'
+import { attention } from '@cairn/tensor/functional'
 
 export interface AttentionOptions {
   /** a query sees no later key: key position <= query position */

@@ -1,7 +1,7 @@
 // Convolutions and transposed convolutions with torch's names, shapes and initial values.
 
+import { CairnError, ShapeError, type Tensor } from '@cairn/tensor'
 import {
-  CairnError,
   conv1d,
   conv2d,
   conv3d,
@@ -9,9 +9,7 @@ import {
   convTranspose2d,
   convTranspose3d,
   type PerAxis,
-  ShapeError,
-  type Tensor,
-} from '@cairn/tensor'
+} from '@cairn/tensor/functional'
 import { uniform } from '../init.ts'
 import { Module } from '../module.ts'
 import { parameter } from '../parameter.ts'

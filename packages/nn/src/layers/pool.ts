@@ -1,5 +1,6 @@
 // Pooling as modules; the functions are in @cairn/tensor.
 
+import { CairnError, type Tensor } from '@cairn/tensor'
 import {
   type AvgPoolOptions,
   adaptiveAvgPool1d,
@@ -11,15 +12,13 @@ import {
   avgPool1d,
   avgPool2d,
   avgPool3d,
-  CairnError,
   type MaxPoolOptions,
   maxPool1d,
   maxPool2d,
   maxPool3d,
   maxUnpool,
   type PerAxis,
-  type Tensor,
-} from '@cairn/tensor'
+} from '@cairn/tensor/functional'
 import { Module } from '../module.ts'
 
 abstract class Pool<O> extends Module {

@@ -1,9 +1,8 @@
 // Recurrent layers and cells with torch's names, keys and initial values over the functions of @cairn/tensor. A batch of sequences of unequal
 // length goes in as `lengths` or as a PackedSequence; both mean what torch's packed sequences mean.
 
+import { type DeviceName, dropout, ShapeError, stack, type Tensor, tensor, zeros } from '@cairn/tensor'
 import {
-  type DeviceName,
-  dropout,
   gru,
   gruCell,
   lstm,
@@ -12,12 +11,7 @@ import {
   type RecurrentWeights,
   rnn,
   rnnCell,
-  ShapeError,
-  stack,
-  type Tensor,
-  tensor,
-  zeros,
-} from '@cairn/tensor'
+} from '@cairn/tensor/functional'
 import { uniform } from '../init.ts'
 import { Module } from '../module.ts'
 import { parameter } from '../parameter.ts'

@@ -1,16 +1,15 @@
 // Modules that only move elements.
 
+import { ShapeError, type Tensor } from '@cairn/tensor'
 import {
   fold,
   type InterpolateMode,
   type InterpolateOptions,
   interpolate,
   type PerAxis,
-  ShapeError,
-  type Tensor,
   type UnfoldOptions,
   unfold,
-} from '@cairn/tensor'
+} from '@cairn/tensor/functional'
 import { Module } from '../module.ts'
 
 /** The axes from `start` to `end` become one. */

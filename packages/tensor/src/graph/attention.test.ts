@@ -3,9 +3,9 @@
 
 import { expect, test } from 'vitest'
 import { InterpretBackend } from '../backends/interpret/backend.ts'
+import { attention } from '../functional/attention.ts'
 import { arange, bytesInUse, grad, randn, readAll, realize, statistics, Tensor, tensor } from '../index.ts'
 import { encode } from '../numeric.ts'
-import { attention } from '../ops/attention.ts'
 import { expectClose, single } from '../testing/close.ts'
 import { onEachDevice } from '../testing/devices.ts'
 import { draw } from '../testing/random.ts'

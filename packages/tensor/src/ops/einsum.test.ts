@@ -1,7 +1,8 @@
 // Contractions of several tensors against loops over all their axes, and products of pairs.
 
 import { describe, expect, test } from 'vitest'
-import { einsum, embeddingBag, readAll, type Tensor, tensor } from '../index.ts'
+import { embeddingBag } from '../functional/index.ts'
+import { einsum, readAll, type Tensor, tensor } from '../index.ts'
 import { checkOp, type Given, given } from '../testing/check-op.ts'
 import { expectClose, single } from '../testing/close.ts'
 import { onEachDevice } from '../testing/devices.ts'

@@ -9,10 +9,6 @@ import {
   adaptiveMaxPool3d,
   adaptiveMaxPool3dWithIndices,
   attention,
-  broadcastTensors,
-  cartesianProd,
-  cat,
-  type DType,
   fold,
   gruCell,
   lstmCell,
@@ -22,11 +18,8 @@ import {
   maxUnpool,
   type RecurrentWeights,
   rnnCell,
-  type Shape,
-  scan,
-  stack,
-  type Tensor,
-} from '../index.ts'
+} from '../functional/index.ts'
+import { broadcastTensors, cartesianProd, cat, type DType, type Shape, scan, stack, type Tensor } from '../index.ts'
 import { checkOp, type OpTest } from '../testing/check-op.ts'
 
 const weightsOf = ([ih, hh, biasIh, biasHh]: Tensor[]): RecurrentWeights => ({ ih, hh, biasIh, biasHh })

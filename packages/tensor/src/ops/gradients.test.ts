@@ -2,18 +2,15 @@
 // The last test holds the table to the ops that there are.
 
 import { describe, expect, test } from 'vitest'
+import type { RecurrentWeights } from '../functional/index.ts'
+import * as functional from '../functional/index.ts'
 import * as api from '../index.ts'
-import { cat, type RecurrentWeights, type Shape, stack, type Tensor, tensor, where } from '../index.ts'
+import { cat, type Shape, stack, type Tensor, tensor, where } from '../index.ts'
 import { sizeOf } from '../shape.ts'
 import { checkGradients, type Op, type OpTest } from '../testing/check-op.ts'
 import { type Draw, draw } from '../testing/random.ts'
-import * as conv from './conv.ts'
 import * as einsums from './einsum.ts'
-import * as embedding from './embedding.ts'
-import * as interpolation from './interpolate.ts'
 import { opTable } from './methods.ts'
-import * as pool from './pool.ts'
-import * as recurrent from './recurrent.ts'
 
 type Range = readonly [number, number]
 type Shapes = (from: Draw) => Shape[]
@@ -235,7 +232,7 @@ add(rowsOf, undefined, {
   tensordot: (a, b) => a.tensordot(b, [[1], [1]]),
 })
 add(matrices2(), undefined, {
-  embeddingBag: table => api.embeddingBag(table, places([2, 3], table.shape[0]), { mode: 'sum' }),
+  embeddingBag: table => functional.embeddingBag(table, places([2, 3], table.shape[0]), { mode: 'sum' }),
 })
 function matrices2(): Shapes {
   return from => [[from.integer(1, 5), from.integer(1, 5)]]
@@ -252,23 +249,25 @@ const convolution =
 const spatial = [1, 2, 3] as const
 for (const rank of spatial) {
   const options = { stride: rank === 2 ? 2 : 1, padding: 1 }
-  add(convolution(rank, false), undefined, { [`conv${rank}d`]: (x, w, b) => [api.conv1d, api.conv2d, api.conv3d][rank - 1](x, w, b, options) }) // biome-ignore format: one row
-  add(convolution(rank, true), undefined, { [`convTranspose${rank}d`]: (x, w, b) => [api.convTranspose1d, api.convTranspose2d, api.convTranspose3d][rank - 1](x, w, b, { stride: options.stride }) }) // biome-ignore format: one row
+  add(convolution(rank, false), undefined, { [`conv${rank}d`]: (x, w, b) => [functional.conv1d, functional.conv2d, functional.conv3d][rank - 1](x, w, b, options) }) // biome-ignore format: one row
+  add(convolution(rank, true), undefined, { [`convTranspose${rank}d`]: (x, w, b) => [functional.convTranspose1d, functional.convTranspose2d, functional.convTranspose3d][rank - 1](x, w, b, { stride: options.stride }) }) // biome-ignore format: one row
   const pools = images(rank, rank === 3 ? 3 : 5)
   add(pools, undefined, {
-    [`maxPool${rank}d`]: x => [api.maxPool1d, api.maxPool2d, api.maxPool3d][rank - 1](x, 2, { stride: 1 }),
-    [`maxPool${rank}dWithIndices`]: x => [api.maxPool1dWithIndices, api.maxPool2dWithIndices, api.maxPool3dWithIndices][rank - 1](x, 2)[0], // biome-ignore format: one row
-    [`avgPool${rank}d`]: x => [api.avgPool1d, api.avgPool2d, api.avgPool3d][rank - 1](x, 2, { padding: 1 }),
-    [`adaptiveAvgPool${rank}d`]: x => [api.adaptiveAvgPool1d, api.adaptiveAvgPool2d, api.adaptiveAvgPool3d][rank - 1](x, 2), // biome-ignore format: one row
-    [`adaptiveMaxPool${rank}d`]: x => [api.adaptiveMaxPool1d, api.adaptiveMaxPool2d, api.adaptiveMaxPool3d][rank - 1](x, 2), // biome-ignore format: one row
-    [`adaptiveMaxPool${rank}dWithIndices`]: x => [api.adaptiveMaxPool1dWithIndices, api.adaptiveMaxPool2dWithIndices, api.adaptiveMaxPool3dWithIndices][rank - 1](x, 2)[0], // biome-ignore format: one row
+    [`maxPool${rank}d`]: x =>
+      [functional.maxPool1d, functional.maxPool2d, functional.maxPool3d][rank - 1](x, 2, { stride: 1 }),
+    [`maxPool${rank}dWithIndices`]: x => [functional.maxPool1dWithIndices, functional.maxPool2dWithIndices, functional.maxPool3dWithIndices][rank - 1](x, 2)[0], // biome-ignore format: one row
+    [`avgPool${rank}d`]: x =>
+      [functional.avgPool1d, functional.avgPool2d, functional.avgPool3d][rank - 1](x, 2, { padding: 1 }),
+    [`adaptiveAvgPool${rank}d`]: x => [functional.adaptiveAvgPool1d, functional.adaptiveAvgPool2d, functional.adaptiveAvgPool3d][rank - 1](x, 2), // biome-ignore format: one row
+    [`adaptiveMaxPool${rank}d`]: x => [functional.adaptiveMaxPool1d, functional.adaptiveMaxPool2d, functional.adaptiveMaxPool3d][rank - 1](x, 2), // biome-ignore format: one row
+    [`adaptiveMaxPool${rank}dWithIndices`]: x => [functional.adaptiveMaxPool1dWithIndices, functional.adaptiveMaxPool2dWithIndices, functional.adaptiveMaxPool3dWithIndices][rank - 1](x, 2)[0], // biome-ignore format: one row
   })
 }
 add(images(2), undefined, {
-  maxUnpool: x => api.maxUnpool(...api.maxPool2dWithIndices(x, 2), x.shape.slice(2)),
-  interpolate: x => api.interpolate(x, { size: [4, 5], mode: 'bilinear' }),
-  'unfold (columns)': x => api.unfold(x, 2),
-  fold: x => api.fold(api.unfold(x, 2).sin(), x.shape.slice(2), 2),
+  maxUnpool: x => functional.maxUnpool(...functional.maxPool2dWithIndices(x, 2), x.shape.slice(2)),
+  interpolate: x => functional.interpolate(x, { size: [4, 5], mode: 'bilinear' }),
+  'unfold (columns)': x => functional.unfold(x, 2),
+  fold: x => functional.fold(functional.unfold(x, 2).sin(), x.shape.slice(2), 2),
 })
 
 /** x, states, then weights of so many gates */
@@ -281,12 +280,12 @@ const cell =
     return [sequence ? [time, batch, input] : [batch, input], ...kept, ...weights]
   }
 const weightsOf = ([ih, hh, biasIh, biasHh]: Tensor[]): RecurrentWeights => ({ ih, hh, biasIh, biasHh })
-add(cell(4, 2, false), undefined, { lstmCell: (x, h, c, ...w) => cat(api.lstmCell(x, [h, c], weightsOf(w))) })
-add(cell(3, 1, false), undefined, { gruCell: (x, h, ...w) => api.gruCell(x, h, weightsOf(w)) })
-add(cell(1, 1, false), undefined, { rnnCell: (x, h, ...w) => api.rnnCell(x, h, weightsOf(w)) })
-add(cell(4, 2, true), undefined, { lstm: (x, ...w) => api.lstm(x, [weightsOf(w)]).output })
-add(cell(3, 1, true), undefined, { gru: (x, ...w) => api.gru(x, [weightsOf(w)]).output })
-add(cell(1, 1, true), undefined, { rnn: (x, ...w) => api.rnn(x, [weightsOf(w)]).output })
+add(cell(4, 2, false), undefined, { lstmCell: (x, h, c, ...w) => cat(functional.lstmCell(x, [h, c], weightsOf(w))) })
+add(cell(3, 1, false), undefined, { gruCell: (x, h, ...w) => functional.gruCell(x, h, weightsOf(w)) })
+add(cell(1, 1, false), undefined, { rnnCell: (x, h, ...w) => functional.rnnCell(x, h, weightsOf(w)) })
+add(cell(4, 2, true), undefined, { lstm: (x, ...w) => functional.lstm(x, [weightsOf(w)]).output })
+add(cell(3, 1, true), undefined, { gru: (x, ...w) => functional.gru(x, [weightsOf(w)]).output })
+add(cell(1, 1, true), undefined, { rnn: (x, ...w) => functional.rnn(x, [weightsOf(w)]).output })
 
 /** Ops without a derivative: of integers, of bools, of positions and counts, and those that cut it. */
 const without = new Set(
@@ -309,9 +308,10 @@ describe('gradients', () => {
 
   test('of every op that has one', () => {
     const surface = api as unknown as Record<string, unknown>
-    const functions = [conv, einsums, embedding, interpolation, pool, recurrent].flatMap(family =>
-      Object.entries(family).filter(([name, f]) => typeof f === 'function' && surface[name] === f),
-    )
+    const functions = [
+      ...Object.entries(einsums).filter(([name, f]) => typeof f === 'function' && surface[name] === f),
+      ...Object.entries(functional),
+    ]
     const ops = new Map<string, unknown>([...Object.entries(opTable), ...functions])
     const checked = new Set([...ops].filter(([name]) => rows.has(name)).map(([, f]) => f))
     const left = [...ops].filter(

@@ -1,10 +1,10 @@
 // Linear maps along one axis with few weights a result: interpolation, adaptive means. A map is a table of (source, weight) for each result;
 // the transposed table is its derivative, so both directions read and neither scatters.
 
+import { hostTensor } from '../ops/build.ts'
+import { withDerivative } from '../ops/shortcut.ts'
 import { normalizeAxis } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
-import { hostTensor } from './build.ts'
-import { withDerivative } from './shortcut.ts'
 
 /** For each result the elements it is made of, and their weights. */
 export type Taps = readonly (readonly (readonly [source: number, weight: number])[])[]

@@ -3,15 +3,15 @@
 
 import { isFloat } from '../dtype.ts'
 import { DTypeError, ShapeError } from '../errors.ts'
+import { constantOf, hostTensor } from '../ops/build.ts'
+import { k } from '../ops/operand.ts'
+import { withDerivative } from '../ops/shortcut.ts'
 import { unwindow } from '../primitives/movement.ts'
 import { type Shape, sizeOf } from '../shape.ts'
 import { apply, type Tensor } from '../tensor.ts'
-import { constantOf, hostTensor } from './build.ts'
 import { type PerAxis, perAxis } from './conv.ts'
 import { meanTaps } from './interpolate.ts'
-import { k } from './operand.ts'
 import { axisMap, resample } from './resample.ts'
-import { withDerivative } from './shortcut.ts'
 
 export interface PoolOptions {
   /** default: the kernel size */

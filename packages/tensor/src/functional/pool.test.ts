@@ -1,29 +1,26 @@
 // Pooling against torch's values and plain loops; the gradient of a maximum goes to the first of equal elements, as torch's does.
 
 import { describe, expect, test } from 'vitest'
+import { arange, grad, tensor, zeros } from '../index.ts'
+import { checkOp } from '../testing/check-op.ts'
+import { onEachDevice } from '../testing/devices.ts'
+import { torchCase } from '../testing/torch-cases.ts'
 import {
   adaptiveAvgPool1d,
   adaptiveAvgPool2d,
   adaptiveMaxPool1d,
   adaptiveMaxPool2d,
   adaptiveMaxPool2dWithIndices,
-  arange,
   avgPool1d,
   avgPool2d,
   avgPool3d,
-  grad,
   maxPool1d,
   maxPool1dWithIndices,
   maxPool2d,
   maxPool2dWithIndices,
   maxPool3d,
   maxUnpool,
-  tensor,
-  zeros,
-} from '../index.ts'
-import { checkOp } from '../testing/check-op.ts'
-import { onEachDevice } from '../testing/devices.ts'
-import { torchCase } from '../testing/torch-cases.ts'
+} from './index.ts'
 
 checkOp('maxPool1d', x => maxPool1d(x, 3, { stride: 2, padding: 1 }), {
   shapes: [

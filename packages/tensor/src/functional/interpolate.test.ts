@@ -1,11 +1,12 @@
 // Resizing against torch's values, and against the definition of each mode in plain numbers.
 
 import { describe, expect, test } from 'vitest'
-import { arange, type InterpolateOptions, interpolate, tensor, zeros } from '../index.ts'
+import { arange, tensor, zeros } from '../index.ts'
 import { checkOp } from '../testing/check-op.ts'
 import { expectClose, single } from '../testing/close.ts'
 import { onEachDevice } from '../testing/devices.ts'
 import { torchCase } from '../testing/torch-cases.ts'
+import { type InterpolateOptions, interpolate } from './index.ts'
 
 checkOp('interpolate nearest', x => interpolate(x, { scaleFactor: 2 }), {
   shapes: [[1, 2, 3, 2]],

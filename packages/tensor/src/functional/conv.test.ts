@@ -1,24 +1,13 @@
 // Convolutions against torch's values, against a plain loop over all sizes of windows, and their derivatives.
 
 import { describe, expect, test } from 'vitest'
-import {
-  conv1d,
-  conv2d,
-  conv3d,
-  convTranspose1d,
-  convTranspose2d,
-  convTranspose3d,
-  fold,
-  type Tensor,
-  tensor,
-  unfold,
-  zeros,
-} from '../index.ts'
+import { type Tensor, tensor, zeros } from '../index.ts'
 import { checkOp } from '../testing/check-op.ts'
 import { expectClose, single } from '../testing/close.ts'
 import { onEachDevice } from '../testing/devices.ts'
 import { draw } from '../testing/random.ts'
 import { torchCase } from '../testing/torch-cases.ts'
+import { conv1d, conv2d, conv3d, convTranspose1d, convTranspose2d, convTranspose3d, fold, unfold } from './index.ts'
 
 checkOp('conv1d', (x, w, b) => conv1d(x, w, b, { stride: 2, padding: 1 }), {
   shapes: [[[2, 3, 7], [4, 3, 3], [4]]],

@@ -2,11 +2,11 @@
 
 import { isInteger } from '../dtype.ts'
 import { DTypeError, ShapeError } from '../errors.ts'
+import { constantOf, positions } from '../ops/build.ts'
+import { where } from '../ops/elementwise.ts'
+import { indexSelect } from '../ops/indexing.ts'
+import { k } from '../ops/operand.ts'
 import type { Tensor } from '../tensor.ts'
-import { constantOf, positions } from './build.ts'
-import { where } from './elementwise.ts'
-import { indexSelect } from './indexing.ts'
-import { k } from './operand.ts'
 
 export interface EmbeddingBagOptions {
   /** 'mean' by default; a bag without rows is 0 */

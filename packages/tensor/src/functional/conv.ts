@@ -5,11 +5,11 @@
 
 import { promote } from '../dtype.ts'
 import { CairnError, DTypeError, ShapeError } from '../errors.ts'
+import { cast, checkCount } from '../ops/build.ts'
+import { withDerivative } from '../ops/shortcut.ts'
 import { unwindow } from '../primitives/movement.ts'
 import { type Shape, sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
-import { cast, checkCount } from './build.ts'
-import { withDerivative } from './shortcut.ts'
 
 /** One number for all axes, or one for each. */
 export type PerAxis = number | readonly number[]

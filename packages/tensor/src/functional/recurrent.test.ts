@@ -1,26 +1,13 @@
-// Recurrent layers against torch's values, runs against their cells, and scan against a loop.
+// Recurrent layers against torch's values, and runs against their cells.
 
 import { describe, expect, test } from 'vitest'
-import {
-  cat,
-  grad,
-  gru,
-  gruCell,
-  lstm,
-  lstmCell,
-  type RecurrentWeights,
-  rnn,
-  rnnCell,
-  scan,
-  type Tensor,
-  tensor,
-  zeros,
-} from '../index.ts'
+import { cat, type Tensor, tensor, zeros } from '../index.ts'
 import { checkOp } from '../testing/check-op.ts'
 import { expectClose, single } from '../testing/close.ts'
 import { onEachDevice } from '../testing/devices.ts'
 import { draw } from '../testing/random.ts'
 import { torchCase } from '../testing/torch-cases.ts'
+import { gru, gruCell, lstm, lstmCell, type RecurrentWeights, rnn, rnnCell } from './index.ts'
 
 const weightsOf = ([ih, hh, biasIh, biasHh]: Tensor[]): RecurrentWeights => ({ ih, hh, biasIh, biasHh })
 const sizes = (gates: number): number[][] => [[2, 3, 3], [gates * 2, 3], [gates * 2, 2], [gates * 2], [gates * 2]]
@@ -132,36 +119,6 @@ describe('runs', () => {
   })
 })
 
-describe('scan', () => {
-  onEachDevice('carries and stacks, with derivatives', async () => {
-    const x = tensor([1, 2, 3, 4], { requiresGrad: true })
-    const [last, [all]] = scan((sum: Tensor, [v]) => [sum.mul(v), [sum.add(v)]], tensor(1), [x])
-    expect(await last.item()).toBe(24)
-    expect(await all.toArray()).toEqual([2, 3, 5, 10])
-    const [g] = grad(last, [x])
-    expect(await g.toArray()).toEqual([24, 12, 8, 6])
-  })
-  onEachDevice('runs backwards along any axis', async () => {
-    const x = tensor([
-      [1, 2, 3],
-      [4, 5, 6],
-    ])
-    const [, [sums]] = scan(
-      (sum: Tensor, [v]) => {
-        const next = sum.add(v)
-        return [next, [next]]
-      },
-      zeros([2]),
-      [x],
-      { axis: 1, reverse: true },
-    )
-    expect(await sums.toArray()).toEqual([
-      [6, 5, 3],
-      [15, 11, 6],
-    ])
-  })
-})
-
 test('what does not fit is refused by name', () => {
   const w = { ih: zeros([8, 3]), hh: zeros([8, 2]) }
   expect(() => lstm(zeros([2, 1, 4]), [w])).toThrow('for an input of 4 features')
@@ -169,5 +126,4 @@ test('what does not fit is refused by name', () => {
   expect(() => lstm(zeros([2, 1, 3]), [w], { bidirectional: true })).toThrow(
     'lstm: needs a pair of weights for each layer, got 1',
   )
-  expect(() => scan((c, _) => [c, []], 0, [])).toThrow('scan: needs at least one tensor to run over')
 })

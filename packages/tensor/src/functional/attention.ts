@@ -3,8 +3,8 @@
 
 import { isFloat } from '../dtype.ts'
 import { DTypeError, GradientError, ShapeError } from '../errors.ts'
+import { cast, constantOf, expandTo, operand } from '../ops/build.ts'
 import { apply, type Tensor } from '../tensor.ts'
-import { cast, constantOf, expandTo, operand } from './build.ts'
 
 export interface AttentionInput {
   /** default 1 / sqrt(width); data */
