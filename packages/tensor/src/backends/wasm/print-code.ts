@@ -299,3 +299,8 @@ export class Code {
     else node.emit(this.f, this.emit)
   }
 }
+
+/** Writes an instruction by name with its immediates. */
+export function instruct(f: FuncBuilder, name: Mnemonic, ...immediates: readonly number[]): void {
+  ;(f[name] as (...values: number[]) => unknown)(...immediates)
+}

@@ -14,8 +14,8 @@ import { importMemory, type PrintOptions } from './print.ts'
 import { BodyPrinter } from './print-body.ts'
 import { Code } from './print-code.ts'
 import { Helpers } from './print-helpers.ts'
+import { laneCost } from './print-lanes.ts'
 import { callsOf, prepareBody, writesOf } from './print-prepare.ts'
-import { laneCost } from './print-vector.ts'
 
 interface Operand {
   readonly buffer: number

@@ -10,10 +10,10 @@ import { paramLayout } from '../../kernel/params.ts'
 import { BodyPrinter } from './print-body.ts'
 import { Code, type Node } from './print-code.ts'
 import { Helpers } from './print-helpers.ts'
+import { laneCost } from './print-lanes.ts'
 import { printParts } from './print-parts.ts'
 import { callsOf, memoriesOf, prepareBody, writesOf } from './print-prepare.ts'
 import { storages } from './print-types.ts'
-import { laneCost } from './print-vector.ts'
 
 export interface PrintOptions {
   /** relaxed SIMD may be used */

@@ -1,11 +1,11 @@
 // Runs one printed kernel on typed arrays, without a backend: for tests and measurements.
 
 import { features } from '@cairn/wasm'
-import type { TypedArray } from '../../dtype.ts'
-import { dimKey, evaluateDim } from '../../kernel/dim.ts'
-import type { LoopKernel } from '../../kernel/ir.ts'
-import { paramLayout } from '../../kernel/params.ts'
-import { type PrintOptions, printLoopKernel, scratchBytes } from './print.ts'
+import type { TypedArray } from '../../../dtype.ts'
+import { dimKey, evaluateDim } from '../../../kernel/dim.ts'
+import type { LoopKernel } from '../../../kernel/ir.ts'
+import { paramLayout } from '../../../kernel/params.ts'
+import { type PrintOptions, printLoopKernel, scratchBytes } from '../print.ts'
 
 export type KernelFunction = (params: number, begin: number, end: number, scratch: number) => void
 
