@@ -5,9 +5,8 @@ import type { ComputeType, DType } from '../../dtype.ts'
 import { axis, binary, buffer, cast, load, store, unary } from '../../kernel/build.ts'
 import { axisIndex } from '../../kernel/index-expr.ts'
 import type { BinaryOp, UnaryOp } from '../../kernel/ir.ts'
-import { runKernel } from './run-kernel.ts'
-
 import { arrays, check, fill, make, Random } from './testing/check-kernel.ts'
+import { runKernel } from './testing/run-kernel.ts'
 
 const sizes = [0, 1, 3, 4, 5, 17, 64, 1000]
 
