@@ -271,5 +271,6 @@ export type UnaryName = keyof typeof unary
 export type BinaryName = keyof typeof binary
 export const unaryNames = Object.keys(unary) as UnaryName[]
 export const binaryNames = Object.keys(binary) as BinaryName[]
+const rows: Record<UnaryName | BinaryName, Row> = { ...unary, ...binary }
 /** what a unary or binary op demands of its operands */
-export const takes = (name: UnaryName | BinaryName): Row['takes'] => ({ ...unary, ...binary })[name].takes
+export const takes = (name: UnaryName | BinaryName): Row['takes'] => rows[name].takes
