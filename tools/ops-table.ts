@@ -22,6 +22,7 @@ type Mode = (typeof modes)[number]
 const surfaces: Readonly<Record<string, string>> = {
   ops: '@cairn/tensor',
   functional: '@cairn/tensor/functional',
+  special: '@cairn/tensor/special',
 }
 
 export interface Op {

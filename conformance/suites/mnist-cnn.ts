@@ -2,7 +2,8 @@
 import { dirname, join } from 'node:path'
 import { loadTorch } from '@cairn/models'
 import { BatchNorm1d, Conv2d, Linear, Module } from '@cairn/nn'
-import { loadSafetensors, noGrad, setDefaultDevice, type Tensor, tensor } from '@cairn/tensor'
+import { noGrad, setDefaultDevice, type Tensor, tensor } from '@cairn/tensor'
+import { loadSafetensors } from '@cairn/tensor/interop'
 import { readBytes } from '../files.ts'
 import type { CaseResult, SuiteOptions } from '../suite.ts'
 

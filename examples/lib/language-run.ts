@@ -3,17 +3,8 @@
 import type { GPT2 } from '@cairn/models'
 import { crossEntropy } from '@cairn/nn'
 import { type AdamW, clipGradNorm, type OptimizerState, type Schedule } from '@cairn/optim'
-import {
-  defaultGenerator,
-  type Generator,
-  loadSafetensors,
-  noGrad,
-  readAll,
-  readFile,
-  readSafetensorsHeader,
-  saveSafetensorsFile,
-  type Tensor,
-} from '@cairn/tensor'
+import { defaultGenerator, type Generator, noGrad, readAll, readFile, type Tensor } from '@cairn/tensor'
+import { loadSafetensors, readSafetensorsHeader, saveSafetensorsFile } from '@cairn/tensor/interop'
 import type { Curves } from './loss-curve.ts'
 import type { Progress } from './progress.ts'
 import { type Batch, evenWindows, randomWindows } from './text-windows.ts'

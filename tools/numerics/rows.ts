@@ -1,5 +1,6 @@
 // What docs/numerics.md measures: each transcendental op over a range, with its value in double precision.
 import type { Tensor } from '../../packages/tensor/src/index.ts'
+import * as special from '../../packages/tensor/src/special/index.ts'
 import * as f from './functions.ts'
 
 export interface Row {
@@ -27,8 +28,14 @@ const own = (
   exact: (x: number) => number,
   ranges: readonly Range[],
   near?: readonly number[],
-): Row[] =>
-  ranges.map(range => ({ op, ranges: [range], run: x => (x[op] as () => Tensor)(), exact, ...(near && { near }) }))
+): Row[] => of(op, x => (x[op] as () => Tensor)(), exact, ranges, near)
+const of = (
+  op: string,
+  run: (x: Tensor) => Tensor,
+  exact: (x: number) => number,
+  ranges: readonly Range[],
+  near?: readonly number[],
+): Row[] => ranges.map(range => ({ op, ranges: [range], run, exact, ...(near && { near }) }))
 
 /** Rows whose values pass through 0 between numbers of f32, where only absolute errors mean something. */
 const absolute = (list: readonly Row[]): Row[] => list.map(row => ({ ...row, scale: 1 }))
@@ -68,13 +75,13 @@ export const rows: readonly Row[] = [
   ...own('gelu', x => x * f.ndtr(x), [[-1, 20]], [0]),
   ...absolute(own('gelu', x => x * f.ndtr(x), [[-13, -1]])),
   ...own('erf', f.erf, [[-5, 5]], [0, 1]),
-  ...own('erfc', f.erfc, [[-5, 10]], [0, 0.5]),
-  ...own('erfinv', f.erfinv, [[-1, 1]], [0]),
-  ...own('ndtr', f.ndtr, [[-14, 6]], [0]),
-  ...own('ndtri', f.ndtri, [[2 ** -23, 1 - 2 ** -24]], [0.5]),
-  ...absolute(own('lgamma', f.lgamma, [[tiny, 1e36], [-20, -1e-30]], [1, 2])), // biome-ignore format: one line
-  ...absolute(own('digamma', f.digamma, [[2 ** -125, 1e36], [-20, -(2 ** -125)]], [1, 1.4616321])), // biome-ignore format: one line
-  { op: 'polygamma(1)', ranges: [[1e-18, 1e18]], run: x => x.polygamma(1), exact: f.trigamma },
+  ...of('erfc', special.erfc, f.erfc, [[-5, 10]], [0, 0.5]),
+  ...of('erfinv', special.erfinv, f.erfinv, [[-1, 1]], [0]),
+  ...of('ndtr', special.ndtr, f.ndtr, [[-14, 6]], [0]),
+  ...of('ndtri', special.ndtri, f.ndtri, [[2 ** -23, 1 - 2 ** -24]], [0.5]),
+  ...absolute(of('lgamma', special.lgamma, f.lgamma, [[tiny, 1e36], [-20, -1e-30]], [1, 2])), // biome-ignore format: one line
+  ...absolute(of('digamma', special.digamma, f.digamma, [[2 ** -125, 1e36], [-20, -(2 ** -125)]], [1, 1.4616321])), // biome-ignore format: one line
+  { op: 'polygamma(1)', ranges: [[1e-18, 1e18]], run: x => special.polygamma(x, 1), exact: f.trigamma },
   ...math('sqrt', [[tiny, max]], [1]),
   ...own('rsqrt', x => 1 / Math.sqrt(x), [[tiny, max]], [1]),
   ...own('reciprocal', x => 1 / x, [[2 ** -126, 2 ** 126]], [1]),

@@ -2,17 +2,8 @@
 // names. Files come from a folder, a URL, or a map of bytes; what they say is checked, for they may come from strangers.
 
 import type { Module } from '@cairn/nn'
-import {
-  CairnError,
-  type DType,
-  FormatError,
-  loadSafetensors,
-  readFile,
-  realize,
-  saveSafetensors,
-  type Tensor,
-  writeFile,
-} from '@cairn/tensor'
+import { CairnError, type DType, FormatError, readFile, realize, type Tensor, writeFile } from '@cairn/tensor'
+import { loadSafetensors, saveSafetensors } from '@cairn/tensor/interop'
 
 /** A folder, a URL of one, or the files themselves by name. */
 export type ModelSource = string | ReadonlyMap<string, Uint8Array> | Readonly<Record<string, Uint8Array>>

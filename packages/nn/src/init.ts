@@ -17,6 +17,7 @@ import {
   tensor,
   zeros as zerosOf,
 } from '@cairn/tensor'
+import { erfinv } from '@cairn/tensor/special'
 
 let skipping = false
 
@@ -127,8 +128,7 @@ export function truncNormal(shape: Shape, options: TruncNormalOptions = {}): Ten
     throw new CairnError('truncNormal', `needs low < high and std > 0, got ${low}, ${high} and ${std}`)
   const [a, b] = [erfOf((low - mean) / std / Math.SQRT2), erfOf((high - mean) / std / Math.SQRT2)]
   return drawn(shape, () =>
-    rand(shape, { ...options, low: a, high: b })
-      .erfinv()
+    erfinv(rand(shape, { ...options, low: a, high: b }))
       .mul(std * Math.SQRT2)
       .add(mean)
       .clamp(low, high),

@@ -1,4 +1,5 @@
-import { loadSafetensors, saveSafetensors, type Tensor, tensor, zeros } from '@cairn/tensor'
+import { type Tensor, tensor, zeros } from '@cairn/tensor'
+import { loadSafetensors, saveSafetensors } from '@cairn/tensor/interop'
 import { expect } from 'vitest'
 import { onEachDevice } from '../../tensor/src/testing/devices.ts'
 import { expectClose, leaf, numbers, setGrad } from '../testing.ts'

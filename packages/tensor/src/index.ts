@@ -49,16 +49,6 @@ export { type Jitted, jit } from './graph/jit.ts'
 export { effect, type Live, live, observe } from './graph/live.ts'
 export { enableGrad, noGrad } from './graph/scope.ts'
 export { readFile, writeFile } from './io/files.ts'
-export {
-  type LoadSafetensorsOptions,
-  loadSafetensors,
-  loadSafetensorsFile,
-  readSafetensorsHeader,
-  type SafetensorsEntry,
-  type SafetensorsHeader,
-  saveSafetensors,
-  saveSafetensorsFile,
-} from './io/safetensors.ts'
 export { blockDiag, broadcastTensors, cartesianProd, meshgrid, type PadMode } from './ops/arrange.ts'
 export { einsum } from './ops/einsum.ts'
 export { where } from './ops/elementwise.ts'
@@ -67,7 +57,6 @@ export { Tensor } from './ops/methods.ts'
 export { cat, type SliceRange, stack } from './ops/movement.ts'
 export type { AxisIndex, ScatterReduce, Unique } from './ops/select.ts'
 export type { HistogramOptions } from './ops/statistics.ts'
-export { type KernelProfile, type Profile, type ProfileOptions, profile, type Roofline } from './profile.ts'
 export {
   bernoulli,
   defaultGenerator,

@@ -2,7 +2,8 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
-import { loadSafetensors, setDefaultDevice } from '@cairn/tensor'
+import { setDefaultDevice } from '@cairn/tensor'
+import { loadSafetensors } from '@cairn/tensor/interop'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { findSharedData } from '../../../../conformance/shared-data.ts'
 import { loadTorch } from './load-torch.ts'

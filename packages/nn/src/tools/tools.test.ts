@@ -1,6 +1,7 @@
 // Hooks, freezing by name, the summary, and tied weights through a file.
 
-import { loadSafetensors, saveSafetensors, type Tensor, zeros } from '@cairn/tensor'
+import { type Tensor, zeros } from '@cairn/tensor'
+import { loadSafetensors, saveSafetensors } from '@cairn/tensor/interop'
 import { expect, test } from 'vitest'
 import { onEachDevice } from '../../../tensor/src/testing/devices.ts'
 import { expectClose, sample } from '../../testing.ts'

@@ -4,6 +4,7 @@ import { CairnError, GradientError } from '../errors.ts'
 import { cast } from '../ops/build.ts'
 import { k } from '../ops/operand.ts'
 import type { Shape } from '../shape.ts'
+import { digamma, lgamma } from '../special/gamma.ts'
 import type { Tensor } from '../tensor.ts'
 import {
   checkFloats,
@@ -275,7 +276,7 @@ export class Gamma extends Distribution {
       .mul(this.rate.log())
       .add(a.sub(k(1)).mul(x.log()))
       .sub(this.rate.mul(x))
-      .sub(a.lgamma())
+      .sub(lgamma(a))
   }
   get mean(): Tensor {
     return this.concentration.div(this.rate)
@@ -287,13 +288,16 @@ export class Gamma extends Distribution {
     const a = this.concentration
     return a
       .sub(this.rate.log())
-      .add(a.lgamma())
-      .sub(a.sub(k(1)).mul(a.digamma()))
+      .add(lgamma(a))
+      .sub(a.sub(k(1)).mul(digamma(a)))
   }
 }
 
 /** log of the beta function of the last axis. */
-const logBeta = (a: Tensor): Tensor => a.lgamma().sum(-1).sub(a.sum(-1).lgamma())
+const logBeta = (a: Tensor): Tensor =>
+  lgamma(a)
+    .sum(-1)
+    .sub(lgamma(a.sum(-1)))
 
 export class Dirichlet extends Distribution {
   /** [..., n] */
@@ -324,8 +328,8 @@ export class Dirichlet extends Distribution {
     const total = a.sum(-1)
     const n = a.shape[a.ndim - 1]
     return logBeta(a)
-      .add(total.sub(k(n)).mul(total.digamma()))
-      .sub(a.sub(k(1)).mul(a.digamma()).sum(-1))
+      .add(total.sub(k(n)).mul(digamma(total)))
+      .sub(a.sub(k(1)).mul(digamma(a)).sum(-1))
   }
 }
 
@@ -346,7 +350,9 @@ export class Beta extends Distribution {
     return a.div(a.add(b))
   }
   #logBeta(): Tensor {
-    return this.alpha.lgamma().add(this.beta.lgamma()).sub(this.alpha.add(this.beta).lgamma())
+    return lgamma(this.alpha)
+      .add(lgamma(this.beta))
+      .sub(lgamma(this.alpha.add(this.beta)))
   }
   logProb(x: Tensor): Tensor {
     const [a, b] = [this.alpha.sub(k(1)), this.beta.sub(k(1))]
@@ -363,9 +369,9 @@ export class Beta extends Distribution {
     const [a, b] = [this.alpha, this.beta]
     const total = a.add(b)
     return this.#logBeta()
-      .sub(a.sub(k(1)).mul(a.digamma()))
-      .sub(b.sub(k(1)).mul(b.digamma()))
-      .add(total.sub(k(2)).mul(total.digamma()))
+      .sub(a.sub(k(1)).mul(digamma(a)))
+      .sub(b.sub(k(1)).mul(digamma(b)))
+      .add(total.sub(k(2)).mul(digamma(total)))
   }
 }
 
@@ -392,9 +398,8 @@ export class StudentT extends Distribution {
     const v = this.freedom
     const z = x.sub(this.location).div(this.scale)
     const half = v.add(k(1)).mul(k(0.5))
-    return half
-      .lgamma()
-      .sub(v.mul(k(0.5)).lgamma())
+    return lgamma(half)
+      .sub(lgamma(v.mul(k(0.5))))
       .sub(v.mul(k(Math.PI)).log().mul(k(0.5)))
       .sub(this.scale.log())
       .sub(half.mul(z.square().div(v).log1p()))
@@ -463,7 +468,7 @@ export class Poisson extends Distribution {
     return x
       .xlogy(this.rate)
       .sub(this.rate)
-      .sub(x.add(k(1)).lgamma())
+      .sub(lgamma(x.add(k(1))))
   }
   get mean(): Tensor {
     return this.rate
@@ -550,15 +555,15 @@ export function klDivergence(p: Distribution, q: Distribution): Tensor {
     const [a, b] = [p.concentration, q.concentration]
     return a
       .sub(b)
-      .mul(a.digamma())
-      .sub(a.lgamma())
-      .add(b.lgamma())
+      .mul(digamma(a))
+      .sub(lgamma(a))
+      .add(lgamma(b))
       .add(b.mul(p.rate.div(q.rate).log()))
       .add(a.mul(q.rate.div(p.rate).sub(k(1))))
   }
   if (p instanceof Dirichlet && q instanceof Dirichlet) {
     const [a, b] = [p.concentration, q.concentration]
-    const slope = a.digamma().sub(a.sum(-1, { keepDim: true }).digamma())
+    const slope = digamma(a).sub(digamma(a.sum(-1, { keepDim: true })))
     return logBeta(b).sub(logBeta(a)).add(a.sub(b).mul(slope).sum(-1))
   }
   throw new CairnError(

@@ -9,6 +9,7 @@ import { cast, positions } from '../ops/build.ts'
 import { k } from '../ops/operand.ts'
 import { type Generator, rand, randn } from '../random.ts'
 import { broadcastShapes, type Shape } from '../shape.ts'
+import { lgamma } from '../special/gamma.ts'
 import type { Tensor } from '../tensor.ts'
 
 export interface DrawOptions {
@@ -97,7 +98,7 @@ function fewCounts(mean: Tensor, shape: Shape, o: DrawOptions): Tensor {
   const logs = steps
     .mul(mean.log())
     .sub(mean)
-    .sub(steps.add(k(1)).lgamma())
+    .sub(lgamma(steps.add(k(1))))
   const probabilities = logs.exp().where(mean.gt(k(0)), cast(steps.eq(k(0)), mean.dtype))
   return cast(open(shape, mean, o).gt(probabilities.cumsum(0)), mean.dtype).sum(0)
 }
@@ -119,7 +120,7 @@ function manyCounts(lambda: Tensor, shape: Shape, o: DrawOptions): Tensor {
     safe
       .mul(lambda.log())
       .sub(lambda)
-      .sub(safe.add(k(1)).lgamma()),
+      .sub(lgamma(safe.add(k(1)))),
   )
   const accepted = sure.or(never.not().and(likely))
   let out = lambda.floor()

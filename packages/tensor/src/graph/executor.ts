@@ -52,7 +52,7 @@ export interface KernelRun {
 
 /** What a profile gathers of a device. */
 export interface Profiled {
-  /** graph/cost.ts, which only a profile loads */
+  /** of graph/cost.ts, which comes with the profile */
   readonly cost: typeof costOf
   /** launches in the order in which they ended */
   readonly runs: KernelRun[]

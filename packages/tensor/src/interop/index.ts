@@ -1,5 +1,15 @@
 // The public surface of @cairn/tensor/interop, and nothing else.
 
+export {
+  type LoadSafetensorsOptions,
+  loadSafetensors,
+  loadSafetensorsFile,
+  readSafetensorsHeader,
+  type SafetensorsEntry,
+  type SafetensorsHeader,
+  saveSafetensors,
+  saveSafetensorsFile,
+} from '../io/safetensors.ts'
 export { installDevtoolsFormatter } from './devtools.ts'
 export { fromImageData, type Pixels, toImageData } from './images.ts'
 export {

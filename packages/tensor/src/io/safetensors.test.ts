@@ -2,19 +2,14 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
+import { type DType, FormatError, randn, setDefaultDevice, tensor, zeros } from '../index.ts'
 import {
-  type DType,
-  FormatError,
   loadSafetensors,
   loadSafetensorsFile,
-  randn,
   readSafetensorsHeader,
   saveSafetensors,
   saveSafetensorsFile,
-  setDefaultDevice,
-  tensor,
-  zeros,
-} from '../index.ts'
+} from '../interop/index.ts'
 
 beforeAll(async () => {
   await setDefaultDevice('reference')

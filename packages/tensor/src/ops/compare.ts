@@ -7,7 +7,11 @@ import { apply, Tensor } from '../tensor.ts'
 import { cast, operand, pair, toFloat } from './build.ts'
 import { where } from './elementwise.ts'
 import { k, type Operand } from './operand.ts'
-import { bitsOf, isBitcastable } from './special.ts'
+
+/** Ops without history may use the bits of a float as i32; f16 and bf16 widen first. */
+const isBitcastable = (x: Tensor): boolean => ['f32', 'f16', 'bf16'].includes(x.dtype)
+/** i32 bits of x, which is f32 after widening. */
+const bitsOf = (x: Tensor): Tensor => apply('bitcast', [x.dtype === 'f32' ? x : x.to('f32')], { mode: 'i32' })
 
 const never = (x: Tensor): Tensor => cast(x.zerosLike(), 'bool')
 

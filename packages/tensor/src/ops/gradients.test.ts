@@ -7,6 +7,7 @@ import * as functional from '../functional/index.ts'
 import * as api from '../index.ts'
 import { cat, type Shape, stack, type Tensor, tensor, where } from '../index.ts'
 import { sizeOf } from '../shape.ts'
+import * as special from '../special/index.ts'
 import { checkGradients, type Op, type OpTest } from '../testing/check-op.ts'
 import { type Draw, draw } from '../testing/random.ts'
 import * as einsums from './einsum.ts'
@@ -60,19 +61,28 @@ const methods = (shapes: Shapes, range: Range | undefined, names: string): void 
   for (const name of names.split(' ')) rows.set(name, { op: x => (x as unknown as Record<string, () => Tensor>)[name](), shapes, ...(range && { range }) }) // biome-ignore format: one row
 }
 
-methods(any, [0.3, 2], 'abs neg exp expm1 log log1p sin cos tanh sqrt rsqrt reciprocal square erf sigmoid silu mish softplus logSigmoid gelu relu elu leakyRelu hardswish sinh cosh asinh atan exp2 log2 log10 erfc ndtr deg2rad rad2deg entr lgamma digamma sinc nanToNum clone') // biome-ignore format: names
-methods(any, [0.1, 0.8], 'tan asin acos atanh erfinv ndtri logit hardsigmoid ceil floor round trunc sign frac')
+methods(any, [0.3, 2], 'abs neg exp expm1 log log1p sin cos tanh sqrt rsqrt reciprocal square erf sigmoid silu mish softplus logSigmoid gelu relu elu leakyRelu hardswish sinh cosh asinh atan exp2 log2 log10 deg2rad rad2deg sinc nanToNum clone') // biome-ignore format: names
+methods(any, [0.1, 0.8], 'tan asin acos atanh logit hardsigmoid ceil floor round trunc sign frac')
 methods(any, [1.2, 3], 'acosh')
 methods(axes, undefined, 'sum mean prod max min amax amin norm nanmean nansum std variance flatten diagflat')
 methods(matrices, undefined, 'mT')
 methods(square, undefined, 't trace cov corrcoef')
 
 add(any, [0.3, 2], {
+  erfc: special.erfc,
+  ndtr: special.ndtr,
+  entr: special.entr,
+  lgamma: special.lgamma,
+  digamma: special.digamma,
+  polygamma: x => special.polygamma(x, 2),
+  mvlgamma: x => special.mvlgamma(x.add(1), 2),
+})
+add(any, [0.1, 0.8], { erfinv: special.erfinv, ndtri: special.ndtri })
+add(pair, [0.3, 2], { xlog1py: special.xlog1py })
+add(any, [0.3, 2], {
   clamp: x => x.clamp(0.5, 1.5).mul(x),
   clampMin: x => x.clampMin(0.7).mul(x),
   clampMax: x => x.clampMax(0.7).mul(x),
-  polygamma: x => x.polygamma(2),
-  mvlgamma: x => x.add(1).mvlgamma(2),
   maskedFill: x => x.maskedFill(x.lt(1), 0.5).mul(x),
   to: x => x.to('f64'),
   bitwise: x => x,
@@ -90,7 +100,6 @@ add(pair, [0.3, 2], {
   logaddexp: (a, b) => a.logaddexp(b),
   logaddexp2: (a, b) => a.logaddexp2(b),
   xlogy: (a, b) => a.xlogy(b),
-  xlog1py: (a, b) => a.xlog1py(b),
   maximum: (a, b) => a.maximum(b).mul(a),
   minimum: (a, b) => a.minimum(b).mul(b),
   fmax: (a, b) => a.fmax(b).mul(a),
@@ -311,6 +320,7 @@ describe('gradients', () => {
     const functions = [
       ...Object.entries(einsums).filter(([name, f]) => typeof f === 'function' && surface[name] === f),
       ...Object.entries(functional),
+      ...Object.entries(special),
     ]
     const ops = new Map<string, unknown>([...Object.entries(opTable), ...functions])
     const checked = new Set([...ops].filter(([name]) => rows.has(name)).map(([, f]) => f))

@@ -15,14 +15,13 @@ import * as reduce from './reduce.ts'
 import * as scan from './scan.ts'
 import * as select from './select.ts'
 import * as sort from './sort.ts'
-import * as special from './special.ts'
 import * as statistics from './statistics.ts'
+import * as transcendental from './transcendental.ts'
 import { to } from './transfer.ts'
 
 const { cat: _cat, stack: _stack, ...views } = movement
 const { where: _where, whereMethod, ...pointwise } = elementwise
 
-const { bitsOf: _bits, isBitcastable: _is, ...specials } = special
 const { integerPower: _power, ...comparisons } = compare
 
 const {
@@ -36,7 +35,7 @@ const {
 /** Ops by the names of their methods. */
 export const opTable = {
   ...pointwise,
-  ...specials,
+  ...transcendental,
   ...comparisons,
   ...reduce,
   ...scan,

@@ -8,7 +8,7 @@ import { cast, toFloat } from './build.ts'
 import { add, mul, where } from './elementwise.ts'
 import { narrow, pad } from './movement.ts'
 import { k } from './operand.ts'
-import { logaddexp } from './special.ts'
+import { logaddexp } from './transcendental.ts'
 
 const shifted = (x: Tensor, d: number, step: number, value = 0): Tensor =>
   pad(

@@ -1,15 +1,16 @@
 // Where the time of a program goes, kernel by kernel: `profile(fn)` hands what `fn` queues to the device one launch at a time and notes when
 // each began and ended. The order stays; handing a launch over by itself costs some ten microseconds, which count for its kernel. Bytes and operations are counted from the kernel (graph/cost.ts).
 
-import { full } from './creation.ts'
-import { type DeviceName, defaultDevice, engineOf } from './device.ts'
-import { CairnError } from './errors.ts'
-import type { CompiledExecutor } from './graph/compiled.ts'
-import type { KernelRun, Profiled } from './graph/executor.ts'
-import { add } from './ops/elementwise.ts'
-import { matmul } from './ops/matmul.ts'
-import { realize } from './run.ts'
-import type { Tensor } from './tensor.ts'
+import { full } from '../creation.ts'
+import { type DeviceName, defaultDevice, engineOf } from '../device.ts'
+import { CairnError } from '../errors.ts'
+import type { CompiledExecutor } from '../graph/compiled.ts'
+import { costOf } from '../graph/cost.ts'
+import type { KernelRun, Profiled } from '../graph/executor.ts'
+import { add } from '../ops/elementwise.ts'
+import { matmul } from '../ops/matmul.ts'
+import { realize } from '../run.ts'
+import type { Tensor } from '../tensor.ts'
 
 /** All runs of one kernel. */
 export interface KernelProfile {
@@ -63,7 +64,6 @@ export async function profile<T>(fn: () => T | Promise<T>, options: ProfileOptio
   const executor = (await engineOf(device).ready()) as CompiledExecutor
   if (!('profiled' in executor)) throw new CairnError('profile', `the device '${device}' has no kernels`, {})
   if (executor.profiled) throw new CairnError('profile', 'a profile of this device is already under way', { device })
-  const { costOf } = await import('./graph/cost.ts')
   await settled(device)
   const record = async <V>(work: () => V | Promise<V>): Promise<{ value: V; runs: readonly KernelRun[] }> => {
     const profiled: Profiled = { cost: costOf, runs: [], pending: [] }

@@ -1,8 +1,9 @@
 // A profile tells which kernels ran and what they cost, adds up to what the device counted, and changes no result.
 
 import { expect, test } from 'vitest'
-import { bytesInUse, defaultDevice, profile, randn, realize, setDefaultDevice, statistics } from './index.ts'
-import { onEachDevice } from './testing/devices.ts'
+import { bytesInUse, defaultDevice, randn, realize, setDefaultDevice, statistics } from '../index.ts'
+import { onEachDevice } from '../testing/devices.ts'
+import { profile } from './index.ts'
 
 const kernels = { on: ['wasm', 'webgpu'] } as const
 
