@@ -168,14 +168,25 @@ describe.each(metrics)('HNSW, %s', metric => {
     changed.add(vectors[3], { defer: true })
     for (const withVectors of [true, false]) {
       const bytes = writeSegment(changed.toSegment({ vectors: withVectors }))
+      const reads: number[] = []
       const read = HnswIndex.fromSegment(readSegment(bytes, 'hnsw', 1), {
-        fill: put => {
-          for (let id = 0; id < changed.capacity; id++) if (changed.has(id)) put(id, changed.vector(id)!)
+        source: id => {
+          reads.push(id)
+          return changed.vector(id)!
         },
       })
-      for (const query of queries.slice(0, 20))
+      expect(reads).toEqual([])
+      read.search(queries[0], 10, { strategy: 'graph' })
+      // What the walk was about and little more, each once.
+      expect(reads.length).toBeLessThan(withVectors ? 1 : 60)
+      for (const query of queries.slice(0, 20)) {
         expect(read.search(query, 10, { strategy: 'graph' })).toEqual(changed.search(query, 10, { strategy: 'graph' }))
+        expect(read.search(query, 10, { strategy: 'exact' })).toEqual(changed.search(query, 10, { strategy: 'exact' }))
+      }
+      expect(new Set(reads).size).toBe(reads.length)
       expect(read.size).toBe(changed.size)
+      const again = HnswIndex.fromSegment(readSegment(writeSegment(read.toSegment()), 'hnsw', 1))
+      for (let id = 0; id < read.capacity; id++) expect(again.vector(id)).toEqual(changed.vector(id))
       read.add(vectors[0])
       read.repair()
     }
@@ -183,8 +194,11 @@ describe.each(metrics)('HNSW, %s', metric => {
     const { codes: _, ...arrays } = changed.toSegment().arrays
     const older = HnswIndex.fromSegment({ ...changed.toSegment(), arrays })
     for (const query of queries.slice(0, 5)) expect(older.search(query, 10)).toEqual(changed.search(query, 10))
-    const short = readSegment(writeSegment(changed.toSegment({ vectors: false })), 'hnsw', 1)
-    expect(() => HnswIndex.fromSegment(short, { fill: () => {} })).toThrow('its vector is missing')
+    const short = changed.toSegment({ vectors: false })
+    expect(() => HnswIndex.fromSegment(short)).toThrow('give source')
+    expect(() => HnswIndex.fromSegment({ ...short, arrays: { ...short.arrays, codes: new Uint8Array(3) } })).toThrow(
+      'codes',
+    )
   })
 
   test('plain loops build a graph as good', () => {

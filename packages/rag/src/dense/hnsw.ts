@@ -15,7 +15,7 @@ import { Heap } from './heap.ts'
 import type { Rows } from './rows.ts'
 import { Selection } from './selection.ts'
 import { checkCount, type Metric, type VectorLike } from './vector.ts'
-import { type Neighbor, VectorTable, type VectorTableOptions } from './vector-table.ts'
+import { type Neighbor, type VectorSource, VectorTable, type VectorTableOptions } from './vector-table.ts'
 
 export interface HnswOptions extends VectorTableOptions {
   /** Links of a row on each upper level; twice as many on the lowest. Default: 16. */
@@ -137,12 +137,15 @@ export class HnswIndex {
 
   /**
    * Adds a vector.
-   * @param options `defer` leaves its links to later changes, or to `linkAll`
+   * @param options `defer` leaves its links to later changes, or to `linkAll`; `prepared`: the vector is one that `vector` gave
    * @returns its row number, which `search` and `remove` use; numbers of removed rows come back
    * @throws RagArgumentError for a vector of another size or with elements that are not finite
    */
-  add(vector: VectorLike, { defer = false }: { defer?: boolean } = {}): number {
-    const prepared = this.table.prepare('add', vector)
+  add(
+    vector: VectorLike,
+    { defer = false, prepared: asStored = false }: { defer?: boolean; prepared?: boolean } = {},
+  ): number {
+    const prepared = asStored && vector instanceof Float32Array ? vector : this.table.prepare('add', vector)
     this.sweep(SWEEP_STEP)
     const id = this.free.pop() ?? this.rows
     this.table.set(id, prepared)
@@ -355,6 +358,7 @@ export class HnswIndex {
     exact.setQuery(query)
     const n = results.size
     for (let i = 0; i < n; i++) exact.ids[i] = results.ids[i]
+    table.fetch(n)
     exact.gather(n)
     return Array.from({ length: n }, (_, i) => ({ id: exact.ids[i], score: table.score(exact.distances[i]) }))
       .sort((a, b) => b.score - a.score || a.id - b.id)
@@ -519,12 +523,14 @@ export class HnswIndex {
   // ---- segments
 
   /**
-   * The index as a segment: the graph, and the vectors unless whoever keeps it has them.
-   * @param options `vectors`: default true
+   * The index as a segment: the graph, the codes, and the vectors unless whoever keeps it has them.
+   * @param options `vectors`: default true; left out only of an index with codes
    */
   toSegment({ vectors = true }: { vectors?: boolean } = {}): Segment {
     const { rows, table, m, efConstruction, ef, live, dead, entry, sweepAt, pending, free } = this
     const { dimensions, metric } = table
+    if (!vectors && !table.codes)
+      throw new RagArgumentError('toSegment', 'an index without codes is its vectors', 'save it with them')
     const meta: HnswMeta = {
       dimensions,
       metric,
@@ -540,6 +546,7 @@ export class HnswIndex {
       free,
       vectors,
     }
+    if (vectors) table.fetchAll()
     return {
       kind: 'hnsw',
       version: VERSION,
@@ -552,29 +559,18 @@ export class HnswIndex {
         upper: this.upper.slice(0, this.upperUsed),
         // Found again in place of being computed: encoding is most of the work of loading.
         ...table.savedCodes(rows),
-        vectors: vectors ? table.exact.bytesOf(rows).slice() : this.tombstoneVectors(),
+        ...(vectors && { vectors: table.exact.bytesOf(rows).slice() }),
       },
     }
   }
 
-  /** The vectors of the rows that are walked through and cannot be found, one after the other. */
-  private tombstoneVectors(): Float32Array<ArrayBuffer> {
-    const { table, states } = this
-    const dead = Array.from({ length: this.rows }, (_, id) => id).filter(id => isTombstone(states[id]))
-    const out = new Float32Array(dead.length * table.dimensions)
-    dead.forEach((id, i) => out.set(table.exact.floatsOf(id), i * table.dimensions))
-    return out
-  }
-
   /**
    * The index of a segment that `toSegment` made and `readSegment` checked.
-   * `options.fill` gives the vectors as `vector` gives them, if the segment is without: it puts that of each row that can be found
-   * @throws RagFormatError if the segment and its parts do not fit together, or a vector is missing
+   * `options.source` reads the vector of a row that can be found, if the segment is without: when one is first needed, since walks
+   * are on codes
+   * @throws RagFormatError if the segment and its parts do not fit together
    */
-  static fromSegment(
-    segment: Segment,
-    options: { plain?: boolean; fill?: (put: (id: number, vector: Float32Array) => void) => void } = {},
-  ): HnswIndex {
+  static fromSegment(segment: Segment, options: { plain?: boolean; source?: VectorSource } = {}): HnswIndex {
     const meta = segment.meta as HnswMeta
     const { states, levels, ground, upperAt, upper, vectors } = segment.arrays
     const { rows } = meta
@@ -591,11 +587,11 @@ export class HnswIndex {
     index.sweepAt = meta.sweepAt
     index.pending = [...meta.pending]
     index.free = [...meta.free]
-    index.states = Uint8Array.from(states)
-    index.levels = Uint8Array.from(levels)
-    index.ground = Int32Array.from(ground)
-    index.upperAt = Int32Array.from(upperAt)
-    index.upper = Int32Array.from(upper)
+    index.states = new Uint8Array(states)
+    index.levels = new Uint8Array(levels)
+    index.ground = new Int32Array(ground)
+    index.upperAt = new Int32Array(upperAt)
+    index.upper = new Int32Array(upper)
     index.upperUsed = upper.length
     index.visited = new Uint32Array(rows)
     index.liveMask = index.states.map(state => (state === LIVE || state === PENDING ? 1 : 0))
@@ -603,40 +599,27 @@ export class HnswIndex {
     if (rows) table.reserve(rows)
     const { codes, errors, lengths } = segment.arrays
     const coded = table.restoreCodes(rows, codes, errors, lengths)
-    const set = (id: number, vector: Float32Array) => (coded ? table.setExact(id, vector) : table.set(id, vector))
-    const { fill } = options
     if (meta.vectors) {
       const { stride } = table.exact
       if (vectors?.byteLength !== rows * stride) fail("section 'vectors'", `it is not ${rows} rows of ${stride} bytes`)
       const floats = new Float32Array(vectors.buffer, vectors.byteOffset, vectors.byteLength / 4)
-      for (let id = 0; id < rows; id++) set(id, floats.subarray((id * stride) / 4, (id * stride) / 4 + meta.dimensions))
-    } else {
-      if (!fill) throw new RagArgumentError('fromSegment', 'the segment has no vectors', 'give fill')
-      const dead = vectors as Float32Array
-      let at = 0
-      const missing = new Uint8Array(rows)
       for (let id = 0; id < rows; id++) {
-        if (index.states[id] === FREE) continue
-        if (!isTombstone(index.states[id])) missing[id] = 1
-        else if (at + meta.dimensions > dead.length) fail("section 'vectors'", 'it is too short')
-        else set(id, dead.subarray(at, (at += meta.dimensions)))
+        const vector = floats.subarray((id * stride) / 4, (id * stride) / 4 + meta.dimensions)
+        if (coded) table.setExact(id, vector)
+        else table.set(id, vector)
       }
-      // As they were stored: nothing is left to be done to them.
-      fill((id, vector) => {
-        if (!missing[id]) return
-        missing[id] = 0
-        set(id, vector)
-      })
-      const without = missing.indexOf(1)
-      if (without >= 0) fail(`row ${without}`, 'its vector is missing')
+    } else {
+      if (!coded) fail("section 'codes'", `it is not that of ${rows} rows`)
+      if (!options.source) throw new RagArgumentError('fromSegment', 'the segment has no vectors', 'give source')
+      table.readFrom(index.liveMask.slice(), options.source)
     }
     return index
   }
 
   // ---- removing
 
-  /** Removes a row. @returns whether it was there */
-  remove(id: number): boolean {
+  /** Removes a row. @param options `defer` leaves repairs to later changes @returns whether it was there */
+  remove(id: number, { defer = false }: { defer?: boolean } = {}): boolean {
     if (!this.has(id)) return false
     this.liveMask[id] = 0
     this.live--
@@ -650,7 +633,7 @@ export class HnswIndex {
       this.dead++
     }
     if (this.live === 0) this.clear()
-    else this.sweep(SWEEP_STEP)
+    else if (!defer) this.sweep(SWEEP_STEP)
     return true
   }
 
@@ -746,8 +729,6 @@ export class HnswIndex {
     this.entry = entry
   }
 }
-
-const isTombstone = (state: number): boolean => state === DEAD || state === LEAVING
 
 /** The layout of a segment. */
 const VERSION = 1

@@ -26,6 +26,9 @@ export interface VectorTableOptions extends RowsOptions {
   readonly codes?: boolean
 }
 
+/** Reads the vector of a row as it was stored: of length 1 if the metric is cosine. */
+export type VectorSource = (row: number) => Float32Array
+
 /** Rounding of sums of products in single precision, beyond what the bound above says. */
 const ROUNDING = 2e-6
 
@@ -38,6 +41,9 @@ export class VectorTable {
   /** |x - x'| and |x'| of each row. */
   private errors = new Float32Array(0)
   private lengths = new Float32Array(0)
+  /** Rows whose vectors are still where they are kept, and what reads one. */
+  private absent: Uint8Array | undefined
+  private source: VectorSource | undefined
 
   constructor({ dimensions, metric = 'cosine', codes = true, plain }: VectorTableOptions) {
     checkDimensions('index', dimensions)
@@ -73,6 +79,7 @@ export class VectorTable {
   set(row: number, vector: Float32Array): void {
     this.reserve(row + 1)
     this.exact.set(row, vector)
+    if (this.absent && row < this.absent.length) this.absent[row] = 0
     if (!this.codes) return
     this.codes.set(row, vector)
     const { error, length } = this.codes.lastCode
@@ -90,7 +97,7 @@ export class VectorTable {
     }
   }
 
-  /** Takes up what `savedCodes` gave, if it is that of `rows` rows of this table; their vectors follow by `setExact`. */
+  /** Takes up what `savedCodes` gave, if it is that of `rows` rows of this table; their vectors follow by `setExact` or `readFrom`. */
   restoreCodes(rows: number, codes: unknown, errors: unknown, lengths: unknown): boolean {
     if (!this.codes || !(codes instanceof Uint8Array) || codes.length !== rows * this.codes.stride) return false
     if (!(errors instanceof Float32Array) || !(lengths instanceof Float32Array)) return false
@@ -107,8 +114,34 @@ export class VectorTable {
     this.exact.set(row, vector)
   }
 
+  /** The vectors of these rows, whose codes are there, are read when they are first needed. */
+  readFrom(rows: Uint8Array, source: VectorSource): void {
+    this.absent = rows
+    this.source = source
+  }
+
+  /** Reads what is not there yet of the first `count` rows in `exact.ids`. */
+  fetch(count: number): void {
+    if (!this.absent) return
+    const { ids } = this.exact
+    for (let i = 0; i < count; i++) this.fetchRow(ids[i])
+  }
+
+  private fetchRow(row: number): void {
+    if (!this.absent?.[row]) return
+    this.exact.set(row, this.source!(row))
+    this.absent[row] = 0
+  }
+
+  /** Reads all that is not there yet. */
+  fetchAll(): void {
+    for (let row = 0; this.absent && row < this.absent.length; row++) this.fetchRow(row)
+    this.absent = this.source = undefined
+  }
+
   /** The row's vector as stored, a copy. */
   vector(row: number): Float32Array {
+    this.fetchRow(row)
     return this.exact.floatsOf(row).slice()
   }
 
@@ -134,6 +167,7 @@ export class VectorTable {
           if (floors[i] > best.bound) i = ids.length
           else exact.ids[n++] = ids[i++]
         }
+        this.fetch(n)
         exact.gather(n)
         for (let j = 0; j < n; j++) best.offer(exact.distances[j], exact.ids[j])
       }

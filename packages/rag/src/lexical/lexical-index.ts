@@ -120,6 +120,10 @@ export class LexicalIndex {
     return this.places.has(id)
   }
 
+  ids(): Iterable<string> {
+    return this.places.keys()
+  }
+
   /**
    * Adds a document, or replaces the one of the same id.
    * @throws RagArgumentError for an id, text or metadata that is none; the index is then as it was

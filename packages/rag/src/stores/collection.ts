@@ -6,16 +6,18 @@
 import type { HnswIndex } from '../dense/hnsw.ts'
 import { Selection } from '../dense/selection.ts'
 import type { VectorLike } from '../dense/vector.ts'
-import { covers, currency, type Interval, validity } from './currency.ts'
+import { ALWAYS, covers, currency, type Interval, validity } from './currency.ts'
 import { type Filter, type Metadata, matches } from './filter.ts'
 import type { ReadScope, Search, VectorSpace } from './request.ts'
 import type { Access } from './store.ts'
 import type { Words } from './words.ts'
 
-/** What of a document version decides whether it is found. */
+/** What of a document version decides whether it is found, and what a hit says of it. */
 export interface VersionInfo {
   readonly id: string
   readonly version: number
+  readonly source?: string
+  readonly title?: string
   readonly validFrom?: number
   readonly validUntil?: number
   readonly principals?: readonly string[]
@@ -55,6 +57,12 @@ interface CachedSelection {
 }
 
 const CACHED = 64
+
+/** When a document of one version without times is current. */
+const ALL_TIME: readonly Interval[] = [ALWAYS]
+
+const hasTimes = ({ validFrom, validUntil }: VersionInfo): boolean =>
+  validFrom !== undefined || validUntil !== undefined
 
 export class Collection {
   readonly space: VectorSpace
@@ -126,7 +134,21 @@ export class Collection {
   add(key: number, info: VersionInfo, passages: readonly Passage[] | number, rows?: readonly number[]): Entry {
     const count = typeof passages === 'number' ? passages : passages.length
     rows ??= Array.from({ length: count }, () => this.freeRows.pop() ?? this.owners.push(undefined) - 1)
-    const entry: Entry = { ...info, key, rows, current: [] }
+    const { id, version, source, title, validFrom, validUntil, principals, metadata, chunkMetadata } = info
+    const entry: Entry = {
+      key,
+      id,
+      version,
+      source,
+      title,
+      validFrom,
+      validUntil,
+      principals,
+      metadata,
+      chunkMetadata,
+      rows,
+      current: ALL_TIME,
+    }
     for (let chunk = 0; chunk < count; chunk++) {
       while (this.owners.length <= rows[chunk]) this.owners.push(undefined)
       this.owners[rows[chunk]] = entry
@@ -140,9 +162,9 @@ export class Collection {
         if (vector) this.addVector(rows[chunk], vector)
       })
     this.entries.set(key, entry)
-    const others = this.versions.get(entry.id)
+    const others = this.versions.get(id)
     const versions = others ? [...others, entry].sort((a, b) => b.version - a.version) : [entry]
-    this.versions.set(entry.id, versions)
+    this.versions.set(id, versions)
     this.refresh(versions)
     return entry
   }
@@ -151,7 +173,7 @@ export class Collection {
     this.words?.add(row, text)
   }
 
-  addVector(row: number, vector: VectorLike, options?: { defer?: boolean }): void {
+  addVector(row: number, vector: VectorLike, options?: { defer?: boolean; prepared?: boolean }): void {
     if (this.dense) this.bindVector(row, this.dense.add(vector, options))
   }
 
@@ -159,17 +181,22 @@ export class Collection {
   bindVector(row: number, vector: number): void {
     this.vectorOf[row] = vector
     this.rowOfVector[vector] = row
-    this.cache.clear()
+    this.changed()
   }
 
   private refresh(versions: readonly Entry[]): void {
     // A document of one version, as nearly all are, is current while it is valid.
-    if (versions.length === 1) versions[0].current = [validity(versions[0])]
+    if (versions.length === 1) versions[0].current = hasTimes(versions[0]) ? [validity(versions[0])] : ALL_TIME
     else {
       const times = currency(versions)
       for (const entry of versions) entry.current = times.get(entry.version)!
     }
-    this.cache.clear()
+    this.changed()
+  }
+
+  private changed(): void {
+    // Clearing a map that is empty makes a new one.
+    if (this.cache.size) this.cache.clear()
   }
 
   /** Removes a version. Its rows come back unless `keepRows`. @returns whether it was there */

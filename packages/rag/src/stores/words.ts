@@ -15,6 +15,8 @@ export interface WordsOptions {
 export class Words {
   index: LexicalIndex
   private readonly options: { readonly analyzer: Analyzer; readonly bm25: Bm25Options | undefined }
+  /** 1 for a passage that is there. */
+  private present = new Uint8Array(64)
 
   constructor(options: { readonly analyzer: Analyzer; readonly bm25: Bm25Options | undefined }) {
     this.options = options
@@ -22,16 +24,28 @@ export class Words {
   }
 
   has(row: number): boolean {
-    return this.index.has(String(row))
+    return this.present[row] === 1
   }
 
   /** Numbers of removed passages may come back. */
   add(row: number, text: string): void {
     this.index.add({ id: String(row), text })
+    this.note(row)
+  }
+
+  private note(row: number): void {
+    if (row >= this.present.length) {
+      const larger = new Uint8Array(2 * row)
+      larger.set(this.present)
+      this.present = larger
+    }
+    this.present[row] = 1
   }
 
   remove(row: number): void {
+    if (!this.has(row)) return
     this.index.delete(String(row))
+    this.present[row] = 0
   }
 
   /** The best passages, best first; those without any of the words are none. */
@@ -43,6 +57,8 @@ export class Words {
   /** Forgets everything and holds what some segments hold. @throws RagFormatError */
   load(segments: Iterable<Uint8Array>): void {
     this.index = LexicalIndex.load(segments, this.options)
+    this.present.fill(0)
+    for (const id of this.index.ids()) this.note(Number(id))
   }
 }
 

@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { random } from '../../dense/testing/data.ts'
 import { RagError, RagFormatError } from '../../errors.ts'
+import type { Damage } from '../store.ts'
 import { openSqliteStore, verifySqliteFile } from './index.ts'
+import { CHUNKS } from './records.ts'
 import { crash } from './testing/crash.ts'
 import { DIMENSIONS, operation, stateAfter } from './testing/load.ts'
 
@@ -109,6 +111,43 @@ describe('a byte that changes', () => {
       await store.close()
       expect(await verifySqliteFile(copy)).toEqual([])
     }
+  })
+
+  test('in a vector: named by the search that needs it first, or left out', async () => {
+    const { DatabaseSync } = await import('node:sqlite')
+    const [[id, { chunks }]] = stateAfter(12)
+    // From a snapshot, and from the tables alone.
+    for (const change of [
+      'UPDATE vectors SET vector = zeroblob(32) WHERE row = ?',
+      'DELETE FROM vectors WHERE row = ?',
+    ])
+      for (const snapshot of [true, false]) {
+        const copy = join(folder, 'vector.db')
+        copyFileSync(path, copy)
+        await (await openSqliteStore(copy)).close()
+        const db = new DatabaseSync(copy)
+        if (!snapshot) db.exec('DELETE FROM segments')
+        const { key } = db.prepare('SELECT key FROM versions WHERE id = ?').get(id) as { key: number }
+        expect(db.prepare(change).run(key * CHUNKS).changes).toBe(1)
+        db.close()
+        const request = { vector: chunks[0].vector!, k: 1, access: 'unrestricted' } as const
+        {
+          await using store = await openSqliteStore(copy)
+          for (let i = 0; i < 2; i++) {
+            const error = (await store.search(request).catch((e: unknown) => e)) as RagFormatError
+            expect(error, `${change} ${snapshot}`).toBeInstanceOf(RagFormatError)
+            expect(error.message).toMatch(/vector/)
+          }
+          const [damage] = await store.verify()
+          expect(damage.problem + damage.what).toMatch(/vector/)
+        }
+        const told: string[] = []
+        const options = { damaged: 'skip', onDamage: ({ problem }: Damage) => told.push(problem) } as const
+        await using store = await openSqliteStore(copy, options)
+        const [hit] = await store.search(request)
+        expect([hit.id, hit.chunk]).not.toEqual([id, 0])
+        expect(told.join()).toMatch(/vector/)
+      }
   })
 
   test('in a document: it is named, and the rest can still be had', async () => {

@@ -11,6 +11,7 @@
 import { crc32c } from '../../checksum.ts'
 import { RagArgumentError, RagFormatError } from '../../errors.ts'
 import type { VersionInfo } from '../collection.ts'
+import type { Metadata } from '../filter.ts'
 import type { ChunkInput, DocumentInput, StoredDocument } from '../store.ts'
 import type { SqlDriver, SqlRow, SqlValue } from './driver.ts'
 
@@ -75,8 +76,6 @@ const name = ({ id, version }: { id: SqlValue; version: SqlValue }): string =>
 export interface VersionRecord extends VersionInfo {
   readonly key: number
   readonly chunkCount: number
-  readonly source?: string
-  readonly title?: string
   /** Which chunks have a vector; undefined: all of them. */
   readonly vectors?: readonly number[]
 }
@@ -139,14 +138,23 @@ export function readVersion(row: SqlRow): VersionRecord {
   const { key, id, version, body, chunks, sum } = row
   if (sum !== sumOf(key as number, id as string, version as number, body as string, chunks as number))
     fail(`${name(row as never)} (key ${String(key)})`, CHANGED)
-  const { chunkMetadata, ...rest } = JSON.parse(body as string)
+  const { source, title, validFrom, validUntil, principals, metadata, vectors, chunkMetadata } = JSON.parse(
+    body as string,
+  )
+  // The same fields for all: thousands of these are read when a file is opened.
   return {
-    ...rest,
-    id,
-    version,
-    key,
-    chunkCount: chunks,
-    ...(chunkMetadata && { chunkMetadata: chunkMetadata.map((metadata: unknown) => metadata ?? undefined) }),
+    key: key as number,
+    id: id as string,
+    version: version as number,
+    chunkCount: chunks as number,
+    source,
+    title,
+    validFrom,
+    validUntil,
+    principals,
+    metadata,
+    vectors,
+    chunkMetadata: chunkMetadata?.map((own: Metadata | null) => own ?? undefined),
   }
 }
 

@@ -7,8 +7,8 @@ import { HnswIndex, type HnswOptions } from '../../dense/hnsw.ts'
 import { normalized } from '../../dense/vector.ts'
 import { RagArgumentError, RagError, RagFormatError } from '../../errors.ts'
 import { readSegment, type Segment, writeSegment } from '../../segment.ts'
-import { Collection, type Entry } from '../collection.ts'
-import { checkDocuments, checkSearch, readScope, type VectorSpace } from '../request.ts'
+import { Collection, type Entry, type Found } from '../collection.ts'
+import { checkDocuments, checkSearch, readScope, type Search, type VectorSpace } from '../request.ts'
 import type {
   ChunkInput,
   Damage,
@@ -20,8 +20,9 @@ import type {
   StoredDocument,
 } from '../store.ts'
 import type { Words } from '../words.ts'
-import type { SqlDriver } from './driver.ts'
+import type { SqlDriver, SqlRow } from './driver.ts'
 import {
+  CHUNKS,
   FORMAT,
   keyOf,
   readChunk,
@@ -78,6 +79,9 @@ const REMEMBERED = 100_000
 
 const SNAPSHOT_VERSION = 1
 
+/** Versions whose keys are no further apart are read in one walk over a table. */
+const NEAR_KEYS = 16
+
 export class SqliteStore implements Store {
   readonly kind = 'sqlite'
   private readonly parts: SqliteStoreParts
@@ -85,7 +89,8 @@ export class SqliteStore implements Store {
   private collection: Collection
   /** Versions that could not be read. */
   private readonly skipped = new Map<number, string>()
-  private readonly titles = new Map<number, { source?: string; title?: string; vectors?: readonly number[] }>()
+  /** Which chunks have a vector, of the versions where not all do. */
+  private readonly withVectors = new Map<number, readonly number[]>()
   private lastKey = 0
   private lastSeq = 0
   private dataVersion: unknown
@@ -93,6 +98,10 @@ export class SqliteStore implements Store {
   private wordsLoaded = false
   private denseLoaded = false
   private changes = 0
+  /** Following the tables failed half way: the next operation reads them anew. */
+  private stale = false
+  /** The number of a vector that could not be read when it was first needed. */
+  private damagedVector: number | undefined
   private open = true
 
   constructor(parts: SqliteStoreParts) {
@@ -135,9 +144,11 @@ export class SqliteStore implements Store {
     for (const key of removed) this.forget(key)
     for (const { record, chunks } of written) {
       this.lastKey = record.key
-      this.enter(record, (add, texts) =>
-        chunks.forEach((chunk, i) => add(i, texts ? chunk.text : undefined, chunk.vector && prepare(chunk))),
-      )
+      const { rows } = this.enter(record)
+      chunks.forEach((chunk, i) => {
+        if (this.wordsLoaded) this.collection.addText(rows[i], chunk.text)
+        if (this.denseLoaded && chunk.vector) this.collection.addVector(rows[i], chunk.vector)
+      })
     }
     this.maybeSnapshot()
   }
@@ -193,12 +204,8 @@ export class SqliteStore implements Store {
         rowOf(entry.key + 1, 0),
       )
       if (rows.length !== entry.rows.length)
-        throw damageOf(
-          `document ${JSON.stringify(id)} version ${entry.version}`,
-          `${rows.length} of its ${entry.rows.length} chunks are there`,
-        )
-      const { version, validFrom, validUntil, principals, metadata } = entry
-      const { source, title } = this.titles.get(entry.key) ?? {}
+        throw damageOf(nameOf(entry), `${rows.length} of its ${entry.rows.length} chunks are there`)
+      const { version, source, title, validFrom, validUntil, principals, metadata } = entry
       const given = { source, title, metadata, validFrom, validUntil, principals }
       return {
         id,
@@ -216,29 +223,55 @@ export class SqliteStore implements Store {
       this.follow()
       if (search.text === undefined) this.loadDense()
       else this.loadWords()
-      return this.collection.search(search).map(({ entry, chunk, score }) => {
-        const { id, version, metadata } = entry
-        const { text, span, metadata: own } = this.chunk(entry, chunk)
-        const { source, title } = this.titles.get(entry.key) ?? {}
-        return {
-          id,
-          version,
-          chunk,
-          score,
-          text,
-          span,
-          metadata: { ...metadata, ...own },
-          ...(source !== undefined && { source }),
-          ...(title !== undefined && { title }),
-        }
+      return this.found(search).flatMap(({ entry, chunk, score }): Hit[] => {
+        const { id, version, source, title, metadata } = entry
+        const stored = this.unlessDamaged(() => this.chunk(entry, chunk))
+        if (!stored) return []
+        const { text, span, metadata: own } = stored
+        return [
+          {
+            id,
+            version,
+            chunk,
+            score,
+            text,
+            span,
+            metadata: { ...metadata, ...own },
+            ...(source !== undefined && { source }),
+            ...(title !== undefined && { title }),
+          },
+        ]
       })
     })
   }
 
+  private found(search: Search): Found[] {
+    for (;;)
+      try {
+        return this.collection.search(search)
+      } catch (error) {
+        // A vector that was read for the first time: left out if the options say so.
+        const { damagedVector } = this
+        this.damagedVector = undefined
+        if (damagedVector === undefined || this.unlessDamaged(() => raise(error))) throw error
+        this.collection.dense!.remove(damagedVector)
+      }
+  }
+
+  /** What `body` gives; undefined if it finds damage and the options say to go on without what is damaged. */
+  private unlessDamaged<T>(body: () => T): T | undefined {
+    try {
+      return body()
+    } catch (error) {
+      if (this.parts.damaged === 'refuse' || !(error instanceof RagFormatError)) throw error
+      this.parts.onDamage?.({ what: error.where, problem: error.message, repaired: false })
+      return undefined
+    }
+  }
+
   private chunk(entry: Entry, chunk: number): StoredDocument['chunks'][number] {
     const [row] = this.db.all('SELECT row, body, sum FROM chunks WHERE row = ?', rowOf(entry.key, chunk))
-    if (!row)
-      throw damageOf(`document ${JSON.stringify(entry.id)} version ${entry.version}, chunk ${chunk}`, 'it is missing')
+    if (!row) throw damageOf(`${nameOf(entry)}, chunk ${chunk}`, 'it is missing')
     return readChunk(row, entry)
   }
 
@@ -253,6 +286,10 @@ export class SqliteStore implements Store {
 
   /** Brings the collection up to the transaction that is open. */
   private follow(): void {
+    if (this.stale) {
+      this.startOver()
+      return
+    }
     const [{ data_version: version }] = this.db.all('PRAGMA data_version')
     if (version === this.dataVersion) return
     const first = this.dataVersion === undefined
@@ -261,52 +298,110 @@ export class SqliteStore implements Store {
       this.startOver()
       return
     }
+    // Who holds nothing yet has nothing to forget: only where the removals stand.
+    const order = first ? 'DESC LIMIT 1' : 'ASC'
     const removals = this.db
-      .all('SELECT seq, key, sum FROM removed WHERE seq > ? ORDER BY seq', this.lastSeq)
+      .all(`SELECT seq, key, sum FROM removed WHERE seq > ? ORDER BY seq ${order}`, this.lastSeq)
       .map(readRemoval)
-    const records: VersionRecord[] = []
     let lastKey = this.lastKey
-    this.db.each(
-      'SELECT key, id, version, body, chunks, sum FROM versions WHERE key > ? ORDER BY key',
-      [this.lastKey],
-      row => {
-        lastKey = row.key as number
-        try {
-          records.push(readVersion(row))
-        } catch (error) {
-          if (this.parts.damaged === 'refuse' || !(error instanceof RagFormatError)) throw error
-          this.skipped.set(row.key as number, error.message)
-        }
-      },
-    )
-    for (const { key } of removals) this.forget(key)
-    for (const record of records)
-      this.enter(record, (add, texts, vectors) => {
-        if (texts)
-          this.db.each(
-            'SELECT row, body, sum FROM chunks WHERE row >= ? AND row < ?',
-            [rowOf(record.key, 0), rowOf(record.key + 1, 0)],
-            row => add((row.row as number) - rowOf(record.key, 0), readChunk(row, record).text, undefined),
-          )
-        if (vectors)
-          this.db.each(
-            'SELECT row, vector, sum FROM vectors WHERE row >= ? AND row < ?',
-            [rowOf(record.key, 0), rowOf(record.key + 1, 0)],
-            row => add((row.row as number) - rowOf(record.key, 0), undefined, this.vectorOf(row)),
-          )
-      })
+    try {
+      for (const { key } of removals) this.forget(key)
+      const entered: Entry[] = []
+      const keep = this.wordsLoaded || this.denseLoaded
+      this.db.each(
+        'SELECT key, id, version, body, chunks, sum FROM versions WHERE key > ? ORDER BY key',
+        [this.lastKey],
+        row => {
+          lastKey = row.key as number
+          try {
+            const entry = this.enter(readVersion(row))
+            if (keep) entered.push(entry)
+          } catch (error) {
+            if (this.parts.damaged === 'refuse' || !(error instanceof RagFormatError)) throw error
+            this.skipped.set(row.key as number, error.message)
+          }
+        },
+      )
+      if (this.wordsLoaded) this.readTexts(entered)
+      if (this.denseLoaded) this.readVectors(entered)
+    } catch (error) {
+      // Half of it may be in the indexes.
+      this.stale = true
+      throw error
+    }
     this.lastSeq = removals.at(-1)?.seq ?? this.lastSeq
     this.lastKey = lastKey
     this.dataVersion = version
+  }
+
+  /**
+   * Visits the rows of some versions, whose keys ascend, in a table of chunks or vectors: one walk for those whose keys are close.
+   */
+  private eachRow(table: 'chunks' | 'vectors', entries: readonly Entry[], visit: (row: SqlRow, entry: Entry) => void) {
+    const columns = table === 'chunks' ? 'row, body, sum' : 'row, vector, sum'
+    for (let from = 0, to = 0; from < entries.length; from = to) {
+      do to++
+      while (to < entries.length && entries[to].key - entries[to - 1].key <= NEAR_KEYS)
+      let at = from
+      this.db.each(
+        `SELECT ${columns} FROM ${table} WHERE row >= ? AND row < ? ORDER BY row`,
+        [rowOf(entries[from].key, 0), rowOf(entries[to - 1].key + 1, 0)],
+        row => {
+          const key = keyOf(row.row as number)
+          while (at < to && entries[at].key < key) at++
+          if (at < to && entries[at].key === key) visit(row, entries[at])
+        },
+      )
+    }
+  }
+
+  /** Puts the chunks of some versions into the index of words. */
+  private readTexts(entries: readonly Entry[]): void {
+    this.eachRow('chunks', entries, (row, entry) => {
+      const stored = this.unlessDamaged(() => readChunk(row, entry))
+      if (stored) this.collection.addText(entry.rows[(row.row as number) - rowOf(entry.key, 0)], stored.text)
+    })
+    for (const entry of entries)
+      for (let chunk = 0; chunk < entry.rows.length; chunk++)
+        if (!this.collection.words!.has(entry.rows[chunk]))
+          this.unlessDamaged(() => raise(damageOf(`${nameOf(entry)}, chunk ${chunk}`, 'it is missing')))
+  }
+
+  /** Puts those vectors of some versions into the index that are not in it. */
+  private readVectors(entries: readonly Entry[], { defer = false } = {}): void {
+    this.eachRow('vectors', entries, (row, entry) => {
+      const place = entry.rows[(row.row as number) - rowOf(entry.key, 0)]
+      if (this.collection.vectorAt(place) >= 0) return
+      const vector = this.unlessDamaged(() => this.vectorOf(row))
+      if (vector) this.collection.addVector(place, vector, { defer, prepared: true })
+    })
+    for (const entry of entries)
+      for (const chunk of this.chunksWithVector(entry))
+        if (this.collection.vectorAt(entry.rows[chunk]) < 0)
+          this.unlessDamaged(() => raise(damageOf(`${nameOf(entry)}, chunk ${chunk}`, 'its vector is missing')))
+  }
+
+  private chunksWithVector(entry: Entry): Iterable<number> {
+    return this.withVectors.get(entry.key) ?? entry.rows.keys()
   }
 
   private vectorOf(row: Parameters<typeof readVector>[0]): Float32Array {
     return readVector(row, this.parts.space.dimensions!)
   }
 
+  /** The vector of a chunk row. */
+  private readVectorAt(chunkRow: number): Float32Array {
+    const [row] = this.db.all('SELECT row, vector, sum FROM vectors WHERE row = ?', chunkRow)
+    if (row) return this.vectorOf(row)
+    const entry = this.collection.entry(keyOf(chunkRow))
+    const whose = entry ? nameOf(entry) : `document key ${keyOf(chunkRow)}`
+    throw damageOf(`${whose}, chunk ${chunkRow % CHUNKS}`, 'its vector is missing')
+  }
+
   private startOver(): void {
+    this.stale = false
     this.collection = new Collection(this.parts.space)
-    this.titles.clear()
+    this.withVectors.clear()
     this.skipped.clear()
     this.wordsLoaded = this.denseLoaded = false
     this.lastKey = this.lastSeq = this.changes = 0
@@ -315,71 +410,58 @@ export class SqliteStore implements Store {
     this.follow()
   }
 
-  /** Adds a version to the collection, and to those indexes that are loaded. */
-  private enter(
-    record: VersionRecord,
-    fill: (
-      add: (chunk: number, text?: string, vector?: Float32Array) => void,
-      texts: boolean,
-      vectors: boolean,
-    ) => void,
-  ): void {
-    const { key, chunkCount, source, title, vectors } = record
-    if (source !== undefined || title !== undefined || vectors !== undefined)
-      this.titles.set(key, { source, title, vectors })
-    const { id, version, validFrom, validUntil, principals, metadata, chunkMetadata } = record
-    const info = { id, version, validFrom, validUntil, principals, metadata, chunkMetadata }
+  /** Adds a version to the collection; what it says is not in the indexes yet. */
+  private enter(record: VersionRecord): Entry {
+    const { key, chunkCount, vectors } = record
+    if (vectors !== undefined) this.withVectors.set(key, vectors)
     const known = this.rowsInSnapshot(record)
-    const entry = this.collection.add(key, info, chunkCount, known)
     if (!known) this.changes += chunkCount
-    if (!this.wordsLoaded && !this.denseLoaded) return
-    fill(
-      (chunk, text, vector) => {
-        if (text !== undefined && this.wordsLoaded) this.collection.addText(entry.rows[chunk], text)
-        if (vector && this.denseLoaded) this.collection.addVector(entry.rows[chunk], vector)
-      },
-      this.wordsLoaded,
-      this.denseLoaded,
-    )
+    return this.collection.add(key, record, chunkCount, known)
   }
 
   private forget(key: number): void {
     const entry = this.collection.entry(key)
     if (!entry) return
     this.changes += entry.rows.length
-    this.titles.delete(key)
+    this.withVectors.delete(key)
     // An index that is not loaded yet still has these rows: they must not mean something else when it is.
     this.collection.remove(key, { keepRows: !(this.wordsLoaded && (this.denseLoaded || !this.parts.space.dimensions)) })
   }
 
   // ---- snapshots
 
-  /** Where each chunk stood in the last snapshot. */
-  private snapshotRowOf: Map<number, number> | undefined
+  /** The chunks of the last snapshot, ascending, and where each stood. */
+  private snapshotOrder: { readonly chunks: Float64Array; readonly rows: Int32Array; at: number } | undefined
   /** The name of a snapshot whose rows cannot be read. */
   private brokenSnapshot: unknown
 
   private readRows(): void {
     this.snapshot = undefined
-    this.snapshotRowOf = undefined
+    this.snapshotOrder = undefined
     const segment = this.readIndex('rows', SNAPSHOT_VERSION)
     this.brokenSnapshot = segment ? undefined : readSetting(this.db, 'snapshot')
     if (!segment) return
     const { key, seq, name, parts } = segment.meta as Pick<SnapshotRows, 'key' | 'seq' | 'name' | 'parts'>
     const { rows, vectors } = segment.arrays as { rows: Float64Array; vectors: Int32Array }
     this.snapshot = { rows, vectors, key, seq, name, parts }
-    this.snapshotRowOf = new Map()
-    rows.forEach((row, i) => {
-      if (row >= 0) this.snapshotRowOf!.set(row, i)
-    })
+    this.snapshotOrder = orderOf(rows)
     // What came since stands behind.
     this.collection.reserveRows(rows.length)
   }
 
   private rowsInSnapshot({ key, chunkCount }: VersionRecord): number[] | undefined {
-    if (!this.snapshot || key > this.snapshot.key) return undefined
-    const rows = Array.from({ length: chunkCount }, (_, i) => this.snapshotRowOf!.get(rowOf(key, i)))
-    return rows.every(row => row !== undefined) ? (rows as number[]) : undefined
+    if (!this.snapshot || !this.snapshotOrder || key > this.snapshot.key) return undefined
+    const { chunks, rows } = this.snapshotOrder
+    const first = rowOf(key, 0)
+    // Versions come in the order of their keys, so the place is nearly always the next one.
+    let { at } = this.snapshotOrder
+    if (chunks[at] !== first) at = lowerBound(chunks, first)
+    if (chunkCount > 0 && (chunks[at] !== first || chunks[at + chunkCount - 1] !== rowOf(key, chunkCount - 1)))
+      return undefined
+    this.snapshotOrder.at = at + chunkCount
+    const found = new Array<number>(chunkCount)
+    for (let i = 0; i < chunkCount; i++) found[i] = rows[at + i]
+    return found
   }
 
   /** A segment that is sound, or undefined; damage is told. */
@@ -405,37 +487,32 @@ export class SqliteStore implements Store {
     this.renewSnapshot()
     const { collection, snapshot } = this
     const words = this.parts.words()
-    const have = new Set<number>()
     if (snapshot) {
       try {
-        const segments = snapshot.parts.map(name => {
-          const bytes = this.segmentBytes(name)
-          if (!bytes) throw damageOf(`index ${name}`, 'it is missing')
-          return bytes
-        })
-        words.load(segments)
-        for (const row of snapshot.rows.keys()) if (words.has(row)) have.add(row)
+        words.load(
+          snapshot.parts.map(name => {
+            const bytes = this.segmentBytes(name)
+            if (!bytes) throw damageOf(`index ${name}`, 'it is missing')
+            return bytes
+          }),
+        )
+        for (const row of snapshot.rows.keys()) if (!this.isAsInSnapshot(row)) words.remove(row)
       } catch (error) {
         if (!(error instanceof RagFormatError)) throw error
         this.parts.onDamage?.({ what: 'index words', problem: error.message, repaired: true })
         words.load([])
-        have.clear()
       }
     }
-    for (const row of have) if (!this.isAsInSnapshot(row)) words.remove(row)
     collection.words = words
     const missing: Entry[] = []
-    for (const entry of collection.all())
-      if (entry.rows.some(row => !have.has(row) || !this.isAsInSnapshot(row))) missing.push(entry)
-    for (const entry of missing)
-      this.db.each(
-        'SELECT row, body, sum FROM chunks WHERE row >= ? AND row < ?',
-        [rowOf(entry.key, 0), rowOf(entry.key + 1, 0)],
-        row => {
-          const place = entry.rows[(row.row as number) - rowOf(entry.key, 0)]
-          if (!have.has(place) || !this.isAsInSnapshot(place)) words.add(place, readChunk(row, entry).text)
-        },
-      )
+    for (const entry of collection.all()) {
+      const there = entry.rows.filter(row => words.has(row))
+      if (there.length === entry.rows.length) continue
+      // The snapshot has all of a version or nothing.
+      for (const row of there) words.remove(row)
+      missing.push(entry)
+    }
+    this.readTexts(missing)
     this.wordsLoaded = true
     this.loaded()
   }
@@ -458,66 +535,46 @@ export class SqliteStore implements Store {
     if (this.denseLoaded || dimensions === undefined) return
     this.renewSnapshot()
     const { collection, snapshot } = this
-    /** Vectors that the snapshot's index does not hold, by chunk row. */
-    let rest = new Map<number, Float32Array>()
-    const each = (visit: (row: number, vector: Float32Array) => void) =>
-      this.db.each('SELECT row, vector, sum FROM vectors', [], row => visit(row.row as number, this.vectorOf(row)))
     const segment = snapshot && this.readIndex('dense', 1, 'hnsw')
-    const placed = new Set<number>()
-    let unreadable: unknown
     if (segment) {
       try {
-        const numbers = new Map<number, number>()
+        const chunkRows = new Float64Array((segment.meta as { rows: number }).rows).fill(-1)
         snapshot.vectors.forEach((vector, row) => {
-          if (vector >= 0) numbers.set(snapshot.rows[row], vector)
+          if (vector >= 0) chunkRows[vector] = snapshot.rows[row]
         })
+        // Walks are on the codes in the segment; of the vectors only those are read that results are scored by.
         const dense = HnswIndex.fromSegment(segment, {
-          // Straight into the index: so many arrays at once would be most of the work of those who clear memory.
-          fill: put => {
-            try {
-              each((row, vector) => {
-                const number = numbers.get(row)
-                if (number === undefined) rest.set(row, vector)
-                else put(number, vector)
-              })
-            } catch (error) {
-              unreadable = error
-              throw error
-            }
+          source: vector => {
+            this.damagedVector = vector
+            const read = this.readVectorAt(chunkRows[vector])
+            this.damagedVector = undefined
+            return read
           },
         })
-        collection.dense = dense
+        for (let vector = 0; vector < dense.capacity; vector++)
+          if (dense.has(vector) && chunkRows[vector] < 0)
+            throw damageOf('index dense', `vector ${vector} is of no chunk`)
         snapshot.vectors.forEach((vector, row) => {
           if (vector < 0) return
-          if (this.isAsInSnapshot(row)) {
-            collection.bindVector(row, vector)
-            placed.add(snapshot.rows[row])
-            return
-          }
-          // Should its chunk stand elsewhere now, the vector goes with it.
-          const kept = dense.vector(vector)
-          if (kept && collection.entry(keyOf(snapshot.rows[row]))) rest.set(snapshot.rows[row], kept)
-          dense.remove(vector)
+          if (this.isAsInSnapshot(row)) collection.bindVector(row, vector)
+          else dense.remove(vector, { defer: true })
         })
+        collection.dense = dense
       } catch (error) {
-        // A damaged vector is not the index's damage.
-        if (error === unreadable || !(error instanceof RagFormatError)) throw error
+        if (!(error instanceof RagFormatError)) throw error
         this.parts.onDamage?.({ what: 'index dense', problem: error.message, repaired: true })
-        placed.clear()
-        collection.dense = undefined
       }
     }
-    if (!collection.dense) {
-      collection.dense = new HnswIndex({ ...this.parts.hnsw, dimensions, metric })
-      rest = new Map()
-      each((row, vector) => rest.set(row, vector))
-    }
+    collection.dense ??= new HnswIndex({ ...this.parts.hnsw, dimensions, metric })
+    const missing: Entry[] = []
+    for (const entry of collection.all())
+      for (const chunk of this.chunksWithVector(entry))
+        if (collection.vectorAt(entry.rows[chunk]) < 0) {
+          missing.push(entry)
+          break
+        }
     // Compared with directly until later changes link them: a program that was killed is back at once.
-    for (const [row, vector] of rest) {
-      const entry = collection.entry(keyOf(row))
-      if (entry && !placed.has(row))
-        collection.addVector(entry.rows[row - rowOf(entry.key, 0)], vector, { defer: true })
-    }
+    this.readVectors(missing, { defer: true })
     this.denseLoaded = true
     this.loaded()
   }
@@ -529,7 +586,19 @@ export class SqliteStore implements Store {
 
   private maybeSnapshot(): void {
     if (this.changes < Math.max(this.parts.snapshotEvery, SNAPSHOT_SHARE * this.collection.chunkCount)) return
-    this.writeSnapshot()
+    this.snapshotIfSound()
+  }
+
+  /** What was written is durable without a snapshot, so damage found while making one is told and no failure of the write. */
+  private snapshotIfSound(): void {
+    try {
+      this.writeSnapshot()
+    } catch (error) {
+      if (!(error instanceof RagFormatError)) throw error
+      this.parts.onDamage?.({ what: error.where, problem: error.message, repaired: false })
+      // Not again with each write.
+      this.changes = 0
+    }
   }
 
   private writeSnapshot(): void {
@@ -686,7 +755,7 @@ export class SqliteStore implements Store {
 
   async close(): Promise<void> {
     if (!this.open) return
-    if (!this.parts.readOnly && this.changes > CLOSE_SHARE * this.collection.chunkCount) this.writeSnapshot()
+    if (!this.parts.readOnly && this.changes > CLOSE_SHARE * this.collection.chunkCount) this.snapshotIfSound()
     this.open = false
     const alone = !this.parts.readOnly && this.leaveOneFile()
     this.db.close()
@@ -722,3 +791,36 @@ export function explained(error: unknown): unknown {
 }
 
 const damageOf = (where: string, problem: string): RagFormatError => new RagFormatError(FORMAT, where, problem)
+
+const nameOf = ({ id, version }: Entry): string => `document ${JSON.stringify(id)} version ${version}`
+
+function raise(error: unknown): never {
+  throw error
+}
+
+/** The chunks in a list of rows (-1 for none) in ascending order, with their places in it. */
+function orderOf(rows: Float64Array): { chunks: Float64Array; rows: Int32Array; at: number } {
+  let order = new Int32Array(rows.length)
+  let count = 0
+  let sorted = true
+  for (let i = 0; i < rows.length; i++) {
+    if (rows[i] < 0) continue
+    if (count > 0 && rows[order[count - 1]] > rows[i]) sorted = false
+    order[count++] = i
+  }
+  order = order.subarray(0, count)
+  if (!sorted) order.sort((a, b) => rows[a] - rows[b])
+  return { chunks: Float64Array.from(order, row => rows[row]), rows: order, at: 0 }
+}
+
+/** The first place of an ascending list whose value is not less. */
+function lowerBound(values: Float64Array, value: number): number {
+  let low = 0
+  let high = values.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (values[middle] < value) low = middle + 1
+    else high = middle
+  }
+  return low
+}
