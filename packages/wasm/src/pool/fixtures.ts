@@ -49,6 +49,13 @@ export const countItems = (shape?: KernelShape): WebAssembly.Module =>
     })
   }, shape)
 
+/** out[begin] = end - begin. Params: out. */
+export const chunkLengths = (shape?: KernelShape): WebAssembly.Module =>
+  kernel((f, params, begin, end) => {
+    f.get(params).i32_load(0).get(begin).i32_const(2).i32_shl().i32_add()
+    f.get(end).get(begin).i32_sub().i32_store()
+  }, shape)
+
 /** out[i] = in[(i + shift) mod n] + 1. Params: in, out, n, shift. Right only if the step before it is done. */
 export const shiftAndAddOne = (shape?: KernelShape): WebAssembly.Module =>
   kernel((f, params, begin, end) => {

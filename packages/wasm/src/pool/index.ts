@@ -1,5 +1,5 @@
 export { KernelTrapError, PoolClosedError, WorkerDiedError } from './errors.ts'
 export { KernelPool, type KernelPoolOptions } from './pool.ts'
-export { step as tapeStep, stepBytes as tapeStepBytes, type TapeStep, writeTape } from './tape.ts'
+export { longestChunk, step as tapeStep, stepBytes as tapeStepBytes, type TapeStep, writeTape } from './tape.ts'
 export { threadsBlocked } from './threads.ts'
 export { workerSource } from './worker-source.ts'

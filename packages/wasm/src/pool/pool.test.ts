@@ -1,7 +1,17 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { ModuleBuilder } from '../module.ts'
-import { type Arena, arena, countItems, each, kernel, randomInts, shiftAndAddOne, trapAt } from './fixtures.ts'
-import { KernelPool, KernelTrapError, PoolClosedError } from './index.ts'
+import {
+  type Arena,
+  arena,
+  chunkLengths,
+  countItems,
+  each,
+  kernel,
+  randomInts,
+  shiftAndAddOne,
+  trapAt,
+} from './fixtures.ts'
+import { KernelPool, KernelTrapError, longestChunk, PoolClosedError } from './index.ts'
 
 const open: Arena[] = []
 async function start(options: Parameters<typeof arena>[0] = {}): Promise<Arena> {
@@ -42,6 +52,23 @@ describe.each(threadCounts)('%i threads', threads => {
       const got = words().subarray(counts / 4, counts / 4 + items + 2)
       const want = new Int32Array(items + 2).fill(1, 0, items)
       expect(got, `seed ${seed}, ${items} items, grain ${grain}`).toEqual(want)
+    }
+  })
+
+  it('gives no call more items than longestChunk says, and the first as many', async () => {
+    const seed = Date.now() % 1e6
+    const below = randomInts(seed)
+    const { pool, run, words, alloc, params } = await start({ threads, pages: 64 })
+    const lengths = pool.addKernel(chunkLengths())
+    const cases = [1, 2, 7, 64, 1000, below(3000) + 1].flatMap(items =>
+      [0, 1, 3, 16, 999, 1 + below(40)].map(grain => ({ items, grain, out: alloc(items * 4) })),
+    )
+    await run(cases.map(({ items, grain, out }) => ({ kernel: lengths, params: params(out), items, grain })))
+    for (const { items, grain, out } of cases) {
+      const got = words().subarray(out / 4, out / 4 + items)
+      const why = `seed ${seed}, ${items} items, grain ${grain}`
+      expect(got[0], why).toBe(longestChunk(items, grain, threads))
+      expect(Math.max(...got), why).toBe(got[0])
     }
   })
 

@@ -25,6 +25,13 @@ export interface TapeStep {
   readonly grain: number
 }
 
+/** The most items of a step that one call of its kernel is given: what a kernel has to have scratch for. */
+export function longestChunk(items: number, grain: number, threads: number): number {
+  const unit = Math.max(1, grain)
+  if (threads === 1 || items <= unit) return items
+  return Math.min(items, Math.ceil(Math.ceil(items / (2 * threads)) / unit) * unit)
+}
+
 /** Writes steps at byte address `pointer` of the memory. */
 export function writeTape(memory: WebAssembly.Memory, pointer: number, steps: readonly TapeStep[]): void {
   const words = new Int32Array(memory.buffer, pointer, (steps.length * stepBytes) / 4)

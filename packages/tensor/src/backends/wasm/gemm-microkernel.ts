@@ -14,6 +14,7 @@ export const panelWidth = 8
 export const panelStep = panelWidth * 4
 
 const unroll = 4
+const lineBytes = 64
 
 /** acc = a * b + acc: fused where the engine has relaxed SIMD, else rounded twice. */
 export function multiplyAdd(f: FuncBuilder, a: Local, b: Local, acc: Local, fused: boolean): void {
@@ -25,18 +26,25 @@ export function clear(f: FuncBuilder, vector: Local): void {
   f.f32x4_const(0, 0, 0, 0).set(vector)
 }
 
+/** How a tile's part of A is stored, `aStride` bytes from one to the next: rows, contiguous along k; or columns, one for each k. */
+export type TileOrder = 'rows' | 'columns'
+
 /**
- * Defines `sweep(a, aStride, panel, panelStride, c, cStride, k, panels, first)` for tiles of `rows` rows: for each of
+ * Defines `sweep(a, aStride, panel, panelStride, c, cStride, k, panels, first, next, lines)` for tiles of `rows` rows: for each of
  * `panels` consecutive panels, the rows x 8 product over k goes to c (`first`) or is added to it. Strides in bytes.
  * Each element is one chain over ascending k from zero, whatever `rows` is, so how rows are grouped never shows.
+ *
+ * `lines` cache lines of the rows from `next` on, of k floats each and as far apart as those of A, are read meanwhile, a few with every panel, and
+ * forgotten: so the processor has brought them near when their turn comes.
  */
-export function emitSweep(module: ModuleBuilder, rows: number, fused: boolean): Func {
-  const params = ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'] as const
+export function emitSweep(module: ModuleBuilder, rows: number, fused: boolean, order: TileOrder = 'rows'): Func {
+  const params = ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'] as const
   return module.func(
     { name: `sweep${rows}`, params },
-    (f, a, aStride, panel, panelStride, c, cStride, k, panels, first) => {
-      const { local, add, mul, and, ne, set, bump, chain, when, while: whilst } = ints(f)
+    (f, a, aStride, panel, panelStride, c, cStride, k, panels, first, next, lines) => {
+      const { local, add, sub, mul, and, ne, ge, min, max, ceilDiv, set, bump, chain, when, while: whilst } = ints(f)
       const pointers = f.localArray('i32', rows)
+      const sources = order === 'rows' ? pointers : pointers.slice(0, 1)
       const [b, end] = [local(), local()]
       const left = f.localArray('v128', rows)
       const right = f.localArray('v128', rows)
@@ -51,13 +59,15 @@ export function emitSweep(module: ModuleBuilder, rows: number, fused: boolean): 
             f.get(b).v128_load(i * panelStep + 16)
             f.set(bRight)
             for (let r = 0; r < rows; r++) {
-              f.get(pointers[r]).v128_load32_splat(i * 4)
+              if (order === 'rows') f.get(pointers[r]).v128_load32_splat(i * 4)
+              else f.get(pointers[0]).v128_load32_splat(r * 4)
               f.set(splat)
               multiplyAdd(f, splat, bLeft, left[r], fused)
               multiplyAdd(f, splat, bRight, right[r], fused)
             }
+            if (order === 'columns') bump(pointers[0], aStride)
           }
-          for (const pointer of pointers) bump(pointer, steps * 4)
+          if (order === 'rows') for (const source of sources) bump(source, steps * 4)
           bump(b, steps * panelStep)
         })
 
@@ -73,8 +83,28 @@ export function emitSweep(module: ModuleBuilder, rows: number, fused: boolean): 
           }
         })
 
+      const [each, count, rowEnd] = [local(), local(), local()]
+      const touch = (): void => {
+        set(count, min(each, lines))
+        bump(lines, sub(0, count))
+        whilst(count, () => {
+          f.get(next).f32_load().drop()
+          bump(next, lineBytes)
+          when(ge(next, rowEnd), () => {
+            bump(rowEnd, aStride)
+            set(next, sub(rowEnd, mul(k, 4)))
+          })
+          bump(count, -1)
+        })
+      }
+
+      when(lines, () => {
+        set(each, ceilDiv(lines, max(panels, 1)))
+        set(rowEnd, add(next, mul(k, 4)))
+      })
       whilst(panels, () => {
-        chain(pointers, a, aStride)
+        touch()
+        chain(sources, a, aStride)
         for (const half of [...left, ...right]) clear(f, half)
         set(b, panel)
         set(end, add(b, mul(and(k, -unroll), panelStep)))

@@ -1,7 +1,7 @@
 // The matrix product against a plain loop in double precision: every layout, odd sizes, several depth blocks, strips,
 // batches, ranges cut anywhere. Layouts and leading dimensions surround operands with NaN, which must never leak in.
 
-import { type Func, features, ModuleBuilder } from '@cairn/wasm'
+import { type Func, features, longestChunk, ModuleBuilder } from '@cairn/wasm'
 import { describe, expect, test } from 'vitest'
 import { emitGemmKernel, type GemmSpec, gemmScratchBytes, planGemm, stripParams } from './gemm.ts'
 
@@ -150,7 +150,18 @@ interface Run {
   expected(): { value: Float64Array; magnitude: Float64Array }
 }
 
-function prepare(options: Options, { batch = 1, m, n, k, pad = 0, byRows = false, last }: Case, seed: number): Run {
+const specOf = ({ transposeA, strip }: Options): Pick<GemmSpec, 'transposeA' | 'strip'> => ({
+  transposeA,
+  strip: strip ? ({} as Func) : undefined,
+})
+
+/** @param scratchBytes that the ranges need; by default what any need */
+function prepare(
+  options: Options,
+  { batch = 1, m, n, k, pad = 0, byRows = false, last }: Case,
+  seed: number,
+  scratchBytes: number = gemmScratchBytes(specOf(options), m, n, k),
+): Run {
   const next = random(seed)
   const [aRows, aColumns] = options.transposeA ? [k, m] : [m, k]
   const [bRows, bColumns] = options.transposeB ? [n, k] : [k, n]
@@ -163,12 +174,6 @@ function prepare(options: Options, { batch = 1, m, n, k, pad = 0, byRows = false
   const b = last === 'b' ? end - (batch * bBatch - pad) : 2048 + 4 + batch * aBatch + 1
   const c = 2048 + 4 + batch * (aBatch + bBatch) + 2
   const scratch = align(c + batch * cBatch + 64)
-  const scratchBytes = gemmScratchBytes(
-    { transposeA: options.transposeA, strip: options.strip ? ({} as Func) : undefined },
-    m,
-    n,
-    k,
-  )
   const guard = scratch + scratchBytes / 4
   if (guard + 64 > end - batch * (aBatch + bBatch)) throw new Error('test memory too small')
   floats.fill(Number.NaN, 2048, guard + 64)
@@ -325,6 +330,23 @@ describe.each(layouts)('gemm $transposeA $transposeB', layout => {
           const each = Array.from({ length: run.items - 1 }, (_, i) => i + 1)
           expect(bits(run.compute(each)), `${JSON.stringify(sized)} byRows ${byRows} one by one`).toEqual(whole)
         }
+      }
+  })
+
+  test(`${layoutName(layout)}: the plan's scratch is enough for the chunks that threads are given`, () => {
+    for (const sized of [
+      { batch: 1, m: 100, n: 420, k: 900 },
+      { batch: 1, m: 900, n: 24, k: 1030 },
+      { batch: 1, m: 200, n: 130, k: 700 },
+      { batch: 6, m: 40, n: 30, k: 20 },
+    ])
+      for (const strip of [false, true]) {
+        const { byRows, items, grain, scratchBytes } = planGemm(specOf({ ...options, strip }), sized, 2)
+        const cuts: number[] = []
+        for (let at = 0; at < items; at += longestChunk(items - at, grain, 2)) if (at > 0) cuts.push(at)
+        const whole = prepare({ ...options, strip }, { ...sized, byRows }, 6).compute([])
+        const inChunks = prepare({ ...options, strip }, { ...sized, byRows }, 6, scratchBytes).compute(cuts)
+        expect(inChunks.every((x, i) => x === whole[i])).toBe(true)
       }
   })
 

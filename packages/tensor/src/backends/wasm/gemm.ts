@@ -7,7 +7,7 @@
 // Every element is summed over k in one fixed order, so results do not depend on how items are cut among threads.
 // After K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34(3), 2008.
 
-import type { Func, FuncBuilder, Local, ModuleBuilder } from '@cairn/wasm'
+import { type Func, type FuncBuilder, type Local, longestChunk, type ModuleBuilder } from '@cairn/wasm'
 import { emitSweep, panelStep, panelWidth, tileRows } from './gemm-microkernel.ts'
 import { emitPackB, emitTransposeA } from './gemm-pack.ts'
 import { emitAxpy, emitDot, emitGather, emitScatter } from './gemv.ts'
@@ -20,8 +20,11 @@ const maxColumns = 192
 /** Past this many floats fewer columns are packed at a time, and fewer rows of a transposed A turned. */
 const maxPacked = 1 << 21
 const maxTurned = 1 << 21
-/** Rows turned at a time at least, however deep. */
+/** As many where all columns are packed at once, so that turning fewer rows packs nothing twice: they stay in the second-level cache. */
+const fewTurned = 1 << 17
+/** Rows turned at a time at least, however deep; and what their number is a multiple of: whole tiles, and whole blocks of four. */
 const minTurnedRows = 48
+const turnedStep = 12
 /** Rows whose sums wait in scratch between passes over k when a strip takes the results. */
 const stripRows = 768
 /** Outputs that a matrix-vector product makes at a time: 4 KiB, in the first-level cache. */
@@ -79,23 +82,26 @@ function emitEvenBlock({ local, set, choose, ceilDiv, roundUp }: Ints, total: In
 const roundUp = (x: number, to: number): number => Math.ceil(x / to) * to
 const clamp = (x: number, low: number, high: number): number => Math.min(high, Math.max(low, x))
 
-/** Bytes of scratch that one thread needs for a product of these sizes: at most about 16 MiB while k <= 8192. */
+/**
+ * Bytes of scratch that one thread needs for a product of these sizes: at most about 16 MiB while k <= 8192.
+ * @param rows @param columns the most that one call is given of the product
+ */
 export function gemmScratchBytes(
   { transposeA, strip }: Pick<GemmSpec, 'transposeA' | 'strip'>,
   m: number,
   n: number,
   k: number,
+  rows: number = m,
+  columns: number = n,
 ): number {
   if (m === 1 || n === 1) return roundUp((vectorBlock + k) * 4, 64)
   const depth = Math.max(k, 1)
-  const columns = Math.min(
-    roundUp(n, panelWidth),
-    clamp(Math.floor(maxPacked / depth) & -panelWidth, panelWidth, maxColumns),
-  )
-  const rows = roundUp(m, 4)
-  const turnedRows = transposeA ? Math.min(rows, Math.max(Math.floor(maxTurned / depth) & -4, minTurnedRows)) : 0
-  const waitingRows = strip ? (k > maxDepth ? Math.min(rows, stripRows) : tileRows) : 0
-  const floats = columns * (waitingRows + k) + turnedRows * turnedLength(k)
+  const packable = clamp(Math.floor(maxPacked / depth) & -panelWidth, panelWidth, maxColumns)
+  const packed = Math.min(roundUp(columns, panelWidth), packable)
+  const turnable = Math.max(Math.floor((columns > packable ? maxTurned : fewTurned) / depth), minTurnedRows)
+  const turned = transposeA ? Math.min(roundUp(rows, turnedStep), turnable) : 0
+  const waiting = strip ? (k > maxDepth ? Math.min(roundUp(rows, 4), stripRows) : tileRows) : 0
+  const floats = packed * (waiting + k) + turned * turnedLength(k)
   return roundUp(tileBytes + floats * 4, 64) + 3 * 64
 }
 
@@ -136,8 +142,27 @@ function emitBlockedGemm(module: ModuleBuilder, { transposeA, transposeB, fused,
   return module.func({ name: 'gemmBlocked', params: gemmParams }, (f, ...locals) => {
     const [params, extra, a, lda, b, ldb, c, ldc, , , k, rowBegin, rowEnd, columnBegin, columnEnd, scratch] = locals
     const int = ints(f)
-    const { add, sub, mul, div, and, gt, eq, min, max, choose, ceilDiv, roundUp, set, bump, when, rangeOnce, call } =
-      int
+    const {
+      add,
+      sub,
+      mul,
+      div,
+      and,
+      or,
+      gt,
+      ge,
+      eq,
+      min,
+      max,
+      choose,
+      ceilDiv,
+      roundUp,
+      set,
+      bump,
+      when,
+      rangeOnce,
+      call,
+    } = int
     /** A local with a value. */
     const define = (value: Int): Local<'i32'> => {
       const local = int.local()
@@ -155,8 +180,11 @@ function emitBlockedGemm(module: ModuleBuilder, { transposeA, transposeB, fused,
       emitEvenBlock(int, sub(columnEnd, columnBegin), define(min(packable, maxColumns)), panelWidth),
     )
     const rowsInRange = define(sub(rowEnd, rowBegin))
-    const turnable = define(max(and(div(maxTurned, someDepth), -4), minTurnedRows))
-    const turnedRows = define(transposeA ? emitEvenBlock(int, rowsInRange, turnable, 4) : rowsInRange)
+    const packOnce = define(ge(columns, sub(columnEnd, columnBegin)))
+    const turnable = define(
+      max(mul(div(div(choose(packOnce, fewTurned, maxTurned), someDepth), turnedStep), turnedStep), minTurnedRows),
+    )
+    const turnedRows = define(transposeA ? emitEvenBlock(int, rowsInRange, turnable, turnedStep) : rowsInRange)
     const rows = define(strip ? emitEvenBlock(int, turnedRows, choose(passes, stripRows, maxInt), 4) : turnedRows)
 
     // scratch: edge tile | strip | packed B | turned A
@@ -173,19 +201,26 @@ function emitBlockedGemm(module: ModuleBuilder, { transposeA, transposeB, fused,
     const sourceStride = transposeA ? turnedStride : aStride
 
     /** Sweeps `size` rows over panels: one call site a tile height, the common ones first. */
-    const sweep = (panel: Int, panels: Int, to: Int, stride: Int, firstPass: Int): void => {
+    const sweep = (panel: Int, panels: Int, to: Int, stride: Int, firstPass: Int, ahead: Int): void => {
       const ofHeight = (height: number): void => {
         const go = (): void =>
-          call(sweeps[height - 1], rowAt, sourceStride, panel, panelStride, to, stride, span, panels, firstPass)
+          call(
+            sweeps[height - 1],
+            ...[rowAt, sourceStride, panel, panelStride, to, stride, span, panels, firstPass],
+            ...[add(rowAt, mul(size, sourceStride)), ahead],
+          )
         if (height === 1) go()
         else when(eq(size, height), go, () => ofHeight(height - 1))
       }
       ofHeight(tileRows)
     }
 
+    /** Of the next group: it has as many rows as this one, or one more. */
+    const linesAhead = choose(eq(add(group, 1), groups), 0, mul(size, ceilDiv(span, 16)))
+
     const sweepToStrip = (strip: Func): void => {
       set(target, add(stripAt, choose(passes, mul(r, stripStride), 0)))
-      sweep(panelAt, ceilDiv(width, panelWidth), target, stripStride, first)
+      sweep(panelAt, ceilDiv(width, panelWidth), target, stripStride, first, linesAhead)
       when(eq(add(p, span), k), () => call(strip, params, target, columns, add(i, r), size, j, add(j, width), extra))
     }
 
@@ -193,11 +228,11 @@ function emitBlockedGemm(module: ModuleBuilder, { transposeA, transposeB, fused,
       const whole = div(width, panelWidth)
       const edge = and(width, panelWidth - 1)
       set(target, add(c, mul(add(i, r), cStride), mul(j, 4)))
-      sweep(panelAt, whole, target, cStride, first)
+      sweep(panelAt, whole, target, cStride, first, linesAhead)
       when(edge, () => {
         // the narrower last panel goes through a tile in scratch
         set(edgePanel, add(panelAt, mul(whole, panelStride)))
-        sweep(edgePanel, 1, scratch, tileStride, 1)
+        sweep(edgePanel, 1, scratch, tileStride, 1, 0)
         call(copyTile, scratch, add(target, mul(whole, panelStep)), cStride, size, edge, first)
       })
     }
@@ -207,7 +242,10 @@ function emitBlockedGemm(module: ModuleBuilder, { transposeA, transposeB, fused,
       if (turnA) call(turnA, add(a, mul(t, 4)), aStride, turnedHeight, k, turned, turnedStride)
       rangeOnce(j, columnBegin, columnEnd, columns, () => {
         set(width, min(sub(columnEnd, j), columns))
-        call(packB, add(b, transposeB ? mul(j, bStride) : mul(j, 4)), bStride, width, k, packed)
+        const pack = (): void =>
+          call(packB, add(b, transposeB ? mul(j, bStride) : mul(j, 4)), bStride, width, k, packed)
+        if (transposeA) when(or(eq(t, rowBegin), eq(packOnce, 0)), pack)
+        else pack()
         rangeOnce(i, t, add(t, turnedHeight), rows, () => {
           set(height, min(sub(add(t, turnedHeight), i), rows))
           // the fewest groups of at most six rows, sizes differing by one at most
@@ -378,6 +416,8 @@ export interface GemmPlan {
   readonly items: number
   /** the fewest items worth a chunk */
   readonly grain: number
+  /** that each thread needs, for the longest range that one is given */
+  readonly scratchBytes: number
 }
 
 /** A chunk repeats packing that others do too, so it must be long: columns, or rows (each packs all of B). */
@@ -391,10 +431,11 @@ const chunkFlops = 1 << 18
  * each chunk of columns would repeat for all of A.
  */
 export function planGemm(
-  { transposeA }: Pick<GemmSpec, 'transposeA'>,
+  spec: Pick<GemmSpec, 'transposeA' | 'strip'>,
   { batch, m, n, k }: GemmSizes,
   threads: number,
 ): GemmPlan {
+  const { transposeA } = spec
   const panels = Math.ceil(n / panelWidth)
   const blocks = Math.ceil(m / rowUnit)
   const few = batch * panels < 2 * threads
@@ -408,5 +449,8 @@ export function planGemm(
   const worthwhile = Math.ceil(chunkFlops / Math.max(flopsPerItem, 1))
   // alone, or with up to four chunks a thread, equal shares beat a tail of short ones
   const even = threads === 1 || share <= long * 4 ? share : long
-  return { byRows, items, grain: Math.max(1, Math.min(items, Math.max(even, worthwhile))) }
+  const grain = Math.max(1, Math.min(items, Math.max(even, worthwhile)))
+  const longest = longestChunk(items, grain, threads)
+  const [rows, columns] = byRows ? [Math.min(m, longest * rowUnit), n] : [m, Math.min(n, longest * panelWidth)]
+  return { byRows, items, grain, scratchBytes: gemmScratchBytes(spec, m, n, k, rows, columns) }
 }

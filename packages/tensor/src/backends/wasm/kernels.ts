@@ -129,8 +129,8 @@ export class KernelCache {
       words: printed.partitionWord + 1,
       partitionWord: printed.partitionWord,
       plan: symbols => {
-        const { items, grain, byRows } = printed.plan(symbols, this.pool.threads)
-        return { items, grain, scratch: printed.scratchBytes(symbols), partition: Number(byRows) }
+        const { items, grain, byRows, scratchBytes } = printed.plan(symbols, this.pool.threads)
+        return { items, grain, scratch: scratchBytes, partition: Number(byRows) }
       },
     }
   }

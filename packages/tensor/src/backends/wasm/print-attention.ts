@@ -209,11 +209,11 @@ class Printer {
   private sweepOf(f: FuncBuilder, sweeps: readonly Func[], size: I32, ...args: readonly Int[]): void {
     const { eq, when, call } = ints(f)
     const ofHeight = (height: number): void => {
-      if (height === 1) call(sweeps[0], ...args)
+      if (height === 1) call(sweeps[0], ...args, 0, 0)
       else
         when(
           eq(size, height),
-          () => call(sweeps[height - 1], ...args),
+          () => call(sweeps[height - 1], ...args, 0, 0),
           () => ofHeight(height - 1),
         )
     }

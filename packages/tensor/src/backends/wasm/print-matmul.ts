@@ -9,7 +9,7 @@ import { type Axis, axisIndex, type Index } from '../../kernel/index-expr.ts'
 import type { Expr, MatmulKernel, Stmt } from '../../kernel/ir.ts'
 import { paramLayout } from '../../kernel/params.ts'
 import { rewriter } from '../../kernel/rewrite.ts'
-import { emitGemmKernel, type GemmPlan, gemmScratchBytes, planGemm, stripParams } from './gemm.ts'
+import { emitGemmKernel, type GemmPlan, planGemm, stripParams } from './gemm.ts'
 import { importMemory, type PrintOptions } from './print.ts'
 import { BodyPrinter } from './print-body.ts'
 import { Code } from './print-code.ts'
@@ -73,7 +73,6 @@ export interface PrintedMatmul {
   /** word of the parameter block that says how items are cut */
   readonly partitionWord: number
   plan(symbols: ArrayLike<number>, threads: number): GemmPlan
-  scratchBytes(symbols: ArrayLike<number>): number
 }
 
 /** Null where the template does not fit. */
@@ -158,8 +157,6 @@ export function printMatmul(kernel: MatmulKernel, options: PrintOptions): Printe
       const batches = batch.reduce((p, axis) => p * at(axis.size), 1)
       return planGemm(spec, { batch: batches, m: at(m.size), n: at(n.size), k: at(k.size) }, threads)
     },
-    scratchBytes: symbols =>
-      gemmScratchBytes(spec, evaluateDim(m.size, symbols), evaluateDim(n.size, symbols), evaluateDim(k.size, symbols)),
   }
 }
 
