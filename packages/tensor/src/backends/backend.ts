@@ -68,6 +68,8 @@ export interface Backend {
   /** The bytes as a fresh typed array owned by the caller, after everything queued before. */
   read(source: Binding, dtype: DType, elements: number): Promise<TypedArray>
   copy(source: Binding, target: Binding): void
+  /** Loads what prints the program's kernels, where only some programs need it. Null: `load` can do its work. @throws where it cannot be loaded */
+  prepare?(program: Program): Promise<unknown> | null
   /** Prints and compiles what is not cached. Synchronous errors (a kernel that cannot be printed) throw; device errors reject in `run`. */
   load(program: Program): Executable
   /**

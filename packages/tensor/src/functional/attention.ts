@@ -4,6 +4,8 @@
 import { isFloat } from '../dtype.ts'
 import { DTypeError, GradientError, ShapeError } from '../errors.ts'
 import { cast, constantOf, expandTo, operand } from '../ops/build.ts'
+import { attention as rules } from '../primitives/attention.ts'
+import { addPrimitives } from '../primitives/table.ts'
 import { apply, type Tensor } from '../tensor.ts'
 
 export interface AttentionInput {
@@ -27,6 +29,7 @@ export interface AttentionInput {
  */
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionInput = {}): Tensor {
   checkOperands(q, k, v)
+  addPrimitives(rules)
   const [batch, heads, queries, width] = q.shape
   const [, kvHeads, keys] = k.shape
   const group = kvHeads === 0 ? 1 : heads / kvHeads

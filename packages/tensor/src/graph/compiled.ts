@@ -5,6 +5,7 @@ import type { Backend, Binding, Executable, WatchLaunch } from '../backends/back
 import { debugging, print } from '../debug.ts'
 import type { TypedArray } from '../dtype.ts'
 import { evaluateDim } from '../kernel/dim.ts'
+import { Loading } from '../load-later.ts'
 import { sizeOf } from '../shape.ts'
 import { type Captured, sameKey } from './capture.ts'
 import type { Bound, Executor, Prepared, Profiled, Statistics } from './executor.ts'
@@ -83,6 +84,8 @@ export class CompiledExecutor implements Executor {
   prepare(captured: Captured): Ready {
     this.#counts.captures++
     const { entry, variant } = this.#find(captured)
+    const loading = variant.executable ? null : this.backend.prepare?.(variant.plan.program)
+    if (loading) throw new Loading(loading)
     const { storages, scalars, sizes } = captured
     const symbols = symbolsOf(variant.model, sizes)
     const key = symbols.join()

@@ -64,7 +64,7 @@ export interface Executor {
   readonly bytesInUse: number
   /** undefined for the plain evaluator, which compiles nothing */
   readonly statistics?: Readonly<Omit<Statistics, 'nodesBuilt'>>
-  /** Finds or compiles the plan. */
+  /** Finds or compiles the plan. @throws Loading where something that it needs must be loaded first: nothing has happened, and it can be asked again */
   prepare(captured: Captured): Prepared
   /** Computes all roots and gives them to their targets. Throws before anything is changed, or queues the work and returns its completion. */
   run(prepared: Prepared, bound: Bound): Promise<void>

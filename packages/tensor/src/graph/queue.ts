@@ -4,6 +4,7 @@
 
 import type { TypedArray } from '../dtype.ts'
 import { JitError, OutOfMemoryError, StaleError } from '../errors.ts'
+import { Loading } from '../load-later.ts'
 import { Capture, type Captured, type Root } from './capture.ts'
 import { collectGarbage } from './collect.ts'
 import type { Engine } from './engine.ts'
@@ -302,11 +303,16 @@ export class Queue {
     if (now() - this.#lastBreath >= breathEvery) await this.#breathe()
   }
 
-  /** Frees a storage now. What is queued runs first. */
+  /** Frees a storage, now or where something waits to be planned, after that. What is queued runs first. */
   dispose(storage: Storage): void {
     if (storage.disposed) return
     state.trace?.refuse('dispose')
     this.flush()
+    if (this.#waiting) quietly(this.#after(async () => this.#free(storage)))
+    else this.#free(storage)
+  }
+
+  #free(storage: Storage): void {
     storage.disposed = true
     storage.host = null
     const { memory } = storage
@@ -354,7 +360,7 @@ export class Queue {
     try {
       return { planned: null, finished: work(executor, true) }
     } catch (error) {
-      if (!(error instanceof OutOfMemoryError)) return both(Promise.reject(error))
+      if (!(error instanceof OutOfMemoryError || error instanceof Loading)) return both(Promise.reject(error))
       return both(this.#after(() => orCollect(work, executor)))
     }
   }
@@ -436,7 +442,7 @@ export class Queue {
       try {
         prepared = executor.prepare(captured)
       } catch (error) {
-        refuse(assigns, error)
+        if (!(error instanceof Loading)) refuse(assigns, error)
         throw error
       }
       const { storages, scalars } = captured
@@ -665,17 +671,21 @@ function poison(written: readonly Node[], error: unknown): void {
   for (const leaf of written) leaf.error ??= error
 }
 
-/** Out of memory: once everything before has run and garbage is collected, once more. */
+/** What must be loaded is waited for. Out of memory: once everything before has run and garbage is collected, once more. */
 async function orCollect(
   work: (executor: Executor, mayRetry: boolean) => Promise<void>,
   executor: Executor,
 ): Promise<void> {
-  try {
-    return await work(executor, true)
-  } catch (error) {
-    if (!(error instanceof OutOfMemoryError)) throw error
-    await collectGarbage(macrotask)
-    return work(executor, false)
+  for (let mayRetry = true; ; ) {
+    try {
+      return await work(executor, mayRetry)
+    } catch (error) {
+      if (error instanceof Loading) await error.done
+      else if (mayRetry && error instanceof OutOfMemoryError) {
+        await collectGarbage(macrotask)
+        mayRetry = false
+      } else throw error
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 // The table of primitives: everything the engine can differentiate, batch, lower or evaluate.
 
-import { attention } from './attention.ts'
+import type { attention } from './attention.ts'
 import { custom } from './custom.ts'
 import { elementwise } from './elementwise.ts'
 import { indexing } from './indexing.ts'
@@ -17,17 +17,24 @@ const table = {
   ...movement,
   ...indexing,
   ...matrix,
-  ...attention,
   ...source,
   custom,
   program,
 }
 
-export type PrimitiveName = keyof typeof table
-export const primitives: Readonly<Record<PrimitiveName, Primitive>> = table
+/** Primitives that come with the ops that are made of them: who does not use these does not load them. */
+type Further = typeof attention
+export type PrimitiveName = keyof typeof table | keyof Further
+
+const primitives: Record<string, Primitive> = { ...table }
+
+/** Called by the op itself, so that importing does nothing. */
+export function addPrimitives(rules: Further): void {
+  Object.assign(primitives, rules)
+}
 
 export function primitiveOf(name: string): Primitive {
-  const primitive = (primitives as Record<string, Primitive>)[name]
+  const primitive = primitives[name]
   if (!primitive) throw new Error(`no primitive is called ${name}`)
   return primitive
 }

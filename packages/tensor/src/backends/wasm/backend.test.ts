@@ -72,7 +72,9 @@ async function runOn(
   symbols: number[] = [],
   scalars: number[] = [],
 ): Promise<TypedArray[]> {
-  using program = backend.load(single(kernel))
+  const wanted = single(kernel)
+  await backend.prepare?.(wanted)
+  using program = backend.load(wanted)
   const buffers = arrays.map(a => backend.allocate(a.byteLength))
   arrays.forEach((a, b) => {
     backend.write(bindingOf(buffers[b]), kernel.buffers[b].dtype, a)

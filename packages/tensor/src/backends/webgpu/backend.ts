@@ -12,6 +12,7 @@ import type { Backend, Binding, DeviceBuffer, Executable, Limits, Program, Watch
 import { type Block, Buffers, refused } from './buffers.ts'
 import { type OpenDevice, openDevice } from './device.ts'
 import { fromDevice, toDevice } from './host.ts'
+import { loadTemplates } from './kernels.ts'
 import { Pipelines } from './pipelines.ts'
 import type { Shader } from './print.ts'
 import { DeviceQueue } from './queue.ts'
@@ -229,6 +230,10 @@ class Implementation implements WebGPUBackend {
 
   assumeSpeed(operations: number): void {
     this.queue.rate = operations
+  }
+
+  prepare({ launches }: Program): Promise<unknown> | null {
+    return loadTemplates(launches.map(l => l.kernel))
   }
 
   load(program: Program): Executable {

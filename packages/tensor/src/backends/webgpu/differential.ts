@@ -36,7 +36,9 @@ export async function onDevice(
     return { buffer: backend.allocate(bytes), offset: 0, bytes }
   })
   bindings.forEach((binding, i) => void backend.write(binding, kernel.buffers[i].dtype, buffers[i]))
-  using executable = backend.load(single(kernel))
+  const program = single(kernel)
+  await backend.prepare?.(program)
+  using executable = backend.load(program)
   const run = backend.run(executable, bindings, scalars, symbols)
   const results = await Promise.all(bindings.map((b, i) => backend.read(b, kernel.buffers[i].dtype, buffers[i].length)))
   await run
