@@ -44,44 +44,26 @@ import {
   rnn,
 } from '@cairn/tensor/functional'
 import type { Attributes, Inputs, Row } from './cases.ts'
-
-type Run = NonNullable<Row['run']>
-
-const spine = (run: Run): Row => ({ group: 'spine', run })
-const breadth = (run: Run): Row => ({ group: 'breadth', run })
-
-/** The only input, whatever its name. */
-const x = (inputs: Inputs): Tensor => inputs.x ?? inputs.a ?? Object.values(inputs)[0]
-/** The two operands. */
-const pair = (inputs: Inputs): [Tensor, Tensor] => {
-  const [a, b] = Object.values(inputs)
-  return [inputs.a ?? inputs.x ?? a, inputs.b ?? inputs.y ?? b]
-}
-const unary = (f: (x: Tensor, attrs: Attributes) => Tensor): Row => spine((inputs, attrs) => f(x(inputs), attrs))
-const binary = (f: (a: Tensor, b: Tensor) => Tensor): Row => spine(inputs => f(...pair(inputs)))
-
-const axis = (attrs: Attributes, fallback = -1): number => attrs.number(fallback, 'dim', 'axis')
-const axes = (attrs: Attributes): readonly number[] | undefined =>
-  attrs.has('dim', 'axis', 'dims', 'axes') ? attrs.numbers([], 'dim', 'axis', 'dims', 'axes') : undefined
-const keepDim = (attrs: Attributes) => ({ keepDim: attrs.flag('keepdim', 'keep_dim', 'keepdims') })
-const reduction = (attrs: Attributes) => {
-  const name = attrs.text('mean', 'reduction')
-  if (name !== 'mean' && name !== 'sum' && name !== 'none') throw new Error(`there is no reduction '${name}'`)
-  return { reduction: name } as const
-}
-const reduce = (
-  f: (x: Tensor, axes: readonly number[] | undefined, options: { keepDim: boolean }, attrs: Attributes) => Tensor,
-): Row => unary((t, attrs) => f(t, axes(attrs), keepDim(attrs), attrs))
-
-/** Values, and positions too where the case has them as its second output. */
-const extreme = (kind: 'max' | 'min'): Row =>
-  spine((inputs, attrs, given) => {
-    const along = axes(attrs)
-    const options = keepDim(attrs)
-    const values = x(inputs)[kind](along, options)
-    if ((given.outputs?.length ?? 1) < 2) return values
-    return [values, x(inputs)[kind === 'max' ? 'argmax' : 'argmin'](along?.[0] ?? -1, options)]
-  })
+import { elementwise } from './families/elementwise.ts'
+import { layers } from './families/layers.ts'
+import { movement } from './families/movement.ts'
+import { products } from './families/products.ts'
+import { reductions } from './families/reductions.ts'
+import {
+  axes,
+  axis,
+  binary,
+  breadth,
+  correction,
+  extreme,
+  keepDim,
+  pair,
+  reduce,
+  reduction,
+  spine,
+  unary,
+  x,
+} from './rows.ts'
 
 /** 'strict upper triangle', 'lower triangle' ..., or a bool input. */
 function maskOf(inputs: Inputs, attrs: Attributes): Tensor {
@@ -235,6 +217,12 @@ const recurrent = (run: Recurrent): Row =>
   })
 
 export const ops: Readonly<Record<string, Row>> = {
+  ...elementwise,
+  ...reductions,
+  ...movement,
+  ...products,
+  ...layers,
+
   // elementwise
   add: binary((a, b) => a.add(b)),
   sub: binary((a, b) => a.sub(b)),
@@ -423,11 +411,6 @@ export const ops: Readonly<Record<string, Row>> = {
     const { output, hidden } = rnn(input, weights, options)
     return [output, hidden]
   }),
-}
-
-function correction(attrs: Attributes): number {
-  if (attrs.has('unbiased')) return attrs.flag('unbiased') ? 1 : 0
-  return attrs.number(1, 'correction', 'ddof')
 }
 
 /** The row of a case: its whole name, or the longest op that it begins with. */
