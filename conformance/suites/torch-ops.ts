@@ -1,9 +1,9 @@
 // Ops, layers, losses and optimizers against PyTorch's values: results, and gradients of every input that has one.
 import { readAll, setDefaultDevice, type Tensor } from '@cairn/tensor'
 import { type Tolerance, tensorDifference } from '../compare.ts'
-import { jsonFiles, readJson, type StoredTensor, tensorOf } from '../files.ts'
+import { jsonFiles, numbersOf, readJson, type StoredTensor, tensorOf } from '../files.ts'
 import type { CaseResult, SuiteOptions } from '../suite.ts'
-import { Attributes, type TorchCase } from '../torch/cases.ts'
+import { Attributes, type TorchCase, watched } from '../torch/cases.ts'
 import { rowOf } from '../torch/ops.ts'
 import { optimizerOf, runClip, runOptimizer } from '../torch/optimizers.ts'
 
@@ -45,23 +45,26 @@ async function check(given: TorchCase): Promise<string | null> {
     ]),
   )
   const attrs = new Attributes(given.attrs ?? {})
-  const result = row.run(inputs, attrs, given)
+  const read = watched(inputs)
+  const result = row.run(read.inputs, attrs, given)
   const outputs = Array.isArray(result) ? result : [result]
-  const unread = attrs.unread()
-  if (unread.length) return `attributes not understood: ${unread.join(', ')}`
+  const unread = [...attrs.unread(), ...read.unread()]
+  if (unread.length) return `not understood: ${unread.join(', ')}`
   const wanted = given.outputs ?? []
   if (outputs.length < wanted.length) return `${outputs.length} outputs where ${wanted.length} are wanted`
 
   if (given.grads && given.grad_output) weighted(outputs, given.grad_output).backward()
   const grads = Object.entries(given.grads ?? {})
-  const without = grads.filter(([name]) => !inputs[name]?.grad).map(([name]) => name)
+  // an input that the result does not depend on has no gradient here, and one of zeros there
+  const reached = grads.filter(([name, stored]) => inputs[name]?.grad || numbersOf(stored).some(v => v !== 0))
+  const without = reached.filter(([name]) => !inputs[name]?.grad).map(([name]) => name)
   if (without.length) return `no gradient reaches ${without.join(', ')}`
-  await readAll([...outputs, ...grads.map(([name]) => inputs[name].grad!)])
+  await readAll([...outputs, ...reached.map(([name]) => inputs[name].grad!)])
   for (const [i, stored] of wanted.entries()) {
     const problem = await tensorDifference(outputs[i], stored, tolerance)
     if (problem) return `output${wanted.length > 1 ? ` ${i}` : ''}: ${problem}`
   }
-  for (const [name, stored] of grads) {
+  for (const [name, stored] of reached) {
     const problem = await tensorDifference(inputs[name].grad!, stored, tolerance)
     if (problem) return `gradient of ${name}: ${problem}`
   }

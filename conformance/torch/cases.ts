@@ -65,6 +65,18 @@ export class Attributes {
 /** Inputs by name, as tensors. */
 export type Inputs = Readonly<Record<string, Tensor>>
 
+/** The inputs, and the names of those that nobody has read yet: a row that overlooks a weight must not pass. */
+export function watched(inputs: Inputs): { inputs: Inputs; unread(): string[] } {
+  const left = new Set(Object.keys(inputs))
+  const proxy = new Proxy(inputs, {
+    get(all, name) {
+      left.delete(name as string)
+      return all[name as string]
+    },
+  })
+  return { inputs: proxy, unread: () => [...left] }
+}
+
 export interface Row {
   /** which issue of the plan brings the op */
   group: 'spine' | 'breadth'

@@ -103,10 +103,8 @@ const norm = ({ w, b, weight, bias }: Inputs, attrs: Attributes, eps: number) =>
 /** Against the targets, whatever they are called. */
 const target = ({ t, target, y }: Inputs): Tensor => t ?? target ?? y
 
-const entropy = (attrs: Attributes) => ({
-  ignoreIndex: attrs.number(-100, 'ignore_index'),
-  ...reduction(attrs),
-})
+/** Targets that are probabilities, not classes. */
+const isFloat = (t: Tensor): boolean => t.dtype.startsWith('f')
 /** torch has the classes on axis 1, Cairn last. */
 const classesLast = (logits: Tensor): Tensor => {
   if (logits.ndim <= 2) return logits
@@ -353,13 +351,23 @@ export const ops: Readonly<Record<string, Row>> = {
   rope_interleaved: rotary('interleaved'),
 
   // losses
-  cross_entropy: spine((inputs, attrs) =>
-    crossEntropy(classesLast(x(inputs)), target(inputs), {
+  cross_entropy: spine((inputs, attrs) => {
+    const t = target(inputs)
+    const classes = isFloat(t) ? {} : { ignoreIndex: attrs.number(-100, 'ignore_index') }
+    return crossEntropy(classesLast(x(inputs)), isFloat(t) ? classesLast(t) : t, {
       labelSmoothing: attrs.number(0, 'label_smoothing'),
-      ...entropy(attrs),
+      weight: inputs.weight,
+      ...classes,
+      ...reduction(attrs),
+    })
+  }),
+  nll_loss: breadth((inputs, attrs) =>
+    nllLoss(classesLast(x(inputs)), target(inputs), {
+      ignoreIndex: attrs.number(-100, 'ignore_index'),
+      weight: inputs.weight,
+      ...reduction(attrs),
     }),
   ),
-  nll_loss: breadth((inputs, attrs) => nllLoss(classesLast(x(inputs)), target(inputs), entropy(attrs))),
   mse: spine((inputs, attrs) => mseLoss(x(inputs), target(inputs), reduction(attrs))),
   l1: breadth((inputs, attrs) => l1Loss(x(inputs), target(inputs), reduction(attrs))),
   huber: breadth((inputs, attrs) =>
@@ -368,7 +376,13 @@ export const ops: Readonly<Record<string, Row>> = {
   smooth_l1: breadth((inputs, attrs) =>
     smoothL1Loss(x(inputs), target(inputs), { beta: attrs.number(1, 'beta'), ...reduction(attrs) }),
   ),
-  bce_with_logits: breadth((inputs, attrs) => bceWithLogits(x(inputs), target(inputs), reduction(attrs))),
+  bce_with_logits: breadth((inputs, attrs) =>
+    bceWithLogits(x(inputs), target(inputs), {
+      weight: inputs.weight,
+      posWeight: inputs.pos_weight,
+      ...reduction(attrs),
+    }),
+  ),
   kl_div: divergence('mean'),
   kl_div_batchmean: divergence('batchmean'),
   cosine_similarity: breadth((inputs, attrs) => cosineSimilarity(...pair(inputs), { axis: axis(attrs, 1) })),

@@ -20,7 +20,8 @@ import {
   softMarginLoss,
   tripletMarginLoss,
 } from '@cairn/nn'
-import { embeddingBag, type Tensor } from '@cairn/tensor'
+import type { Tensor } from '@cairn/tensor'
+import { embeddingBag } from '@cairn/tensor/functional'
 import type { Attributes, Inputs, Row } from '../cases.ts'
 import { axis, breadth, pair, plain, reduction, x } from '../rows.ts'
 

@@ -1,5 +1,6 @@
 // Rows of torch's ops that move, repeat or pick elements.
-import { cat, fold, meshgrid, stack, type Tensor, tensor, unfold } from '@cairn/tensor'
+import { cat, meshgrid, stack, type Tensor, tensor } from '@cairn/tensor'
+import { fold, unfold } from '@cairn/tensor/functional'
 import type { Attributes, Inputs, Row } from '../cases.ts'
 import { axes, axis, breadth, plain, x } from '../rows.ts'
 
@@ -38,7 +39,11 @@ export const movement: Readonly<Record<string, Row>> = {
   swapaxes: plain((t, attrs) => t.swapaxes(attrs.number(0, 'axis0', 'dim0'), attrs.number(1, 'axis1', 'dim1'))),
   fliplr: plain(t => t.flip([1])),
   flipud: plain(t => t.flip([0])),
-  roll: plain((t, attrs) => t.roll(attrs.numbers([], 'shifts'), axes(attrs))),
+  roll: plain((t, attrs) => {
+    const along = axes(attrs)
+    const shifts = attrs.numbers([], 'shifts')
+    return along ? t.roll(shifts, along) : t.roll(shifts[0])
+  }),
   rot90: plain((t, attrs) => t.rot90(attrs.number(1, 'k'), both(attrs.numbers([0, 1], 'dims')))),
   narrow: plain((t, attrs) => t.narrow(axis(attrs), attrs.number(0, 'start'), attrs.number(1, 'length'))),
   select: plain((t, attrs) => t.select(axis(attrs, 0), attrs.number(0, 'index'))),
