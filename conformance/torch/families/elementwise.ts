@@ -1,6 +1,7 @@
 // Rows of torch's elementwise ops beyond those of a language model: special functions, comparisons, bits, activations.
 import { celu, glu, hardshrink, prelu, selu, softplus, softshrink, softsign } from '@cairn/nn'
 import type { Tensor } from '@cairn/tensor'
+import { digamma, entr, erfc, erfinv, lgamma, mvlgamma, ndtr, ndtri, polygamma, xlog1py } from '@cairn/tensor/special'
 import type { Attributes, Row } from '../cases.ts'
 import { axis, breadth, operands, pair, plain, x } from '../rows.ts'
 
@@ -29,16 +30,16 @@ export const elementwise: Readonly<Record<string, Row>> = {
   frac: plain(t => t.frac()),
   deg2rad: plain(t => t.deg2rad()),
   rad2deg: plain(t => t.rad2deg()),
-  erfc: plain(t => t.erfc()),
-  erfinv: plain(t => t.erfinv()),
-  lgamma: plain(t => t.lgamma()),
-  gammaln: plain(t => t.lgamma()),
-  mvlgamma: plain((t, attrs) => t.mvlgamma(attrs.number(1, 'p'))),
-  digamma: plain(t => t.digamma()),
-  polygamma: plain((t, attrs) => t.polygamma(attrs.number(1, 'n'))),
-  ndtr: plain(t => t.ndtr()),
-  ndtri: plain(t => t.ndtri()),
-  entr: plain(t => t.entr()),
+  erfc: plain(t => erfc(t)),
+  erfinv: plain(t => erfinv(t)),
+  lgamma: plain(t => lgamma(t)),
+  gammaln: plain(t => lgamma(t)),
+  mvlgamma: plain((t, attrs) => mvlgamma(t, attrs.number(1, 'p'))),
+  digamma: plain(t => digamma(t)),
+  polygamma: plain((t, attrs) => polygamma(t, attrs.number(1, 'n'))),
+  ndtr: plain(t => ndtr(t)),
+  ndtri: plain(t => ndtri(t)),
+  entr: plain(t => entr(t)),
   logit: plain((t, attrs) => t.logit(attrs.has('eps') ? attrs.number(0, 'eps') : undefined)),
   positive: plain(t => t.mul(1)),
   nan_to_num: plain((t, attrs) =>
@@ -64,7 +65,7 @@ export const elementwise: Readonly<Record<string, Row>> = {
   logaddexp: operands((a, b) => a.logaddexp(b)),
   logaddexp2: operands((a, b) => a.logaddexp2(b)),
   xlogy: operands((a, b) => a.xlogy(b)),
-  xlog1py: operands((a, b) => a.xlog1py(b)),
+  xlog1py: operands((a, b) => xlog1py(a, b)),
   fmax: operands((a, b) => a.fmax(b)),
   fmin: operands((a, b) => a.fmin(b)),
   heaviside: operands((a, b) => a.heaviside(b)),

@@ -44,6 +44,20 @@ interface Program {
 }
 
 const programs: Record<string, Program> = {
+  'a state shifted at every step': {
+    // each step reads the last one at three places: inlined without a bound, that is 3^14 places
+    shapes: [[2, 7]],
+    run: ([x]) => {
+      const shifted = (t: Tensor, by: number) =>
+        t.narrow(1, 0, 7 - by).pad([
+          [0, 0],
+          [by, 0],
+        ])
+      let state = x
+      for (let step = 0; step < 14; step++) state = state.add(shifted(state, 1)).sub(shifted(state, 2)).mul(0.5)
+      return state
+    },
+  },
   chain: {
     shapes: [
       [4, 5],

@@ -54,6 +54,8 @@ interface Request {
   readonly group: Group
   /** where the node is evaluated, in the group's axes; null when masked or moved: may be inlined there, not stored */
   readonly index: readonly Index[] | null
+  /** the same for requests that one evaluation serves: the index, or the views on the way to a masked place */
+  readonly place: string
   /** the kernel reads it from memory in any case */
   readonly stored: boolean
 }
@@ -90,6 +92,10 @@ const weights: Readonly<Record<string, number>> = {
 export const weightOf = (op: string): number => weights[op] ?? 1
 /** A stored value is computed again by its readers when that costs at most this much. */
 const cheap = 4
+/** A value is computed at no more places of one kernel: a recurrence that shifts its state would else multiply them at every step. */
+const mostPlaces = 16
+
+const keyOf = (index: readonly Index[]): string => index.map(indexKey).join()
 
 const noNode = (): never => {
   throw new Error('schedule: an index value in a view')
@@ -131,15 +137,17 @@ export function schedule(
   }
 
   /** Follows views down to what is computed or stored, and asks for it there. */
-  const ask = (group: Group, node: GNode, index: readonly Index[] | null, stored = false): void => {
+  const ask = (group: Group, node: GNode, index: readonly Index[] | null, path: string, stored = false): void => {
     let at = node
     let place = index
+    let way = path
     while (viewOps.has(at.op)) {
       if (place) {
         const seen = through(at, place)
         place = seen.bounds.length || seen.moved ? null : seen.index
       }
-      if (at.op === 'narrowAt' || at.op === 'barrier') ask(group, at.sources[1], null)
+      if (!place) way += `/${at.id}`
+      if (at.op === 'narrowAt' || at.op === 'barrier') ask(group, at.sources[1], null, `${way}:`)
       at = at.sources[0]
     }
     if (at.op === 'scalar' || at.op === 'constant') return
@@ -148,20 +156,25 @@ export function schedule(
       return
     }
     const list = requests.get(at)
-    const request = { group, index: place, stored }
+    const request = { group, index: place, place: place ? keyOf(place) : way, stored }
     if (list) list.push(request)
     else requests.set(at, [request])
     group.loads.add(at)
   }
 
-  /** Asks for what `node` is made of, where it is evaluated at `index`. */
-  const askSources = (group: Group, node: GNode, index: readonly Index[] | null): void => {
+  /** Asks for what `node` is made of, where it is evaluated at `index`; `path` names the place if that is masked. */
+  const askSources = (
+    group: Group,
+    node: GNode,
+    index: readonly Index[] | null,
+    path = index ? keyOf(index) : '',
+  ): void => {
     group.size++
     if (node.op === 'gather') {
-      ask(group, node.sources[0], null, true)
-      ask(group, node.sources[1], index)
-    } else if (node.op === 'cat') for (const s of node.sources) ask(group, s, null)
-    else for (const s of node.sources) ask(group, s, s.shape.length === 0 && node.shape.length > 0 ? [] : index)
+      ask(group, node.sources[0], null, path, true)
+      ask(group, node.sources[1], index, path)
+    } else if (node.op === 'cat') node.sources.forEach((s, i) => ask(group, s, null, `${path}/${node.id}.${i}`))
+    else for (const s of node.sources) ask(group, s, s.shape.length === 0 && node.shape.length > 0 ? [] : index, path)
   }
 
   const settle = (node: GNode, group: Group, index: readonly Index[]): void => {
@@ -180,7 +193,7 @@ export function schedule(
     for (const r of list) {
       if (r.group !== group) continue
       if (!r.index || r.stored) return null
-      if (found && found.map(indexKey).join() !== r.index.map(indexKey).join()) return null
+      if (found && keyOf(found) !== r.place) return null
       found = r.index
     }
     return found
@@ -206,10 +219,10 @@ export function schedule(
     const seen = new Set<string>()
     for (const r of list) {
       r.group.loads.delete(node)
-      const key = `${r.group.id}:${r.index ? r.index.map(indexKey).join() : 'masked'}`
+      const key = `${r.group.id}:${r.place}`
       if (seen.has(key)) continue
       seen.add(key)
-      askSources(r.group, node, r.index)
+      askSources(r.group, node, r.index, r.place)
     }
   }
 
@@ -223,9 +236,9 @@ export function schedule(
     const users = new Set(list.map(r => r.group))
     if (!mustStore && users.size === 1) {
       const [group] = users
-      const keys = new Set(list.map(r => (r.index ? r.index.map(indexKey).join() : 'masked')))
-      const repeated = keys.size > 1 || (list[0].index !== null && spreads(group, list[0].index, node))
-      if ((!repeated || weightOf(node.op) <= cheap) && roomFor(group, node, 0)) {
+      const places = new Set(list.map(r => r.place)).size
+      const repeated = places > 1 || (list[0].index !== null && spreads(group, list[0].index, node))
+      if ((!repeated || weightOf(node.op) <= cheap) && places <= mostPlaces && roomFor(group, node, 0)) {
         inline(node, list)
         return
       }
@@ -279,7 +292,7 @@ export function schedule(
       home.set(node, group)
       if (rootNodes.has(node) || list.some(r => r.group !== group || r.stored)) group.outputs.set(node, place)
       link(node, group)
-      ask(group, node.sources[0], whole)
+      ask(group, node.sources[0], whole, keyOf(whole))
     }
     for (const group of new Set(list.map(r => r.group))) {
       if (group.anchor) continue
@@ -353,16 +366,16 @@ export function schedule(
       if (rootNodes.has(node) || list.some(r => r.group !== group || r.stored))
         group.outputs.set(node, axesOf.map(axisIndex))
       link(node, group)
-      ask(group, a, null, true)
-      ask(group, b, null, true)
+      ask(group, a, null, '', true)
+      ask(group, b, null, '', true)
       return
     }
     const group = open(newAxes(node.shape), [])
     group.anchor = node
     settle(node, group, group.axes.map(axisIndex))
     link(node, group)
-    ask(group, a, null, true)
-    ask(group, b, null, true)
+    ask(group, a, null, '', true)
+    ask(group, b, null, '', true)
   }
 
   /** The group's axes become those of its anchor. Requests that are still open move along. */
@@ -371,7 +384,9 @@ export function schedule(
     for (const [n, index] of group.outputs) group.outputs.set(n, move(index))
     for (const list of requests.values())
       list.forEach((r, i) => {
-        if (r.group === group && r.index) list[i] = { ...r, index: move(r.index) }
+        if (r.group !== group || !r.index) return
+        const index = move(r.index)
+        list[i] = { ...r, index, place: keyOf(index) }
       })
     group.axes = axesOf
   }
@@ -404,7 +419,7 @@ export function schedule(
     attentions.set(key, group)
     group.anchor = node
     storeAttention(node, group)
-    for (const s of node.sources) ask(group, s, null, true)
+    for (const s of node.sources) ask(group, s, null, '', true)
   }
 
   /** A kernel of its own. `stored`: it reads its sources from memory in any case. */
@@ -414,7 +429,7 @@ export function schedule(
     const place = group.axes.map(axisIndex)
     settle(node, group, place)
     link(node, group)
-    for (const s of node.sources) ask(group, s, null, stored)
+    node.sources.forEach((s, i) => ask(group, s, null, `${i}`, stored))
   }
 
   for (let i = nodes.length - 1; i >= 0; i--) {
