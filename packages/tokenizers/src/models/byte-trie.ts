@@ -1,6 +1,7 @@
-// A trie over bytes in typed arrays: the longest of many tokens that starts at a position. The first two bytes, and all three
-// of a character that has three, are looked up directly; what lies deeper by hash. Tokens are put in when their first two
-// bytes are first met: a text meets few of them, and all of o200k would take 100 ms.
+// A trie over bytes in typed arrays: the longest of many tokens that starts at a position. The first two bytes are looked up
+// directly. What goes on from a node lies together in a small table of its own, with a hash chosen so that no two of its bytes
+// share a place: a step is one look, and neighbours in the trie are neighbours in memory. Tokens are put in when their first
+// two bytes are first met: a text meets few of them, and all of o200k would take 100 ms.
 import type { RankTokens } from './rank-tokens.ts'
 
 export class ByteTrie {
@@ -8,16 +9,14 @@ export class ByteTrie {
   /** Tokens by their first two bytes: those of `pair` from `firsts[pair]` up to `firsts[pair + 1]`. */
   private readonly byPair: Int32Array
   private readonly firsts: Int32Array
-  private readonly isPut = new Uint8Array(1 << 16)
-  /** The node of two bytes, and of a character of three bytes; 0 if nothing goes on from there. */
-  private readonly ofTwo = new Int32Array(1 << 16)
-  private readonly ofThree = new Int32Array(1 << 16)
-  private readonly threeValues = new Int32Array(1 << 16).fill(-1)
-  private nodes = 1
-  // Open addressing. A slot is (node << 8 | byte), the node below or 0 if nothing goes on, the token that ends here or -1.
-  private slots = new Int32Array(4 << 12)
-  private mask = (1 << 12) - 1
-  private used = 0
+  /** Where the table of two bytes lies, 0 if nothing goes on from there, -1 if its tokens are not put in yet. */
+  private readonly ofTwo = new Int32Array(1 << 16).fill(-1)
+  /** Its hash. */
+  private readonly hashes = new Int32Array(1 << 16)
+  // A place is: the byte, with the hash of the table below above it; where that lies, or 0; the token that ends here, or -1.
+  // Places that nothing was put in pass for a byte 0 with neither.
+  private places = new Int32Array(4 << 12)
+  private used = 4
 
   constructor(tokens: RankTokens) {
     const { bytes, starts, size } = tokens
@@ -36,100 +35,107 @@ export class ByteTrie {
   longest(bytes: Uint8Array, at: number, end: number): number {
     const { tokens } = this
     if (at >= end) return -1
-    let found = tokens.ofByte[bytes[at]]
-    if (end - at < 2) return found
+    if (end - at < 2) return tokens.ofByte[bytes[at]]
     const pair = (bytes[at] << 8) | bytes[at + 1]
-    if (tokens.ofTwo[pair] >= 0) found = tokens.ofTwo[pair]
-    if (this.isPut[pair] === 0) this.put(pair)
-    let node = this.ofTwo[pair]
-    let i = at + 2
-    if (i < end && isThree(bytes, at)) {
-      const three = threeIndex(bytes, at)
-      if (this.threeValues[three] >= 0) found = this.threeValues[three]
-      node = this.ofThree[three]
-      i++
-    }
-    const { slots, mask } = this
-    for (; node !== 0 && i < end; i++) {
-      const key = (node << 8) | bytes[i]
-      let slot = 4 * (hash(key) & mask)
-      while (slots[slot] !== key && slots[slot] !== 0) slot = (slot + 4) & (4 * mask + 3)
-      if (slots[slot] === 0) break
-      node = slots[slot + 1]
-      if (slots[slot + 2] >= 0) found = slots[slot + 2]
+    let found = tokens.ofTwo[pair]
+    if (found < 0) found = tokens.ofByte[bytes[at]]
+    let table = this.ofTwo[pair]
+    if (table < 0) table = this.put(pair)
+    let hash = this.hashes[pair]
+    const { places } = this
+    for (let i = at + 2; table !== 0 && i < end; i++) {
+      const place = table + placeOf(bytes[i], hash)
+      const key = places[place]
+      if ((key & 255) !== bytes[i]) break
+      hash = key >> 8
+      table = places[place + 1]
+      const token = places[place + 2]
+      if (token >= 0) found = token
     }
     return found
   }
 
-  /** Puts in the tokens that start with two bytes. */
-  private put(pair: number): void {
-    this.isPut[pair] = 1
+  /** Puts in the tokens that start with two bytes, and returns where their table lies. */
+  private put(pair: number): number {
     const { bytes, starts } = this.tokens
-    for (let k = this.firsts[pair]; k < this.firsts[pair + 1]; k++) {
-      const t = this.byPair[k]
-      const to = starts[t + 1]
-      let i = starts[t]
-      let node: number
-      if (isThree(bytes, i)) {
-        const three = threeIndex(bytes, i)
-        i += 3
-        if (i === to) {
-          this.threeValues[three] = t
-          continue
-        }
-        node = this.ofThree[three] ||= this.nodes++
+    const sorted = this.byPair.subarray(this.firsts[pair], this.firsts[pair + 1])
+    const compare = (a: number, b: number) => {
+      const end = Math.min(starts[a + 1] - starts[a], starts[b + 1] - starts[b])
+      for (let i = 2; i < end; i++) {
+        const difference = bytes[starts[a] + i] - bytes[starts[b] + i]
+        if (difference !== 0) return difference
+      }
+      return starts[a + 1] - starts[a] - (starts[b + 1] - starts[b]) || a - b
+    }
+    sorted.sort(compare)
+    this.ofTwo[pair] = 0
+    // Tables to be made, level by level: the tokens in them, the level, the place above.
+    const queue = sorted.length > 0 ? [0, sorted.length, 2, -1] : []
+    for (let q = 0; q < queue.length; q += 4) {
+      const [from, to, depth, above] = queue.slice(q, q + 4)
+      const byteOf = (k: number) => bytes[starts[sorted[k]] + depth]
+      const below: number[] = []
+      for (let k = from; k < to; k++) if (byteOf(k) !== below.at(-1)) below.push(byteOf(k))
+      const hash = perfectHash(below)
+      const table = this.reserve(1 << (8 - (hash & 15)))
+      const { places } = this
+      if (above < 0) {
+        this.ofTwo[pair] = table
+        this.hashes[pair] = hash
       } else {
-        i += 2
-        node = this.ofTwo[pair] ||= this.nodes++
+        places[above] |= hash << 8
+        places[above + 1] = table
       }
-      for (; i + 1 < to; i++) {
-        const slot = this.slotOf(node, bytes[i])
-        node = this.slots[slot + 1] ||= this.nodes++
+      for (let k = from; k < to; ) {
+        const byte = byteOf(k)
+        const place = table + placeOf(byte, hash)
+        places[place] = byte
+        let end = k + 1
+        while (end < to && byteOf(end) === byte) end++
+        // Shorter ones come first, and of equal ones the last counts.
+        for (; k < end && starts[sorted[k] + 1] - starts[sorted[k]] === depth + 1; k++) places[place + 2] = sorted[k]
+        if (k < end) queue.push(k, end, depth + 1, place)
+        k = end
       }
-      // The slots may be others once one is added, so they are looked up after.
-      const last = this.slotOf(node, bytes[i])
-      this.slots[last + 2] = t
     }
+    return this.ofTwo[pair]
   }
 
-  /** The slot of a node and a byte, made if there is none. */
-  private slotOf(node: number, byte: number): number {
-    if (2 * this.used > this.mask) this.grow()
-    const key = (node << 8) | byte
-    const slot = this.search(key)
-    if (this.slots[slot] === 0) {
-      this.used++
-      this.slots[slot] = key
-      this.slots[slot + 2] = -1
+  /** A table of so many places; returns where it lies. */
+  private reserve(count: number): number {
+    const table = this.used
+    this.used += 4 * count
+    if (this.used > this.places.length) {
+      const larger = new Int32Array(2 * this.used)
+      larger.set(this.places)
+      this.places = larger
     }
-    return slot
-  }
-
-  private search(key: number): number {
-    const { slots, mask } = this
-    let slot = 4 * (hash(key) & mask)
-    while (slots[slot] !== key && slots[slot] !== 0) slot = (slot + 4) & (4 * mask + 3)
-    return slot
-  }
-
-  private grow(): void {
-    const old = this.slots
-    this.slots = new Int32Array(old.length * 2)
-    this.mask = this.slots.length / 4 - 1
-    for (let i = 0; i < old.length; i += 4) {
-      if (old[i] !== 0) this.slots.set(old.subarray(i, i + 3), this.search(old[i]))
-    }
+    for (let place = table; place < this.used; place += 4) this.places[place + 2] = -1
+    return table
   }
 }
 
-/** Do the bytes at `at`, of which there are at least three, start with a character of three bytes? */
-const isThree = (bytes: Uint8Array, at: number): boolean =>
-  (bytes[at] & 0xf0) === 0xe0 && (bytes[at + 1] & 0xc0) === 0x80 && (bytes[at + 2] & 0xc0) === 0x80
+/** A hash is an odd factor and, in the low four bits, how many bits of the product fall away. */
+const placeOf = (byte: number, hash: number): number => (((byte * (hash >> 4)) & 255) >> (hash & 15)) << 2
 
-const threeIndex = (bytes: Uint8Array, at: number): number =>
-  ((bytes[at] & 15) << 12) | ((bytes[at + 1] & 63) << 6) | (bytes[at + 2] & 63)
+/** By place, the number of the hash that put a byte there last: a hash is given up at the first place that two bytes want. */
+const takenBy = new Uint32Array(256)
+let tried = 0
 
-function hash(key: number): number {
-  const h = Math.imul(key, 0x9e3779b1)
-  return h ^ (h >>> 15)
+/** A hash that gives all of these bytes places of their own, and few places beside them. With shift 0 every factor does. */
+function perfectHash(bytes: readonly number[]): number {
+  for (let shift = 8 - Math.ceil(Math.log2(bytes.length)); shift > 0; shift--) {
+    for (let factor = 1; factor < 64; factor += 2) {
+      const hash = (factor << 4) | shift
+      tried = (tried + 1) >>> 0
+      let i = 0
+      for (; i < bytes.length; i++) {
+        const place = placeOf(bytes[i], hash) >> 2
+        if (takenBy[place] === tried) break
+        takenBy[place] = tried
+      }
+      if (i === bytes.length) return hash
+    }
+  }
+  return 1 << 4
 }
