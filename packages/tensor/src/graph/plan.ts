@@ -37,7 +37,7 @@ export interface Plan {
 }
 
 export function compile(captured: Captured, model: SizeModel, limits: Limits): Plan {
-  const { graph, roots } = simplify(captured, model)
+  const { graph, roots } = simplify(captured, model, limits)
   const live = reachable(
     roots.map(r => r.node),
     graph.nodes,

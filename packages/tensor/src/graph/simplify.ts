@@ -1,6 +1,7 @@
 // From a captured graph to the one that is scheduled: sizes as Dims, equal nodes merged, what does nothing removed, constants folded, chains
 // of views shortened. Every rule is local and keeps values bit for bit.
 
+import type { Limits } from '../backends/backend.ts'
 import type { DType } from '../dtype.ts'
 import { type Dim, dimKey, isDim, one, sameDim } from '../kernel/dim.ts'
 import { type Axis, axisIndex, type Index } from '../kernel/index-expr.ts'
@@ -119,7 +120,11 @@ export interface SimplifiedRoot {
 }
 
 /** Builds the graph; roots come in the order of the captured ones. */
-export function simplify(captured: Captured, model: SizeModel): { graph: Graph; roots: SimplifiedRoot[] } {
+export function simplify(
+  captured: Captured,
+  model: SizeModel,
+  { narrowProducts }: Pick<Limits, 'narrowProducts'>,
+): { graph: Graph; roots: SimplifiedRoot[] } {
   const graph = new Graph()
   const made: GNode[] = []
   for (const n of captured.nodes) {
@@ -127,7 +132,7 @@ export function simplify(captured: Captured, model: SizeModel): { graph: Graph; 
     const shape = model.dims.slice(n.sizesAt, n.sizesAt + n.rank)
     const sources = n.sources.map(i => made[i])
     const common = { sources, shape, dtype: n.dtype }
-    if (n.op === 'matmul' && n.dtype !== 'f32') made.push(otherProduct(graph, sources, shape, n.dtype))
+    if (n.op === 'matmul' && n.dtype !== 'f32') made.push(otherProduct(graph, sources, shape, n.dtype, narrowProducts))
     else if (n.op === 'matmul')
       made.push(graph.make({ ...common, op: 'matmul', sources: sources.map(s => asOperand(graph, s)) }))
     else if (attentionOps.has(n.op))
@@ -242,13 +247,20 @@ function fitsProduct(chain: readonly GNode[], depth: number, among: number): boo
 }
 
 /**
- * A product of other dtypes than f32. f16 and bf16 multiply in f32 and round once; the rest is sum(a[..., m, k, 1] * b[..., 1, k, n]) over k, which
+ * A product of other dtypes than f32. f16 and bf16 multiply in f32 and round once, from operands as they are in memory where the device's templates read
+ * those (`narrow`); the rest is sum(a[..., m, k, 1] * b[..., 1, k, n]) over k, which
  * is fused, so nothing that large is stored.
  */
-function otherProduct(graph: Graph, [a, b]: readonly GNode[], shape: readonly Dim[], dtype: DType): GNode {
+function otherProduct(
+  graph: Graph,
+  [a, b]: readonly GNode[],
+  shape: readonly Dim[],
+  dtype: DType,
+  narrow: boolean,
+): GNode {
   if (dtype === 'f16' || dtype === 'bf16') {
     const single = (x: GNode) =>
-      asOperand(graph, graph.make({ op: 'cast', sources: [x], shape: x.shape, dtype: 'f32' }))
+      asOperand(graph, narrow ? x : graph.make({ op: 'cast', sources: [x], shape: x.shape, dtype: 'f32' }))
     const product = graph.make({ op: 'matmul', sources: [single(a), single(b)], shape, dtype: 'f32' })
     return graph.make({ op: 'cast', sources: [product], shape, dtype })
   }

@@ -46,6 +46,7 @@ export class InterpretBackend implements Backend {
       scratch: options.scratch ?? true,
       parts: options.parts ?? true,
       splitAttention: options.splitAttention ?? false,
+      narrowProducts: true,
       dtypes: new Set<DType>(['f32', 'f16', 'bf16', 'f64', 'i32', 'u32', 'i8', 'u8', 'i64', 'bool']),
     }
   }

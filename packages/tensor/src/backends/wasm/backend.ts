@@ -193,6 +193,7 @@ class Implementation implements WasmBackend {
     scratch: true,
     parts: true,
     splitAttention: false,
+    narrowProducts: false,
     dtypes: new Set(Object.keys(dtypes) as DType[]),
   }
   private readonly pool: KernelPool

@@ -10,7 +10,7 @@ import type { Axis } from '../../kernel/index-expr.ts'
 import type { AttentionKernel, Place } from '../../kernel/ir.ts'
 import { type Shader, workgroupNumber } from './print.ts'
 import { Uniforms } from './uniforms.ts'
-import { Writer } from './writer.ts'
+import { type How, Writer } from './writer.ts'
 
 /** Rows and keys of a block of scores. */
 const block = 32
@@ -26,8 +26,8 @@ const threads = 64
 /** Below all scores: GPUs may do without infinities. */
 const unseen = '-3e38f'
 
-export function printAttention(kernel: AttentionKernel, alias: readonly number[]): Shader {
-  const writer = new Writer(kernel.buffers, alias, new Uniforms(false))
+export function printAttention(kernel: AttentionKernel, alias: readonly number[], how: How = {}): Shader {
+  const writer = new Writer(kernel.buffers, alias, { uniforms: new Uniforms(false), half: how.half })
   const printer = new Printer(writer, kernel)
   const { dk, dv, dq } = kernel.results
   const { batch, head, group, query, key, width, out } = kernel.axes

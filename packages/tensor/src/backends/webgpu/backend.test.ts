@@ -14,6 +14,7 @@ import type { WebGPUBackend } from './backend.ts'
 import { roundSize } from './buffers.ts'
 import { hasHardwareAdapter } from './device.ts'
 import { onDevice, openBackend, single } from './differential.ts'
+import { alone } from './kernels.ts'
 
 const backend = await openBackend()
 const why = backend ? '' : ' (skipped: no WebGPU adapter)'
@@ -333,12 +334,8 @@ describe.skipIf(!backend)(`WebGPU backend${why}`, () => {
 
   test('a kernel that does not compile rejects its run, naming itself; later runs go on', async () => {
     const broken = affine('broken kernel')
-    b.preset(broken, {
-      code: '@compute @workgroup_size(1) fn main() {\n  nonsense(x);\n}',
-      bindings: 2,
-      fields: [],
-      workgroups: () => 1,
-    })
+    const shader = { bindings: 2, fields: [], workgroups: () => 1 }
+    b.preset(broken, alone({ ...shader, code: '@compute @workgroup_size(1) fn main() {\n  nonsense(x);\n}' }))
     using bad = b.load(single(broken))
     using good = b.load(single(affine()))
     const [x, y] = [place(b), place(b)]

@@ -1,30 +1,31 @@
 // The WebGPU backend: the contract of backends/backend.ts over the queue, the allocator and the runner.
 //
 // Numbers, where they differ from a CPU's: subnormal f32 may be flushed to 0, a quotient or square root may be off by 2 or 3 ULP,
-// and sums may be fused or reordered by the driver; NaN and infinities come out as on a CPU. f16 and bf16 are stored as f32 that was
-// rounded, bool and 8-bit integers as 32-bit ones: 4 bytes an element in every dtype.
+// and sums may be fused or reordered by the driver; NaN and infinities come out as on a CPU. Arithmetic on f16 and bf16 is f32's, rounded when stored, on
+// every device; what they take in memory depends on it (stored.ts).
 
 import { debuggingAnything } from '../../debug.ts'
-import { bytesOf, type DType, type TypedArray } from '../../dtype.ts'
-import { DeviceLostError, DTypeError } from '../../errors.ts'
+import type { DType, TypedArray } from '../../dtype.ts'
+import { DeviceError, DeviceLostError } from '../../errors.ts'
 import type { Kernel } from '../../kernel/ir.ts'
 import type { Backend, Binding, DeviceBuffer, Executable, Limits, Program, WatchLaunch } from '../backend.ts'
 import { type Block, Buffers, refused } from './buffers.ts'
 import { type OpenDevice, openDevice } from './device.ts'
 import { fromDevice, toDevice } from './host.ts'
-import { loadTemplates } from './kernels.ts'
+import { loadTemplates, type Printed } from './kernels.ts'
 import { Pipelines } from './pipelines.ts'
-import type { Shader } from './print.ts'
 import { DeviceQueue } from './queue.ts'
 import { alignment, type LoadedProgram, lost, Runner } from './runner.ts'
+import { storedBytes, storedDTypes } from './stored.ts'
 import { subgroupWidth } from './subgroups.ts'
-import { storedTypes } from './writer.ts'
 
 export interface WebGPUOptions {
   /** bytes that the backend may hold; the device's own limit by default */
   readonly maxBytes?: number
   /** whether templates and submits are chosen as for a CPU pretending to be a GPU; default: whether it is one */
   readonly software?: boolean
+  /** whether f16 takes two bytes in GPU memory rather than an f32's four; default: whether the device has `shader-f16` */
+  readonly half?: boolean
 }
 
 export interface WebGPUBackend extends Backend {
@@ -32,6 +33,8 @@ export interface WebGPUBackend extends Backend {
   readonly software: boolean
   /** neighbouring threads that can exchange values, 1 where none can */
   readonly subgroup: number
+  /** f16 takes two bytes */
+  readonly half: boolean
   /** vendor, architecture and driver */
   readonly description: string
   /** bytes of all GPU memory held: what is in use, what waits for reuse, transfers under way */
@@ -39,8 +42,8 @@ export interface WebGPUBackend extends Backend {
   /** pipelines compiled and cached */
   readonly pipelines: number
   readonly device: GPUDevice
-  /** Uses `shader` for a kernel: to test or measure a template that would not be chosen. */
-  preset(kernel: Kernel, shader: Shader): void
+  /** Uses `printed` for a kernel: to test or measure a template that would not be chosen. */
+  preset(kernel: Kernel, printed: Printed): void
   /** Sets the estimate by which programs are cut into submits: operations a millisecond. */
   assumeSpeed(operations: number): void
 }
@@ -48,6 +51,11 @@ export interface WebGPUBackend extends Backend {
 /** @throws DeviceError where there is no WebGPU or no adapter, saying what to install */
 export async function createWebGPUBackend(options: WebGPUOptions = {}): Promise<WebGPUBackend> {
   const opened = await openDevice()
+  if (options.half && !opened.device.features.has('shader-f16'))
+    throw new DeviceError(
+      'webgpu',
+      'this GPU has no f16 in memory (no `shader-f16`); leave out `half`: f16 is then emulated',
+    )
   return new Implementation(opened, await subgroupWidth(opened.device), options)
 }
 
@@ -57,6 +65,7 @@ class Implementation implements WebGPUBackend {
   readonly software: boolean
   readonly description: string
   readonly subgroup: number
+  readonly half: boolean
   readonly device: GPUDevice
   private readonly queue: DeviceQueue
   private readonly buffers: Buffers
@@ -68,6 +77,7 @@ class Implementation implements WebGPUBackend {
     this.software = software
     this.description = description
     this.subgroup = subgroup
+    this.half = options.half ?? device.features.has('shader-f16')
     const slow = options.software ?? software
     const { limits } = device
     const checked = debuggingAnything()
@@ -78,7 +88,8 @@ class Implementation implements WebGPUBackend {
       scratch: false,
       parts: false,
       splitAttention: true,
-      dtypes: new Set(Object.keys(storedTypes) as DType[]),
+      narrowProducts: true,
+      dtypes: new Set(storedDTypes),
     }
     this.queue = new DeviceQueue(device, slow)
     this.buffers = new Buffers(
@@ -93,6 +104,7 @@ class Implementation implements WebGPUBackend {
       workgroupBytes: limits.maxComputeWorkgroupStorageSize,
       software: slow,
       subgroup,
+      half: this.half,
       checked,
       buffersPerKernel: this.limits.buffersPerKernel,
       workgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
@@ -116,9 +128,7 @@ class Implementation implements WebGPUBackend {
   }
 
   storedBytes(dtype: DType, elements: number): number {
-    if (!storedTypes[dtype])
-      throw new DTypeError('webgpu', 'a dtype that GPUs do not store', { dtype, bytes: bytesOf(dtype) })
-    return elements * 4
+    return elements * storedBytes(dtype, this.half)
   }
 
   allocate(bytes: number): DeviceBuffer {
@@ -134,7 +144,7 @@ class Implementation implements WebGPUBackend {
     this.queue.check()
     const block = this.buffers.blockOf(target)
     const now = this.queue.idle && !block.pending
-    let words = toDevice(dtype, data)
+    let words = toDevice(dtype, data, this.half)
     if (!now && words === data) words = words.slice()
     if (words.length === 0) return
     this.queue.enqueue({
@@ -158,18 +168,18 @@ class Implementation implements WebGPUBackend {
     }
     try {
       const block = this.buffers.blockOf(source)
-      const bytes = this.storedBytes(dtype, elements)
+      const bytes = Math.ceil(this.storedBytes(dtype, elements) / 4) * 4
       if (bytes === 0) {
         this.queue.enqueue({
           waits: () => null,
-          start: () => resolve(fromDevice(dtype, new ArrayBuffer(0), 0)),
+          start: () => resolve(fromDevice(dtype, new ArrayBuffer(0), 0, this.half)),
           fail,
         })
         return promise
       }
       const receive = async (from: Block): Promise<void> => {
         await from.gpu.mapAsync(1, 0, bytes)
-        const data = fromDevice(dtype, from.gpu.getMappedRange(0, bytes), elements)
+        const data = fromDevice(dtype, from.gpu.getMappedRange(0, bytes), elements, this.half)
         from.gpu.unmap()
         this.buffers.give(from)
         staging = null
@@ -224,8 +234,8 @@ class Implementation implements WebGPUBackend {
     if (between) this.buffers.give(between)
   }
 
-  preset(kernel: Kernel, shader: Shader): void {
-    this.runner.preset(kernel, shader)
+  preset(kernel: Kernel, printed: Printed): void {
+    this.runner.preset(kernel, printed)
   }
 
   assumeSpeed(operations: number): void {

@@ -4,10 +4,15 @@ import { type Dim, productDim } from '../../kernel/dim.ts'
 import type { CustomKernel } from '../../kernel/ir.ts'
 import { type Shader, workgroupNumber } from './print.ts'
 import type { ThreadLimits } from './strategy.ts'
-import { Writer } from './writer.ts'
+import { type How, Writer } from './writer.ts'
 
-export function printCustom(kernel: CustomKernel, limits: ThreadLimits, alias: readonly number[]): Shader {
-  const writer = new Writer(kernel.buffers, alias)
+export function printCustom(
+  kernel: CustomKernel,
+  limits: ThreadLimits,
+  alias: readonly number[],
+  how: How = {},
+): Shader {
+  const writer = new Writer(kernel.buffers, alias, { half: how.half })
   const threads = Math.min(64, limits.threads)
   const size = (d: Dim): string => writer.uniforms.unsigned(d)
   const items = productDim(kernel.items)

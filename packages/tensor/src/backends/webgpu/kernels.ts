@@ -1,11 +1,17 @@
 // Chooses the template of a kernel and prints it.
 
+import type { Dim } from '../../kernel/dim.ts'
 import type { Kernel } from '../../kernel/ir.ts'
 import { Later } from '../../load-later.ts'
+import { type Choice, chooseProduct } from './choose.ts'
 import { printCustom } from './custom.ts'
-import { asLoops, chooseTile, printMatmul } from './matmul.ts'
+import { asLoops, printMatmul } from './matmul.ts'
+import { printNarrow } from './narrow.ts'
 import { printLoops, type Shader } from './print.ts'
+import { splitProduct } from './split.ts'
 import { chooseStrategy, type ThreadLimits } from './strategy.ts'
+import { printSubgroupMatrix } from './subgroup-matrix.ts'
+import type { How } from './writer.ts'
 
 /** What only some programs compute, so that only they load its text. */
 const attention = new Later(() => import('./attention.ts'))
@@ -14,14 +20,57 @@ const attention = new Later(() => import('./attention.ts'))
 export const loadTemplates = (kernels: readonly Kernel[]): Promise<unknown> | null =>
   kernels.some(k => k.kind === 'attention') ? attention.need() : null
 
-/** `alias[i]` is the binding of buffer i (writer.ts). `checked`: indices outside of their axis are told. */
-export function printKernel(kernel: Kernel, limits: ThreadLimits, alias: readonly number[], checked = false): Shader {
-  if (kernel.kind === 'custom') return printCustom(kernel, limits, alias)
-  if (kernel.kind === 'matmul') {
-    const tile = chooseTile(kernel, limits)
-    if (tile) return printMatmul(kernel, tile, alias, checked)
+/** What a kernel becomes: shaders that run one after the other over the same memory. */
+export interface Printed {
+  readonly stages: readonly Shader[]
+  /** floats of scratch memory, bound after the kernel's own; null: none */
+  readonly scratch: Dim | null
+}
+
+export const alone = (shader: Shader): Printed => ({ stages: [shader], scratch: null })
+
+/** `alias[i]` is the binding of buffer i (writer.ts). @param choice what was measured to be the fastest; by default a guess */
+export function printKernel(
+  kernel: Kernel,
+  limits: ThreadLimits,
+  alias: readonly number[],
+  how: How = {},
+  choice: Choice | null = null,
+): Printed {
+  switch (kernel.kind) {
+    case 'custom':
+      return alone(printCustom(kernel, limits, alias, how))
+    case 'attention':
+      return alone(attention.module.printAttention(kernel, alias, how))
+    case 'loop': {
+      const strategy = choice?.kind === 'strategy' ? choice.strategy : chooseStrategy(kernel, limits)
+      return alone(printLoops(kernel, strategy, alias, how))
+    }
+    case 'matmul':
+      break
+    default:
+      return kernel satisfies never
   }
-  if (kernel.kind === 'attention') return attention.module.printAttention(kernel, alias)
-  const loops = kernel.kind === 'matmul' ? asLoops(kernel) : kernel
-  return printLoops(loops, chooseStrategy(loops, limits), alias, checked)
+  const chosen = choice && choice.kind !== 'strategy' ? choice : chooseProduct(kernel, alias, limits)
+  if (chosen.kind === 'loops') {
+    const loops = asLoops(kernel)
+    return alone(printLoops(loops, chosen.strategy ?? chooseStrategy(loops, limits), alias, how))
+  }
+  const print = (of: typeof kernel, bindings: readonly number[], part?: ReturnType<typeof splitProduct>['part']) => {
+    switch (chosen.kind) {
+      case 'tile':
+        return printMatmul(of, chosen.tile, bindings, how, part)
+      case 'narrow':
+        return printNarrow(of, chosen.narrow, bindings, how, part)
+      case 'matrix':
+        return printSubgroupMatrix(of, chosen.matrix, bindings, how, part)
+      default:
+        return chosen satisfies never
+    }
+  }
+  if (chosen.parts === 1) return alone(print(kernel, alias))
+  const { part, partial, join, scratch } = splitProduct(kernel, chosen.parts)
+  const bindings = [...alias, new Set(alias).size]
+  const joined = printLoops(join, chooseStrategy(join, limits), bindings, how)
+  return { stages: [print(partial, bindings, part), joined], scratch }
 }

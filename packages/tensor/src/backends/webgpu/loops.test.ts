@@ -19,6 +19,7 @@ import { dim } from '../../kernel/dim.ts'
 import { axisIndex, zeroIndex } from '../../kernel/index-expr.ts'
 import type { Expr, LoopKernel } from '../../kernel/ir.ts'
 import { differences, onDevice, openBackend } from './differential.ts'
+import { alone } from './kernels.ts'
 import { printLoops } from './print.ts'
 import { forms, randomKernel } from './random-kernels.ts'
 import { chooseStrategy } from './strategy.ts'
@@ -49,7 +50,7 @@ const lanesOfEveryForm = [
 function withLanes(kernel: LoopKernel, lanes: number, subgroup = 1): LoopKernel {
   const chosen = { ...kernel, name: `${kernel.name} by ${lanes} lanes, ${subgroup} of which exchange values` }
   const alias = kernel.buffers.map((_, i) => i)
-  backend!.preset(chosen, printLoops(chosen, { threads: Math.max(64, lanes), lanes, subgroup }, alias))
+  backend!.preset(chosen, alone(printLoops(chosen, { threads: Math.max(64, lanes), lanes, subgroup }, alias, backend!)))
   return chosen
 }
 

@@ -2,81 +2,19 @@
 // rows or columns, batches, runtime sizes, epilogues.
 
 import { describe, expect, test } from 'vitest'
-import { acc, axis, binary, buffer, f32, load, rowMajor, store, unary } from '../../kernel/build.ts'
-import { type Dim, dim, mulDim, productDim, symbol } from '../../kernel/dim.ts'
-import { type Axis, addIndex, axisIndex, type Index, scaleIndex } from '../../kernel/index-expr.ts'
-import type { Expr, MatmulKernel } from '../../kernel/ir.ts'
+import { acc, buffer, rowMajor, store } from '../../kernel/build.ts'
+import { dim, symbol } from '../../kernel/dim.ts'
+import { addIndex, axisIndex, scaleIndex } from '../../kernel/index-expr.ts'
+import type { MatmulKernel } from '../../kernel/ir.ts'
+import { chooseProduct } from './choose.ts'
 import { differences, onDevice, openBackend, randomFrom } from './differential.ts'
-import { asLoops, chooseTile, printMatmul, tiles } from './matmul.ts'
+import { alone } from './kernels.ts'
+import { asLoops, printMatmul, tiles } from './matmul.ts'
+import { exact, matmul, operands } from './products.ts'
 
 const backend = await openBackend()
 const why = backend ? '' : ' (skipped: no WebGPU adapter)'
 const limits = { threads: 256, workgroupBytes: 16384, software: false, subgroup: 1 }
-
-interface Case {
-  readonly batch?: readonly number[]
-  readonly m: number | Dim
-  readonly n: number | Dim
-  readonly k: number | Dim
-  /** stored with k outermost (a), with n outermost (b) */
-  readonly transposeA?: boolean
-  readonly transposeB?: boolean
-  /** b is shared by the batch */
-  readonly sharedB?: boolean
-  /** out = gelu-like(product + bias[n]) + residual */
-  readonly epilogue?: boolean
-}
-
-const toDim = (size: number | Dim): Dim => (typeof size === 'number' ? dim(size) : size)
-
-/** The index of `axes` in row-major order as stored, `offset` elements further. */
-const layout = (batch: readonly Axis[], x: Axis, y: Axis, transpose = false): Index =>
-  rowMajor(...batch, ...(transpose ? [y, x] : [x, y]))
-
-function matmul(c: Case): MatmulKernel {
-  const [m, n, k] = [axis(100, toDim(c.m)), axis(101, toDim(c.n)), axis(102, toDim(c.k))]
-  const batch = (c.batch ?? []).map((size, i) => axis(i, size))
-  const count = productDim(batch.map(b => b.size))
-  const sizes = {
-    a: mulDim(count, mulDim(m.size, k.size)),
-    b: mulDim(c.sharedB ? dim(1) : count, mulDim(k.size, n.size)),
-    c: mulDim(count, mulDim(m.size, n.size)),
-  }
-  const out = rowMajor(...batch, m, n)
-  const product = acc(0)
-  const withBias = binary('add', product, load('f32', 3, axisIndex(n)))
-  const value: Expr = c.epilogue
-    ? binary('add', binary('mul', withBias, binary('add', f32(1), unary('tanh', withBias))), load('f32', 4, out))
-    : product
-  return {
-    kind: 'matmul',
-    name: `matmul ${JSON.stringify(c)}`,
-    batch,
-    m,
-    n,
-    k,
-    a: { buffer: 0, index: layout(batch, m, k, c.transposeA) },
-    b: { buffer: 1, index: layout(c.sharedB ? [] : batch, k, n, c.transposeB) },
-    buffers: [
-      buffer('f32', sizes.a),
-      buffer('f32', sizes.b),
-      buffer('f32', sizes.c, 'write'),
-      ...(c.epilogue ? [buffer('f32', n.size), buffer('f32', sizes.c)] : []),
-    ],
-    scalars: [],
-    body: [store(2, out, value)],
-  }
-}
-
-/** Small integers: every order of summation gives the same product. */
-function operands(kernel: MatmulKernel): Float32Array[] {
-  const random = randomFrom(3)
-  return kernel.buffers.map(({ size }, i) =>
-    Float32Array.from({ length: size.sample }, () => (i === 2 ? Number.NaN : Math.floor(random() * 7) - 3)),
-  )
-}
-
-const exact = { absolute: 1e-6, relative: 1e-6 }
 
 describe.skipIf(!backend)(`WGSL matmul${why}`, () => {
   test.each([
@@ -131,24 +69,33 @@ describe.skipIf(!backend)(`WGSL matmul${why}`, () => {
         tile,
         kernel.buffers.map((_, i) => i),
       )
-      backend!.preset(chosen, shader)
+      backend!.preset(chosen, alone(shader))
       expect(await differences(backend!, chosen, operands(kernel), {}, exact)).toEqual([])
     }
   })
 
-  test('every tile and the reduction are chosen for some shape', () => {
+  test('every template is chosen for some shape', () => {
+    const choose = (m: number, n: number, k: number, device = limits) =>
+      chooseProduct(matmul({ m, n, k }), [0, 1, 2], device)
     const chosen = [
       [4096, 4096],
       [1024, 768],
       [512, 512],
       [8, 4096],
-      [1, 4096],
-      [512, 3],
-    ].map(([m, n]) => chooseTile(matmul({ m, n, k: 64 }), limits))
-    expect(new Set(chosen)).toEqual(new Set([...tiles, null]))
-    expect(
-      chooseTile(matmul({ m: 4096, n: 4096, k: 64 }), { ...limits, threads: 64, workgroupBytes: 4096 })?.rows,
-    ).toBe(32)
+    ].map(([m, n]) => choose(m, n, 64))
+    expect(chosen).toEqual(tiles.map(tile => ({ kind: 'tile', tile, parts: 1 })))
+    expect(choose(1, 4096, 64).kind).toBe('narrow')
+    expect(choose(512, 3, 64).kind).toBe('narrow')
+    expect(choose(1, 4096, 64, { ...limits, software: true })).toEqual({ kind: 'loops' })
+    expect(choose(4096, 4096, 64, { ...limits, threads: 64, workgroupBytes: 4096 })).toMatchObject({
+      tile: { rows: 32 },
+    })
+    // the sum is cut where the result is too small to keep a card busy: the gradient of a layer's weight over many rows
+    expect(choose(768, 768, 8192)).toMatchObject({ kind: 'tile', parts: 4 })
+    expect(choose(768, 768, 64)).toMatchObject({ parts: 1 })
+    expect(choose(1, 768, 3072)).toMatchObject({ kind: 'narrow', parts: 16 })
+    // and never where scratch memory would grow with a size that is not known
+    expect(chooseProduct(matmul({ m: symbol(0, 768), n: 768, k: 8192 }), [0, 1, 2], limits)).toMatchObject({ parts: 1 })
   })
 
   test('shapes of one structure share a shader', async () => {
@@ -159,7 +106,7 @@ describe.skipIf(!backend)(`WGSL matmul${why}`, () => {
       [129, 65, 7],
     ]) {
       const kernel = matmul({ batch: [2], m, n, k, transposeA: true })
-      backend!.preset(kernel, printMatmul(kernel, tiles[1], [0, 1, 2]))
+      backend!.preset(kernel, alone(printMatmul(kernel, tiles[1], [0, 1, 2])))
       expect(await differences(backend!, kernel, operands(kernel), {}, exact)).toEqual([])
     }
     expect(backend!.pipelines).toBe(before + 1)

@@ -1,17 +1,16 @@
 // MatmulKernel -> WGSL. Tiles of a and b pass through workgroup memory in vectors of four, every thread keeps a block of the product in
-// registers, and the epilogue is printed once, in a loop over that block. Products with few rows or columns are bound by
-// reading the larger operand once, which is what a reduction does: they are printed as a loop kernel.
+// registers, and the epilogue is printed once, in a loop over that block. Which tile is for which product: choose.ts.
 
 import { computeType } from '../../dtype.ts'
 import { type Dim, productDim } from '../../kernel/dim.ts'
-import { type Axis, type Index, strideOf } from '../../kernel/index-expr.ts'
+import { type Axis, axisIndex, type Index, strideOf } from '../../kernel/index-expr.ts'
 import type { LoopKernel, MatmulKernel } from '../../kernel/ir.ts'
 import { matmulAsLoops } from '../../kernel/matmul-loops.ts'
 import { castText } from './operations.ts'
 import { nameAxes, type Shader, workgroupNumber } from './print.ts'
 import type { ThreadLimits } from './strategy.ts'
 import { Uniforms } from './uniforms.ts'
-import { Writer } from './writer.ts'
+import { type How, Writer } from './writer.ts'
 
 /** A tile of the product of a workgroup, and the block of it that one thread keeps; all sides of both in fours. */
 export interface Tile {
@@ -37,30 +36,14 @@ const bytesOf = (t: Tile): number => (t.rows + t.columns) * t.depth * 4 * (t.dou
 export const fits = (t: Tile, limits: ThreadLimits): boolean =>
   threadsOf(t) <= limits.threads && bytesOf(t) <= limits.workgroupBytes
 
-/** Tiles that keep a large GPU busy. */
-const manyTiles = 96
-/** Rows or columns up to which a product is printed as a reduction. */
-const few = 4
-
-/** The tile for the sample sizes; null: print as a reduction. */
-export function chooseTile(kernel: MatmulKernel, limits: ThreadLimits): Tile | null {
-  const [m, n] = [kernel.m.size.sample, kernel.n.size.sample]
-  if (m <= few || n <= few) return null
-  const batch = kernel.batch.reduce((product, axis) => product * axis.size.sample, 1)
-  let best: Tile | null = null
-  let least = Number.POSITIVE_INFINITY
-  for (const tile of tiles) {
-    if (!fits(tile, limits)) continue
-    const count = batch * Math.ceil(m / tile.rows) * Math.ceil(n / tile.columns)
-    // a multiply-add loads 1/columns + 1/rows of a number; idle processors cost as much as padding
-    const reuse = (tile.blockRows * tile.blockColumns) / (tile.blockRows + tile.blockColumns)
-    const cost = (Math.max(count, limits.software ? 2 : manyTiles) * tile.rows * tile.columns) / Math.sqrt(reuse)
-    if (cost < least) [best, least] = [tile, cost]
-  }
-  return best
-}
-
-export function printMatmul(kernel: MatmulKernel, tile: Tile, alias: readonly number[], checked = false): Shader {
+/** @param part an axis outside of the batch, for a piece of k each (split.ts) */
+export function printMatmul(
+  kernel: MatmulKernel,
+  tile: Tile,
+  alias: readonly number[],
+  how: How = {},
+  part: Axis | null = null,
+): Shader {
   // sizes are parameters: compiling a tile takes long, and every layer of a model has its own shape
   const { m, n, k, batch } = kernel
   const isWide = (of: MatmulKernel['a'], axis: Axis): boolean => inFours(kernel, of, axis, alias)
@@ -70,7 +53,7 @@ export function printMatmul(kernel: MatmulKernel, tile: Tile, alias: readonly nu
     [kernel.b, n],
   ] as const)
     if (isWide(of, axis)) wide.add(alias[of.buffer])
-  const writer = new Writer(kernel.buffers, alias, new Uniforms(false), checked, wide)
+  const writer = new Writer(kernel.buffers, alias, { ...how, uniforms: new Uniforms(false), wide })
   const { rows, columns, depth, blockRows, blockColumns, double = false } = tile
   const threads = threadsOf(tile)
   const across = columns / blockColumns
@@ -82,13 +65,15 @@ export function printMatmul(kernel: MatmulKernel, tile: Tile, alias: readonly nu
   writer.line(`let across = ${count(N, columns)};`)
   writer.line(`let down = ${count(M, rows)};`)
   writer.line(`let number = ${workgroupNumber};`)
+  const items = part ? [part, ...batch] : batch
   writer.line(
-    `if (number >= across * down * ${writer.uniforms.unsigned(productDim(batch.map(a => a.size)))}) { return; }`,
+    `if (number >= across * down * ${writer.uniforms.unsigned(productDim(items.map(a => a.size)))}) { return; }`,
   )
   writer.line(`let from_row = i32(number / across % down * ${rows}u);`)
   writer.line(`let from_column = i32(number % across * ${columns}u);`)
   writer.line('let item = number / across / down;')
-  nameAxes(writer, batch, 'item')
+  nameAxes(writer, items, 'item')
+  const [begin, end] = depthOf(writer, K, part, depth)
   writer.line(`let tx = i32(thread % ${across}u);`)
   writer.line(`let ty = i32(thread / ${across}u);`)
   for (let i = 0; i < blockRows; i++) for (let q = 0; q < quads; q++) writer.line(`var c${i}_${q} = vec4f();`)
@@ -98,7 +83,7 @@ export function printMatmul(kernel: MatmulKernel, tile: Tile, alias: readonly nu
       of: kernel.a,
       axis: m,
       size: M,
-      limit: K,
+      limit: end,
       extent: rows,
       from: 'from_row',
       memory: 'wa',
@@ -107,7 +92,7 @@ export function printMatmul(kernel: MatmulKernel, tile: Tile, alias: readonly nu
       of: kernel.b,
       axis: n,
       size: N,
-      limit: K,
+      limit: end,
       extent: columns,
       from: 'from_column',
       memory: 'wb',
@@ -130,11 +115,11 @@ export function printMatmul(kernel: MatmulKernel, tile: Tile, alias: readonly nu
       for (let i = 0; i < blockRows; i++)
         for (let q = 0; q < quads; q++) writer.line(`c${i}_${q} += a${i >> 2}[${i % 4}] * b${q};`)
     })
-  const steps = `for (var from_depth = 0i; from_depth < ${K}; from_depth += ${depth})`
+  const steps = `for (var from_depth = ${begin}; from_depth < ${end}; from_depth += ${depth})`
   if (double) {
     writer.line('var half = 0i;')
     writer.block('', () => {
-      fetch('0i')
+      fetch(begin)
       put()
     })
     writer.line('workgroupBarrier();')
@@ -182,8 +167,18 @@ export function printMatmul(kernel: MatmulKernel, tile: Tile, alias: readonly nu
     workgroups: size =>
       Math.ceil(size(m.size) / rows) *
       Math.ceil(size(n.size) / columns) *
-      batch.reduce((product, axis) => product * size(axis.size), 1),
+      items.reduce((product, axis) => product * size(axis.size), 1),
   }
+}
+
+/** Where the sum over k begins and ends: all of it, or the piece of a part, whose length is a multiple of `step`. */
+export function depthOf(writer: Writer, K: string, part: Axis | null, step: number): [begin: string, end: string] {
+  if (!part) return ['0i', K]
+  const parts = writer.uniforms.dim(part.size)
+  writer.line(`let piece = ((${K} + ${parts} - 1i) / ${parts} + ${step - 1}i) / ${step}i * ${step}i;`)
+  writer.line(`let from_piece = min(${writer.index(axisIndex(part))} * piece, ${K});`)
+  writer.line(`let to_piece = min(from_piece + piece, ${K});`)
+  return ['from_piece', 'to_piece']
 }
 
 interface Operand {
@@ -317,7 +312,7 @@ class Fill {
 }
 
 /** Whether an operand can be read in fours along the axis that is contiguous: all of them begin at a multiple of four. */
-function inFours(kernel: MatmulKernel, of: MatmulKernel['a'], axis: Axis, alias: readonly number[]): boolean {
+export function inFours(kernel: MatmulKernel, of: MatmulKernel['a'], axis: Axis, alias: readonly number[]): boolean {
   const along = contiguous(of.index, axis) ? axis : contiguous(of.index, kernel.k) ? kernel.k : null
   const fours = (size: Dim): boolean => size.factor % 4 === 0
   if (!along || !fours(along.size)) return false
@@ -325,15 +320,19 @@ function inFours(kernel: MatmulKernel, of: MatmulKernel['a'], axis: Axis, alias:
   if (!rest.every(t => (t.atom === null || t.atom.kind === 'axis') && fours(t.coef))) return false
   return kernel.buffers.every(
     ({ dtype, access, size }, i) =>
-      alias[i] !== alias[of.buffer] || (dtype === 'f32' && access === 'read' && fours(size)),
+      // what is a float in memory (stored.ts)
+      alias[i] !== alias[of.buffer] || (computeType(dtype) === 'f32' && access === 'read' && fours(size)),
   )
 }
 
 /** Whether neighbours along an axis lie beside each other. */
-function contiguous(index: Index, axis: Axis): boolean {
+export function contiguous(index: Index, axis: Axis): boolean {
   const strides = strideOf(index, axis, () => false) ?? []
   return strides.length === 1 && strides[0].symbols.length === 0 && strides[0].factor === 1
 }
+
+/** Rows or columns up to which a product is bound by reading the larger operand once. */
+export const few = 4
 
 /** The same product as a reduction over k; neighbouring items are rows where there are fewer columns. */
 export function asLoops(kernel: MatmulKernel): LoopKernel {

@@ -10,7 +10,7 @@ import { changes, reads, roots } from './depends.ts'
 import { reduceText, wgslTypes } from './operations.ts'
 import { combineOp, flatten, radix, type Strategy } from './strategy.ts'
 import type { Field } from './uniforms.ts'
-import { Writer } from './writer.ts'
+import { type How, Writer } from './writer.ts'
 
 export interface Shader {
   readonly code: string
@@ -27,10 +27,10 @@ export interface Shader {
 export const workgroupNumber = 'workgroup.y * grid.x + workgroup.x'
 
 /** `alias[i]` is the binding of buffer i (writer.ts). */
-export function printLoops(kernel: LoopKernel, strategy: Strategy, alias: readonly number[], checked = false): Shader {
+export function printLoops(kernel: LoopKernel, strategy: Strategy, alias: readonly number[], how: How = {}): Shader {
   if (kernel.scratch.length > 0)
     throw new DeviceError('webgpu', 'kernels have no scratch rows here', { kernel: kernel.name })
-  const writer = new Writer(kernel.buffers, alias, undefined, checked)
+  const writer = new Writer(kernel.buffers, alias, how)
   const items = productDim(kernel.parallel.map(axis => axis.size))
   const { threads, lanes } = strategy
   const each = threads / lanes

@@ -7,10 +7,11 @@ import type { Bounded, Kernel } from '../../kernel/ir.ts'
 import type { Launch } from '../../kernel/launch.ts'
 import type { Binding, Executable, Program } from '../backend.ts'
 import { type Block, type Buffers, refused } from './buffers.ts'
-import { printKernel } from './kernels.ts'
+import { type Printed, printKernel } from './kernels.ts'
 import type { Compiled, Pipelines } from './pipelines.ts'
 import type { Shader } from './print.ts'
 import type { DeviceQueue } from './queue.ts'
+import { storedBytes } from './stored.ts'
 import type { ThreadLimits } from './strategy.ts'
 import { type Field, fillUniforms } from './uniforms.ts'
 import { evaluateWork, type Work, workOf } from './work.ts'
@@ -18,6 +19,8 @@ import { evaluateWork, type Work, workOf } from './work.ts'
 export interface RunnerLimits extends ThreadLimits {
   /** indices outside of their axis are told: one more buffer a kernel, and a look at it after each run */
   readonly checked: boolean
+  /** f16 takes two bytes (stored.ts) */
+  readonly half: boolean
   readonly buffersPerKernel: number
   readonly workgroupsPerDimension: number
 }
@@ -28,8 +31,14 @@ export const alignment = 256
 /** Bind groups kept for one launch: memory alternates between few places. */
 const groupsKept = 4
 
-/** A kernel's shader: its parameters are its own, the pipeline may serve others. */
+/** A kernel's shaders, which run one after the other: parameters are their own, pipelines may serve others. */
 interface Variant {
+  readonly stages: readonly Stage[]
+  /** floats of scratch memory, or null */
+  readonly scratch: Dim | null
+}
+
+interface Stage {
   readonly shader: Shader
   readonly compiled: Compiled
 }
@@ -44,17 +53,20 @@ interface Place {
 interface Group {
   /** block number, offset and bytes of each buffer */
   readonly key: Float64Array
-  readonly group: GPUBindGroup
+  /** one a stage */
+  readonly groups: readonly GPUBindGroup[]
   readonly variant: Variant
 }
 
 interface LaunchState {
   readonly launch: Launch
   readonly work: Work
-  /** byte offset of its parameters */
-  readonly at: number
-  /** byte offset of what it tells of indices */
-  readonly outsideAt: number
+  /** the program's slot of each buffer, then that of scratch memory if there is any */
+  readonly slots: readonly number[]
+  /** byte offset of each stage's parameters */
+  readonly at: readonly number[]
+  /** byte offset of what each stage tells of indices */
+  readonly outsideAt: readonly number[]
   readonly groups: Group[]
 }
 
@@ -64,14 +76,17 @@ interface BoundRun {
   readonly places: readonly Place[]
   readonly variants: readonly (Variant | null)[]
   /** made when they are encoded */
-  readonly groups: (GPUBindGroup | null)[]
+  readonly groups: (readonly GPUBindGroup[] | null)[]
 }
 
 /** What depends on sizes only. */
 interface Extent {
   readonly symbols: Float64Array
-  readonly workgroups: readonly number[]
+  /** of each stage of each launch */
+  readonly workgroups: readonly (readonly number[])[]
   readonly work: readonly number[]
+  /** bytes of scratch memory: the most that a launch needs */
+  readonly scratch: number
 }
 
 export class Runner {
@@ -83,6 +98,8 @@ export class Runner {
   private readonly printed = new WeakMap<Kernel, Map<string, Variant>>()
   /** bound where a kernel's buffer has no bytes */
   private nothing: Block | null = null
+  /** what stages of one launch leave for each other; launches run one after the other, so they share it */
+  private scratch: Block | null = null
 
   constructor(device: GPUDevice, queue: DeviceQueue, buffers: Buffers, pipelines: Pipelines, limits: RunnerLimits) {
     this.device = device
@@ -106,16 +123,20 @@ export class Runner {
     try {
       const extent = loaded.extentFor(symbols)
       const places = bindings.map(b => ({ block: this.buffers.blockOf(b), offset: b.offset, bytes: b.bytes }))
+      if (extent.scratch > 0) places.push({ block: this.scratchFor(extent.scratch), offset: 0, bytes: extent.scratch })
       const words = loaded.wordsFor(scalars, symbols, extent)
       const bound = loaded.boundFor(extent, places, i =>
-        extent.workgroups[i] === 0 ? null : this.bound(loaded.launches[i].launch, places, symbols),
+        extent.workgroups[i].every(count => count === 0)
+          ? null
+          : this.bound(loaded.launches[i].launch, places, symbols),
       )
       const { parameters, outside } = loaded
       const told = outside && this.buffers.take(loaded.outsideBytes, 'staging')
       this.queue.enqueue({
         waits: () => pendingOf(bound, parameters) ?? outside?.pending ?? told?.pending ?? null,
         start: () => {
-          for (const v of bound.variants) if (v?.compiled.error) throw v.compiled.error
+          for (const v of bound.variants)
+            for (const { compiled } of v?.stages ?? []) if (compiled.error) throw compiled.error
           for (const p of places) if (p.block.failed) throw refused(p.block)
           for (const block of [parameters, outside, told]) if (block?.failed) throw refused(block)
           if (outside) this.queue.transfer().clearBuffer(outside.gpu, 0, loaded.outsideBytes)
@@ -172,17 +193,20 @@ export class Runner {
     loaded.launches.forEach((state, i) => {
       const variant = variants[i]
       if (!variant) return
-      const own = variant.compiled.pipeline!
       if (!pass) {
         pass = this.queue.compute()
         pipeline = null
       }
-      if (own !== pipeline) pass.setPipeline((pipeline = own))
-      pass.setBindGroup(0, (groups[i] ??= this.group(state, variant, places, parameters, loaded.outside)))
-      const count = extent.workgroups[i]
-      const most = this.limits.workgroupsPerDimension
-      const rows = count > most ? Math.ceil(Math.sqrt(count)) : 1
-      pass.dispatchWorkgroups(Math.ceil(count / rows), rows)
+      const bound = (groups[i] ??= this.group(state, variant, places, parameters, loaded.outside))
+      for (let stage = 0; stage < bound.length; stage++) {
+        const own = variant.stages[stage].compiled.pipeline!
+        if (own !== pipeline) pass.setPipeline((pipeline = own))
+        pass.setBindGroup(0, bound[stage])
+        const count = extent.workgroups[i][stage]
+        const most = this.limits.workgroupsPerDimension
+        const rows = count > most ? Math.ceil(Math.sqrt(count)) : 1
+        pass.dispatchWorkgroups(Math.ceil(count / rows), rows)
+      }
       if (this.queue.addWork(extent.work[i])) {
         this.queue.submit()
         pass = null
@@ -196,18 +220,18 @@ export class Runner {
     places: readonly Place[],
     parameters: Block | null,
     outside: Block | null,
-  ): GPUBindGroup {
-    const { groups, launch } = state
+  ): readonly GPUBindGroup[] {
+    const { groups, slots } = state
     for (let i = 0; i < groups.length; i++) {
-      if (groups[i].variant !== variant || !sameKey(groups[i].key, launch, places)) continue
+      if (groups[i].variant !== variant || !sameKey(groups[i].key, slots, places)) continue
       const [found] = groups.splice(i, 1)
       groups.push(found)
-      return found.group
+      return found.groups
     }
     const made = this.makeGroup(state, variant, places, parameters, outside)
     groups.push(made)
     if (groups.length > groupsKept) groups.shift()
-    return made.group
+    return made.groups
   }
 
   private makeGroup(
@@ -217,10 +241,8 @@ export class Runner {
     parameters: Block | null,
     outside: Block | null,
   ): Group {
-    const { launch, at } = state
-    const { shader } = variant
-    const { layout } = variant.compiled
-    const used = launch.buffers.map(slot => places[slot])
+    const { launch, slots } = state
+    const used = slots.map(slot => places[slot])
     const alias = aliases(launch.kernel, used)
     const entries: GPUBindGroupEntry[] = []
     used.forEach(({ block, offset, bytes }, i) => {
@@ -233,19 +255,31 @@ export class Runner {
           : { buffer: this.emptyBlock().gpu, offset: i * alignment, size: alignment }
       entries[alias[i]] = { binding: alias[i], resource }
     })
-    if (shader.fields.length > 0) {
-      const size = Math.ceil(shader.fields.length / 4) * 16
-      entries.push({ binding: shader.bindings, resource: { buffer: parameters!.gpu, offset: at, size } })
-    }
-    const { length: checks } = shader.checks ?? []
-    if (checks > 0)
-      entries.push({
-        binding: shader.bindings + 1,
-        resource: { buffer: outside!.gpu, offset: state.outsideAt, size: 4 * checks },
-      })
+    const groups = variant.stages.map(({ shader, compiled }, stage) => {
+      const own = [...entries]
+      if (shader.fields.length > 0) {
+        const size = Math.ceil(shader.fields.length / 4) * 16
+        const resource = { buffer: parameters!.gpu, offset: state.at[stage], size }
+        own.push({ binding: shader.bindings, resource })
+      }
+      const { length: checks } = shader.checks ?? []
+      if (checks > 0) {
+        const resource = { buffer: outside!.gpu, offset: state.outsideAt[stage], size: 4 * checks }
+        own.push({ binding: shader.bindings + 1, resource })
+      }
+      return this.device.createBindGroup({ layout: compiled.layout, entries: own })
+    })
     const key = new Float64Array(used.length * 3)
     used.forEach(({ block, offset, bytes }, i) => void key.set([block.id, offset, bytes], i * 3))
-    return { key, variant, group: this.device.createBindGroup({ layout, entries }) }
+    return { key, variant, groups }
+  }
+
+  /** Scratch memory of at least so many bytes; what it held is not kept. */
+  private scratchFor(bytes: number): Block {
+    if (this.scratch && this.scratch.size >= bytes && !this.scratch.failed) return this.scratch
+    const grown = this.buffers.take(bytes, 'storage')
+    if (this.scratch) this.buffers.give(this.scratch)
+    return (this.scratch = grown)
   }
 
   /** Bindings of no bytes do not exist in WebGPU; these are never read. */
@@ -260,7 +294,7 @@ export class Runner {
     const used = launch.buffers.map(slot => places[slot])
     used.forEach((place, i) => {
       const { size, dtype } = kernel.buffers[i]
-      const needs = evaluateDim(size, symbols) * 4
+      const needs = evaluateDim(size, symbols) * storedBytes(dtype, this.limits.half)
       if (place.bytes < needs || place.offset % alignment !== 0)
         throw new DeviceError('webgpu', 'a binding does not fit its buffer', {
           kernel: kernel.name,
@@ -274,10 +308,13 @@ export class Runner {
     return this.variant(kernel, aliases(kernel, used))
   }
 
-  /** Uses `shader` for a kernel: to test or measure a template that would not be chosen. */
-  preset(kernel: Kernel, shader: Shader): void {
-    const variant = { shader, compiled: this.pipelines.get(shader, kernel.name) }
-    this.printed.set(kernel, new Map([[identity(kernel.buffers.length).join(), variant]]))
+  /** Uses `printed` for a kernel: to test or measure a template that would not be chosen. */
+  preset(kernel: Kernel, printed: Printed): void {
+    this.printed.set(kernel, new Map([[identity(kernel.buffers.length).join(), this.compile(kernel, printed)]]))
+  }
+
+  private compile({ name }: Kernel, { stages, scratch }: Printed): Variant {
+    return { stages: stages.map(shader => ({ shader, compiled: this.pipelines.get(shader, name) })), scratch }
   }
 
   private variant(kernel: Kernel, alias: readonly number[]): Variant {
@@ -292,8 +329,7 @@ export class Runner {
           buffers: kernel.buffers.length,
           limit: this.limits.buffersPerKernel,
         })
-      const shader = printKernel(kernel, this.limits, alias, this.limits.checked)
-      variants.set(key, (variant = { shader, compiled: this.pipelines.get(shader, kernel.name) }))
+      variants.set(key, (variant = this.compile(kernel, printKernel(kernel, this.limits, alias, this.limits))))
     }
     return variant
   }
@@ -328,23 +364,31 @@ export class LoadedProgram implements Executable {
     this.program = program
     this.buffers = buffers
     this.variants = program.launches.map(({ kernel }) => compile(kernel))
-    let at = 0
-    this.launches = program.launches.map((launch, i) => {
-      const { fields, checks = [] } = this.variants[i].shader
-      const state: LaunchState = { launch, work: workOf(launch.kernel), at, outsideAt: this.outsideBytes, groups: [] }
-      checks.forEach((check, c) => {
-        this.checks.push({ check, word: this.outsideBytes / 4 + c })
-      })
-      this.outsideBytes += Math.ceil((checks.length * 4) / alignment) * alignment
-      fields.forEach((field, f) => {
-        if (field.kind === 'scalar') this.scalarFields.push({ at: at / 4 + f, slot: launch.scalars[field.slot], field })
-      })
-      // what a bind group shows of it is a multiple of 16 bytes
-      at += Math.ceil((fields.length * 4) / alignment) * alignment
-      return state
+    let end = 0
+    this.launches = program.launches.map((launch, i): LaunchState => {
+      const { stages, scratch } = this.variants[i]
+      const at: number[] = []
+      const outsideAt: number[] = []
+      for (const { shader } of stages) {
+        const { fields, checks = [] } = shader
+        at.push(end)
+        outsideAt.push(this.outsideBytes)
+        checks.forEach((check, c) => {
+          this.checks.push({ check, word: this.outsideBytes / 4 + c })
+        })
+        this.outsideBytes += Math.ceil((checks.length * 4) / alignment) * alignment
+        fields.forEach((field, f) => {
+          if (field.kind === 'scalar')
+            this.scalarFields.push({ at: end / 4 + f, slot: launch.scalars[field.slot], field })
+        })
+        // what a bind group shows of it is a multiple of 16 bytes
+        end += Math.ceil((fields.length * 4) / alignment) * alignment
+      }
+      const slots = scratch ? [...launch.buffers, program.slots] : launch.buffers
+      return { launch, work: workOf(launch.kernel), slots, at, outsideAt, groups: [] }
     })
-    this.words = new Uint32Array(at / 4)
-    if (at > 0) this.parameters = buffers.take(at, 'uniform')
+    this.words = new Uint32Array(end / 4)
+    if (end > 0) this.parameters = buffers.take(end, 'uniform')
     if (this.outsideBytes > 0) this.outside = buffers.take(this.outsideBytes, 'storage')
   }
 
@@ -354,7 +398,8 @@ export class LoadedProgram implements Executable {
     const size = (d: Dim): number => evaluateDim(d, symbols)
     this.extent = {
       symbols: Float64Array.from(symbols),
-      workgroups: this.variants.map(({ shader }) => shader.workgroups(size)),
+      workgroups: this.variants.map(({ stages }) => stages.map(({ shader }) => shader.workgroups(size))),
+      scratch: Math.max(0, ...this.variants.map(({ scratch }) => (scratch ? size(scratch) * 4 : 0))),
       work: this.launches.map(({ work }) => evaluateWork(work, size)),
     }
     return this.extent
@@ -365,8 +410,7 @@ export class LoadedProgram implements Executable {
     const { bound: before } = this
     const moved = before?.extent === extent ? movedPlaces(before.places, places) : null
     if (before && moved?.size === 0) return before
-    const stays = (i: number): boolean =>
-      moved !== null && !this.launches[i].launch.buffers.some(slot => moved.has(slot))
+    const stays = (i: number): boolean => moved !== null && !this.launches[i].slots.some(slot => moved.has(slot))
     this.bound = {
       extent,
       places,
@@ -382,10 +426,11 @@ export class LoadedProgram implements Executable {
     if (this.sized !== extent) {
       same = false
       this.sized = extent
-      this.launches.forEach(({ launch, at }, i) => {
-        const { fields } = this.variants[i].shader
-        if (fields.length > 0) fillUniforms(fields, this.words, at / 4, slot => scalars[launch.scalars[slot]], symbols)
-      })
+      this.launches.forEach(({ launch, at }, i) =>
+        this.variants[i].stages.forEach(({ shader }, stage) =>
+          fillUniforms(shader.fields, this.words, at[stage] / 4, slot => scalars[launch.scalars[slot]], symbols),
+        ),
+      )
     } else
       for (const { at, slot, field } of this.scalarFields) {
         if (Object.is(this.scalars[slot], scalars[slot])) continue
@@ -429,9 +474,9 @@ function aliases(kernel: Kernel, used: readonly Place[]): number[] {
 const overlaps = (a: Place, b: Place): boolean =>
   b.bytes > 0 && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes
 
-function sameKey(key: Float64Array, launch: Launch, places: readonly Place[]): boolean {
-  for (let i = 0, at = 0; i < launch.buffers.length; i++, at += 3) {
-    const { block, offset, bytes } = places[launch.buffers[i]]
+function sameKey(key: Float64Array, slots: readonly number[], places: readonly Place[]): boolean {
+  for (let i = 0, at = 0; i < slots.length; i++, at += 3) {
+    const { block, offset, bytes } = places[slots[i]]
     if (key[at] !== block.id || key[at + 1] !== offset || key[at + 2] !== bytes) return false
   }
   return true
@@ -454,7 +499,7 @@ function sameNumbers(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
 }
 
 function pendingOf({ variants, places }: BoundRun, parameters: Block | null): Promise<void> | null {
-  for (const v of variants) if (v?.compiled.pending) return v.compiled.pending
+  for (const v of variants) for (const { compiled } of v?.stages ?? []) if (compiled.pending) return compiled.pending
   for (const { block } of places) if (block.pending) return block.pending
   return parameters?.pending ?? null
 }

@@ -22,6 +22,8 @@ export interface ThreadLimits {
   readonly software: boolean
   /** neighbouring threads that can exchange values directly, a power of two (subgroups.ts); 1: none */
   readonly subgroup: number
+  /** buffers that a kernel may bind; default: enough */
+  readonly buffersPerKernel?: number
 }
 
 /** Entries that one thread combines at a time: a barrier for each power of it, rather than for each power of two. */
@@ -112,4 +114,4 @@ function mostCombined(kernel: LoopKernel): number {
   return Math.max(0, ...kernel.body.map(s => (s.kind === 'loop' ? s.reduces.length : 0)))
 }
 
-const floorPower = (n: number): number => 2 ** Math.floor(Math.log2(Math.max(1, n)))
+export const floorPower = (n: number): number => 2 ** Math.floor(Math.log2(Math.max(1, n)))

@@ -11,18 +11,29 @@ import { unaryOps } from '../../kernel/ir.ts'
 import { changes, children, dependencies, indexDependencies, inOrder, overlap, roots } from './depends.ts'
 import { type FunctionName, functionText } from './functions.ts'
 import { binaryText, castText, reduceText, unaryText, wgslTypes } from './operations.ts'
+import { type StoredType, storedType } from './stored.ts'
 import { Uniforms } from './uniforms.ts'
 
-/** What a dtype is in GPU memory: always 4 bytes. Narrow integers and bool are widened; f16 and bf16 are f32 rounded when stored. */
-export const storedTypes: Partial<Record<DType, 'f32' | 'i32' | 'u32'>> = {
-  f32: 'f32',
-  f16: 'f32',
-  bf16: 'f32',
-  i32: 'i32',
-  i8: 'i32',
-  u32: 'u32',
-  u8: 'u32',
-  bool: 'u32',
+/** Extensions of WGSL. */
+export type Extension = 'subgroups' | 'f16' | 'chromium_experimental_subgroup_matrix'
+
+/** What goes before an extension: a thread's number by the size of a subgroup is the same in all of it, which Dawn does not see. */
+const extensionText: Partial<Record<Extension, string>> = {
+  chromium_experimental_subgroup_matrix: 'diagnostic(off, chromium.subgroup_matrix_uniformity);\n',
+}
+
+/** How a kernel is printed, besides its template. */
+export interface How {
+  /** indices outside of their axis are told */
+  readonly checked?: boolean
+  /** f16 is stored as such (stored.ts) */
+  readonly half?: boolean
+}
+
+interface WriterOptions extends How {
+  readonly uniforms?: Uniforms
+  /** bindings read in vectors of four: they are only read, hold floats, and a multiple of four of them */
+  readonly wide?: ReadonlySet<number>
 }
 
 interface Scope {
@@ -39,35 +50,31 @@ export class Writer {
   readonly accumulators = new Map<number, { name: string; dtype: ComputeType }>()
   private readonly axes = new Map<number, string>()
   private readonly functions = new Set<FunctionName>()
-  private readonly extensions = new Set<string>()
+  private readonly extensions = new Set<Extension>()
   private readonly scopes: Scope[] = [{ values: new Map(), texts: new Map() }]
   private readonly lines: string[] = []
   private readonly buffers: readonly BufferParam[]
   private readonly alias: readonly number[]
   private readonly wide: ReadonlySet<number>
+  private readonly half: boolean
   private names = 0
   private readonly checked: boolean
   /** what each word of `outside` tells of: an index outside of its axis */
   readonly checks: Bounded[] = []
 
-  /**
-   * `alias[i]` is the binding of buffer i: buffers of one memory share one. Those in `wide`, all of f32, are bound as vectors of four:
-   * they are only read, and hold a multiple of four elements.
-   */
+  /** `alias[i]` is the binding of buffer i: buffers of one memory share one. */
   constructor(
     buffers: readonly BufferParam[],
     alias: readonly number[],
-    uniforms: Uniforms = new Uniforms(),
-    checked = false,
-    wide: ReadonlySet<number> = new Set(),
+    { uniforms = new Uniforms(), checked = false, half = false, wide = new Set() }: WriterOptions = {},
   ) {
     this.wide = wide
     this.uniforms = uniforms
     this.checked = checked
+    this.half = half
     this.buffers = buffers
     this.alias = alias
-    for (const { dtype } of buffers)
-      if (!storedTypes[dtype]) throw new DTypeError('webgpu', 'a dtype that GPUs do not store', { dtype })
+    for (const { dtype } of buffers) if (storedType(dtype, half) === 'f16') this.enable('f16')
   }
 
   line(text: string): void {
@@ -93,7 +100,7 @@ export class Writer {
   }
 
   /** Turns on an extension of WGSL, whose feature the device has. */
-  enable(extension: 'subgroups' | 'f16'): void {
+  enable(extension: Extension): void {
     this.extensions.add(extension)
   }
 
@@ -107,9 +114,9 @@ export class Writer {
       .sort((a, b) => a - b)
       .map(
         at =>
-          `@group(0) @binding(${at}) var<storage, read_write> b${at}: array<${this.wide.has(at) ? 'vec4f' : this.bindingType(at)}>;\n`,
+          `@group(0) @binding(${at}) var<storage, read_write> b${at}: array<${this.wide.has(at) ? `vec4<${this.bindingType(at)}>` : this.bindingType(at)}>;\n`,
       )
-    const enabled = [...this.extensions].map(name => `enable ${name};\n`).join('')
+    const enabled = [...this.extensions].map(name => `${extensionText[name] ?? ''}enable ${name};\n`).join('')
     const outside = this.checks.length
       ? `@group(0) @binding(${bindings.length + 1}) var<storage, read_write> outside: array<atomic<i32>>;\n`
       : ''
@@ -121,8 +128,17 @@ ${this.lines.join('\n')}
 `
   }
 
-  private bindingType(binding: number): string {
-    return storedTypes[this.buffers[this.alias.indexOf(binding)].dtype]!
+  private bindingType(binding: number): StoredType {
+    return this.stored(this.buffers[this.alias.indexOf(binding)].dtype)
+  }
+
+  private stored(dtype: DType): StoredType {
+    return storedType(dtype, this.half)
+  }
+
+  /** Whether a dtype is a float of four bytes or of two in memory here, so that it can be read in vectors. */
+  isFloat(dtype: DType): boolean {
+    return ['f32', 'f16'].includes(this.stored(dtype))
   }
 
   /** An expression as a literal or a name. */
@@ -226,14 +242,16 @@ ${this.lines.join('\n')}
   read(buffer: number, index: string): string {
     const place = this.place(buffer, index)
     const { dtype } = this.buffers[buffer]
-    const own = storedTypes[dtype]!
+    const own = this.stored(dtype)
+    if (own === 'f16') return `f32(${place})`
     const text = own === this.bindingType(this.alias[buffer]) ? place : `bitcast<${own}>(${place})`
     return dtype === 'bool' ? `(${text} != 0u)` : text
   }
 
   /** Four elements that begin at a multiple of four, of a binding in `wide`. */
   readFour(buffer: number, index: string): string {
-    return `b${this.alias[buffer]}[(${index}) / 4]`
+    const four = `b${this.alias[buffer]}[(${index}) / 4]`
+    return this.bindingType(this.alias[buffer]) === 'f16' ? `vec4f(${four})` : four
   }
 
   place(buffer: number, index: string): string {
@@ -314,7 +332,7 @@ ${this.lines.join('\n')}
     const value = s.value.dtype === compute ? given : this.bind(castText(given, s.value.dtype, compute, this.use))
     const valid = s.valid ? this.value(s.valid) : null
     const result = s.mode === 'set' ? value : reduceText(s.mode, this.read(s.buffer, index), value, compute, this.use)
-    const own = storedTypes[dtype]!
+    const own = this.stored(dtype)
     const stored = this.narrow(result, dtype)
     const bound = this.bindingType(this.alias[s.buffer])
     const text = `${this.place(s.buffer, index)} = ${own === bound ? stored : `bitcast<${bound}>(${stored})`};`
@@ -325,7 +343,8 @@ ${this.lines.join('\n')}
   private narrow(value: string, dtype: DType): string {
     switch (dtype) {
       case 'f16':
-        return `${this.use('round_f16')}(${value})`
+        // rounded to even first: a conversion of WGSL may round either way
+        return this.half ? `f16(${this.use('round_f16')}(${value}))` : `${this.use('round_f16')}(${value})`
       case 'bf16':
         return `${this.use('round_bf16')}(${value})`
       case 'i8':
