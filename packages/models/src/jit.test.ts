@@ -80,7 +80,7 @@ sameRun(
         model.train()
       }
     }
-    log.push(await state(model), await model.fc1.weight.grad!.numbers(), model.fc1.weight.node.version)
+    log.push(await state(model), await model.fc1.weight.grad!.numbers(), model.fc1.weight.node.leaf!.version)
     model.fc2 = new Linear(8, 3)
     const again = new SGD(model.parameters(), { lr: 0.1, momentum: 0.9 })
     for (let i = 0; i < 6; i++) {

@@ -76,7 +76,7 @@ function draw(generator: Generator | undefined, device: Engine): Tensor[] {
   const entry = state.trace?.draw(generator ?? null)
   return drawWords(generator).map((word, part) => {
     const leaf = scalarOf(word, 'u32', device)
-    if (entry !== undefined) leaf.node.origin = { entry, part }
+    if (entry !== undefined) leaf.node.leaf!.origin = { entry, part }
     return leaf
   })
 }

@@ -5,7 +5,7 @@ import type { DType, TypedArray } from './dtype.ts'
 import { isFloat } from './dtype.ts'
 import { CairnError, DeviceError, DTypeError, GradientError, ShapeError } from './errors.ts'
 import type { Engine } from './graph/engine.ts'
-import { type Attributes, Node, noAttributes } from './graph/node.ts'
+import { type Attributes, Node, noAttributes, noSources } from './graph/node.ts'
 import type { Way } from './graph/queue.ts'
 import { checkEffect, checkRead, state } from './graph/scope.ts'
 import { Storage } from './graph/storage.ts'
@@ -282,14 +282,18 @@ export function checkGradient(op: string, gradient: Tensor, of: Tensor): void {
 }
 
 export function checkSameDevice(op: string, tensors: readonly Tensor[]): Engine {
-  const [first] = tensors
-  for (const t of tensors) {
+  let engine: Engine | null = null
+  for (let i = 0; i < tensors.length; i++) {
+    const t = tensors[i]
     if (!(t instanceof Tensor))
       throw new CairnError(op, `needs tensors, got ${typeof t}; a second copy of @cairn/tensor makes foreign ones`)
-    if (t.engine !== first.engine)
-      throw new DeviceError(op, `tensors are on ${first.device} and ${t.device}; move one with .to('${first.device}')`)
+    if (engine === null) engine = t.engine
+    else if (t.engine !== engine) {
+      const [{ device }] = tensors
+      throw new DeviceError(op, `tensors are on ${device} and ${t.device}; move one with .to('${device}')`)
+    }
   }
-  return first.engine
+  return engine!
 }
 
 /** A new node of a primitive. Leaves out of `sources` decide the device unless one is given. */
@@ -302,10 +306,10 @@ export function apply(
 ): Tensor {
   const engine = device ?? checkSameDevice(name, sources)
   const primitive = primitiveOf(name)
-  const nodes = sources.map(s => s.node)
+  const nodes = sources.length === 0 ? noSources : sources.map(s => s.node)
   const typed = primitive.infer(nodes, attributes, shape)
   const node = new Node(name, nodes, typed.shape, typed.dtype, engine, attributes)
-  node.requiresGrad =
-    state.grad && primitive.vjp !== undefined && isFloat(typed.dtype) && nodes.some(n => n.requiresGrad)
+  if (state.grad && primitive.vjp !== undefined && isFloat(typed.dtype))
+    for (let i = 0; i < nodes.length; i++) if (nodes[i].requiresGrad) node.requiresGrad = true
   return new Tensor(node)
 }

@@ -1,6 +1,7 @@
 // What a run asks for, as plain data: the graph numbered in topological order, leaves numbered by the identity of their storage (so that
 // aliasing is part of the key), numbers given as operands in a table of scalars. The key holds structure; sizes are apart, since they may
-// become runtime symbols. One walk does it all, and writes numbers only: nodes become objects when a plan is compiled from them.
+// become runtime symbols. One walk does it all, and writes numbers only, into arrays that all captures share: a known plan is found without
+// copying them, and nodes become objects when a plan is compiled from them.
 
 import type { DType } from '../dtype.ts'
 import { TransformError } from '../errors.ts'
@@ -19,18 +20,26 @@ export interface CapturedNode {
   readonly leaf: number
 }
 
-export interface CapturedRoot {
+export class CapturedRoot {
   /** number of the node */
   readonly node: number
   /** the leaf number of its target when the graph reads it too, else -1 */
   readonly leaf: number
+  constructor(node: number, leaf: number) {
+    this.node = node
+    this.leaf = leaf
+  }
 }
 
 /** A value to compute and the storage that receives it. */
-export interface Root {
+export class Root {
   /** number of the node, from `Capture.walk` */
   readonly node: number
   readonly target: Storage
+  constructor(node: number, target: Storage) {
+    this.node = node
+    this.target = target
+  }
 }
 
 const interned = new Map<string, number>()
@@ -40,19 +49,13 @@ const intern = (text: string): number => {
   return id
 }
 
-/** Integers that grow in place. */
-class Words {
-  data = new Int32Array(4096)
-  length = 0
-  room(count: number): void {
-    if (this.length + count <= this.data.length) return
-    const larger = new Int32Array(2 * (this.length + count))
-    larger.set(this.data.subarray(0, this.length))
-    this.data = larger
-  }
-}
-/** the key that is being written; a capture is never interrupted */
-const words = new Words()
+/** What is being written: the key, and beside it the sizes. A capture is never interrupted, so one of each serves all. */
+let words = new Int32Array(4096)
+let sizes = new Float64Array(4096)
+/** nodes whose sources are being walked; empty between walks */
+const path: Node[] = []
+/** for each of them how many of its sources have been walked */
+let cursors = new Int32Array(1024)
 const double = new Float64Array(1)
 const halves = new Int32Array(double.buffer)
 
@@ -75,45 +78,90 @@ keyed satisfies Record<keyof Attributes, boolean>
 /** Words of a node before its sources: op, dtype, leaf, rank, attributes, sources. */
 const head = 6
 
+/** Words of a node, as `Capture.#add` writes them. */
+function wordsOf({ sources, shape, attributes }: Node): number {
+  const { axes, steps, sizes, value } = attributes
+  const count = head + sources.length + shape.length + (sizes?.length ?? 0)
+  if (attributes === noAttributes) return count
+  return count + 6 + (axes?.length ?? 0) + (steps?.length ?? 0) + (value === undefined ? 0 : 2)
+}
+
+/** A capture as it was handed over. Its key and sizes are read in place until the next capture begins; who needs them later calls `hold`. */
 export class Captured {
   readonly roots: readonly CapturedRoot[]
   readonly storages: readonly Storage[]
   readonly scalars: readonly number[]
-  readonly sizes: readonly number[]
-  readonly key: Int32Array
   readonly hash: number
   /** the graph's nodes, sources before users; gone with the capture, which plans do not keep */
   readonly order: readonly Node[]
-  /** where the words of each node begin in the key */
-  readonly #at: readonly number[]
+  readonly #epoch: number
+  readonly #words: number
+  readonly #sizes: number
+  #held: { readonly key: Int32Array; readonly sizes: readonly number[] } | null = null
 
   constructor(
     roots: readonly CapturedRoot[],
     storages: readonly Storage[],
     scalars: readonly number[],
-    sizes: readonly number[],
-    key: Int32Array,
     order: readonly Node[],
-    at: readonly number[],
+    epoch: number,
+    wordCount: number,
+    sizeCount: number,
   ) {
     this.roots = roots
     this.storages = storages
     this.scalars = scalars
-    this.sizes = sizes
-    this.key = key
-    this.hash = hashOf(key)
     this.order = order
-    this.#at = at
+    this.#epoch = epoch
+    this.#check()
+    this.#words = wordCount
+    this.#sizes = sizeCount
+    this.hash = hashOf(wordCount)
+  }
+
+  #check(): void {
+    if (this.#epoch !== captures) throw new Error('the capture was written over')
+  }
+
+  /** Copies what the next capture would write over. */
+  hold(): { readonly key: Int32Array; readonly sizes: readonly number[] } {
+    if (!this.#held) {
+      this.#check()
+      this.#held = { key: words.slice(0, this.#words), sizes: Array.from(sizes.subarray(0, this.#sizes)) }
+    }
+    return this.#held
+  }
+  get key(): Int32Array {
+    return this.hold().key
+  }
+  get sizes(): readonly number[] {
+    return this.hold().sizes
+  }
+
+  hasKey(key: Int32Array): boolean {
+    if (this.#held) return sameKey(this.#held.key, key)
+    this.#check()
+    if (key.length !== this.#words) return false
+    for (let i = 0; i < key.length; i++) if (key[i] !== words[i]) return false
+    return true
+  }
+  hasSizes(list: Float64Array): boolean {
+    if (this.#held || list.length !== this.#sizes) return sameSizes(list, this.sizes)
+    this.#check()
+    for (let i = 0; i < list.length; i++) if (list[i] !== sizes[i]) return false
+    return true
   }
 
   get nodes(): CapturedNode[] {
+    const { key, order } = this
+    let at = 0
     let sizesAt = 0
-    return this.order.map((node, i) => {
-      const at = this.#at[i]
+    return order.map(node => {
       const { op, dtype, attributes } = node
-      const sources = Array.from(this.key.subarray(at + head, at + head + this.key[at + 5]))
+      const sources = Array.from(key.subarray(at + head, at + head + key[at + 5]))
       const rank = node.shape.length
-      const captured = { op, sources, dtype, rank, attributes, sizesAt, leaf: this.key[at + 2] }
+      const captured = { op, sources, dtype, rank, attributes, sizesAt, leaf: key[at + 2] }
+      at += wordsOf(node)
       sizesAt += rank + (attributes.sizes?.length ?? 0)
       return captured
     })
@@ -128,14 +176,13 @@ export class Capture {
   readonly boundary = new Set<Node>()
   readonly #resolve: (node: Node, reader: Node) => Node
   readonly #epoch = ++captures
-  readonly #at: number[] = []
   readonly #storages: Storage[] = []
   readonly #scalars: number[] = []
-  readonly #sizes: number[] = []
+  #words = 0
+  #sizes = 0
 
   constructor(resolve: (node: Node, reader: Node) => Node) {
     this.#resolve = resolve
-    words.length = 0
   }
 
   /** @returns the node's number */
@@ -143,48 +190,58 @@ export class Capture {
     const epoch = this.#epoch
     const start = this.#resolve(root, root)
     if (start.seen === epoch) return start.number
-    const stack: Node[] = [start]
-    start.seen = epoch
-    start.cursor = 0
-    while (stack.length) {
-      const top = stack[stack.length - 1]
-      if (top.cursor < top.sources.length) {
-        let source = top.sources[top.cursor++]
-        // what holds a value, or may be given one by this piece, is looked up
-        if (source.storage !== null || source.alias !== null || source.error !== null)
-          source = this.#resolve(source, top)
-        else if (source.computed && source.named && !top.computed) this.boundary.add(source)
-        if (source.seen !== epoch) {
-          source.seen = epoch
-          source.cursor = 0
-          stack.push(source)
+    const bottom = path.length
+    try {
+      start.seen = epoch
+      path.push(start)
+      let depth = cursorsOf(bottom)
+      let top = start
+      for (;;) {
+        const { sources } = top
+        if (cursors[depth] < sources.length) {
+          let source = sources[cursors[depth]++]
+          // what holds a value, or may be given one by this piece, is looked up
+          if (isLookedUp(source)) source = this.#resolve(source, top)
+          else if (source.named && wasComputed(source, epoch) && !wasComputed(top, epoch)) this.boundary.add(source)
+          if (source.seen !== epoch) {
+            source.seen = epoch
+            if (source.sources.length === 0) this.#add(source)
+            else {
+              depth = cursorsOf(path.push(source) - 1)
+              top = source
+            }
+          }
+        } else {
+          path.pop()
+          this.#add(top)
+          if (path.length === bottom) return start.number
+          depth--
+          top = path[depth]
         }
-      } else {
-        stack.pop()
-        this.#add(top)
       }
+    } finally {
+      path.length = bottom
     }
-    return start.number
   }
 
   #add(node: Node): void {
-    const { sources, attributes, shape } = node
-    if (node.op === 'placeholder')
+    const { sources, attributes, shape, op } = node
+    if (op === 'placeholder')
       throw new TransformError('vmap', 'a value of one example has left the function; return it as a result')
-    const { axes, steps, sizes } = attributes
-    words.room(
-      head + 8 + sources.length + shape.length + (axes?.length ?? 0) + (steps?.length ?? 0) + (sizes?.length ?? 0),
-    )
-    const { data } = words
-    let at = words.length
-    this.#at.push(at)
+    let at = this.#words
+    if (at + wordsOf(node) > words.length) {
+      const larger = new Int32Array(2 * (at + wordsOf(node)))
+      larger.set(words)
+      words = larger
+    }
+    const data = words
     let leaf = -1
     if (node.storage !== null) leaf = this.#storageOf(node.storage)
-    else if (node.op === 'scalar') {
+    else if (op === 'scalar') {
       leaf = this.#scalars.length
-      this.#scalars.push(node.scalar)
-    }
-    data[at++] = intern(node.op)
+      this.#scalars.push(node.leaf!.scalar)
+    } else if (op !== 'constant') node.computedBy = node.computedBy || this.#epoch
+    data[at++] = intern(op)
     data[at++] = intern(node.dtype)
     data[at++] = leaf
     data[at++] = shape.length
@@ -192,40 +249,30 @@ export class Capture {
     data[at++] = sources.length
     for (let i = 0; i < sources.length; i++) {
       const s = sources[i]
-      const plain = s.storage === null && s.alias === null && s.error === null
-      data[at++] = (plain ? s : this.#resolve(s, node)).number
+      data[at++] = (isLookedUp(s) ? this.#resolve(s, node) : s).number
     }
-    if (attributes !== noAttributes) {
-      data[at++] = attributes.axis ?? -1
-      data[at++] = attributes.mode === undefined ? -1 : intern(attributes.mode)
-      data[at++] = axes?.length ?? -1
-      if (axes) for (let i = 0; i < axes.length; i++) data[at++] = axes[i]
-      data[at++] = steps?.length ?? -1
-      if (steps) for (let i = 0; i < steps.length; i++) data[at++] = steps[i]
-      data[at++] = sizes?.length ?? -1
-      if (attributes.value === undefined) data[at++] = 0
-      else {
-        double[0] = attributes.value
-        data[at++] = 1
-        data[at++] = halves[0]
-        data[at++] = halves[1]
-      }
-    }
+    if (attributes !== noAttributes) at = writeAttributes(attributes, at)
     at = this.#pushSizes(shape, at)
-    if (sizes) at = this.#pushSizes(sizes, at)
-    words.length = at
+    if (attributes.sizes !== undefined) at = this.#pushSizes(attributes.sizes, at)
+    this.#words = at
     node.number = this.order.length
     this.order.push(node)
   }
 
   /** sizes 0 and 1 change what broadcasting and loops mean: they are structure */
-  #pushSizes(sizes: readonly number[], at: number): number {
-    const { data } = words
-    for (let i = 0; i < sizes.length; i++) {
-      const n = sizes[i]
-      this.#sizes.push(n)
-      data[at++] = n === 1 ? 1 : n === 0 ? 2 : 0
+  #pushSizes(list: readonly number[], at: number): number {
+    let to = this.#sizes
+    if (to + list.length > sizes.length) {
+      const larger = new Float64Array(2 * (to + list.length))
+      larger.set(sizes)
+      sizes = larger
     }
+    for (let i = 0; i < list.length; i++) {
+      const n = list[i]
+      sizes[to++] = n
+      words[at++] = n === 1 ? 1 : n === 0 ? 2 : 0
+    }
+    this.#sizes = to
     return at
   }
 
@@ -238,24 +285,86 @@ export class Capture {
     return storage.number
   }
 
+  /** Nothing of it was computed: the plan was refused. */
+  undo(): void {
+    for (const node of this.order) if (node.computedBy === this.#epoch) node.computedBy = 0
+  }
+
   finish(roots: readonly Root[]): Captured {
-    words.room(2 * roots.length)
-    const found = roots.map(({ node, target }): CapturedRoot => {
+    let at = this.#words
+    if (at + 2 * roots.length > words.length) {
+      const larger = new Int32Array(at + 2 * roots.length)
+      larger.set(words)
+      words = larger
+    }
+    const found: CapturedRoot[] = []
+    for (const { node, target } of roots) {
       const leaf = target.seen === this.#epoch ? target.number : -1
-      words.data[words.length++] = node
-      words.data[words.length++] = leaf
-      return { node, leaf }
-    })
-    const key = words.data.slice(0, words.length)
-    return new Captured(found, this.#storages, this.#scalars, this.#sizes, key, this.order, this.#at)
+      words[at++] = node
+      words[at++] = leaf
+      found.push(new CapturedRoot(node, leaf))
+    }
+    this.#words = at
+    return new Captured(found, this.#storages, this.#scalars, this.order, this.#epoch, at, this.#sizes)
   }
 }
 
-/** FNV-1a over 32-bit words; a hit is confirmed by comparison. */
-function hashOf(key: Int32Array): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key[i], 0x01000193)
-  return hash
+/** The place of a cursor, which begins at 0. */
+function cursorsOf(place: number): number {
+  if (place >= cursors.length) {
+    const larger = new Int32Array(2 * place)
+    larger.set(cursors)
+    cursors = larger
+  }
+  cursors[place] = 0
+  return place
+}
+
+const isLookedUp = (node: Node): boolean => node.storage !== null || node.alias !== null || node.error !== null
+
+/** Whether an earlier capture than this one had it computed. */
+const wasComputed = (node: Node, epoch: number): boolean => node.computedBy !== 0 && node.computedBy !== epoch
+
+function writeAttributes({ axis, axes, steps, sizes, value, mode }: Attributes, start: number): number {
+  const data = words
+  let at = start
+  data[at++] = axis ?? -1
+  data[at++] = mode === undefined ? -1 : intern(mode)
+  data[at++] = axes?.length ?? -1
+  if (axes) for (let i = 0; i < axes.length; i++) data[at++] = axes[i]
+  data[at++] = steps?.length ?? -1
+  if (steps) for (let i = 0; i < steps.length; i++) data[at++] = steps[i]
+  data[at++] = sizes?.length ?? -1
+  if (value === undefined) data[at++] = 0
+  else {
+    double[0] = value
+    data[at++] = 1
+    data[at++] = halves[0]
+    data[at++] = halves[1]
+  }
+  return at
+}
+
+/** FNV-1a over the words that were written, in four lanes, which a processor follows at once; a hit is confirmed by comparison. */
+function hashOf(count: number): number {
+  const data = words
+  let [a, b, c, d] = [0x811c9dc5, 1, 2, 3]
+  let i = 0
+  for (; i + 3 < count; i += 4) {
+    a = Math.imul(a ^ data[i], 0x01000193)
+    b = Math.imul(b ^ data[i + 1], 0x01000193)
+    c = Math.imul(c ^ data[i + 2], 0x01000193)
+    d = Math.imul(d ^ data[i + 3], 0x01000193)
+  }
+  for (; i < count; i++) a = Math.imul(a ^ data[i], 0x01000193)
+  for (const lane of [b, c, d]) a = Math.imul(a ^ lane, 0x01000193)
+  return a
+}
+
+const sameSizes = (a: Float64Array, b: readonly number[]): boolean => {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
 }
 
 export const sameKey = (a: Int32Array, b: Int32Array): boolean => {

@@ -7,7 +7,7 @@ import type { TypedArray } from '../dtype.ts'
 import { evaluateDim } from '../kernel/dim.ts'
 import { Loading } from '../load-later.ts'
 import { sizeOf } from '../shape.ts'
-import { type Captured, sameKey } from './capture.ts'
+import type { Captured } from './capture.ts'
 import type { Bound, Executor, Prepared, Profiled, Statistics } from './executor.ts'
 import { type Layout, layOut } from './memory-plan.ts'
 import { compile, type Plan } from './plan.ts'
@@ -16,6 +16,8 @@ import { matches, modelOf, type SizeModel, symbolsOf } from './symbols.ts'
 
 interface Variant {
   readonly model: SizeModel
+  /** all sizes, where the model has no symbols */
+  readonly fixed: Float64Array | null
   readonly plan: Plan
   executable: Executable | null
   /** for the symbols that came last */
@@ -86,8 +88,8 @@ export class CompiledExecutor implements Executor {
     const { entry, variant } = this.#find(captured)
     const loading = variant.executable ? null : this.backend.prepare?.(variant.plan.program)
     if (loading) throw new Loading(loading)
-    const { storages, scalars, sizes } = captured
-    const symbols = symbolsOf(variant.model, sizes)
+    const { storages, scalars } = captured
+    const symbols = variant.fixed ? [] : symbolsOf(variant.model, captured.sizes)
     const key = symbols.join()
     const known = variant.ready.get(key)
     if (known) return known
@@ -226,13 +228,16 @@ export class CompiledExecutor implements Executor {
   /** The plan for this structure and these sizes: the first sizes as constants; when others come, with runtime symbols. */
   #find(captured: Captured): { entry: Entry; variant: Variant } {
     const list = this.#entries.get(captured.hash)
-    let entry = list?.find(e => sameKey(e.key, captured.key))
+    let entry = list?.find(e => captured.hasKey(e.key))
     if (!entry) {
       entry = { key: captured.key, hash: captured.hash, samples: [], variants: [], used: ++this.#clock, cached: false }
       this.#insert(entry)
     }
-    for (const variant of entry.variants)
-      if (matches(variant.model, captured.sizes, symbolsOf(variant.model, captured.sizes))) return { entry, variant }
+    for (const variant of entry.variants) {
+      const { model, fixed } = variant
+      if (fixed ? captured.hasSizes(fixed) : matches(model, captured.sizes, symbolsOf(model, captured.sizes)))
+        return { entry, variant }
+    }
     entry.samples.push(captured.sizes)
     const model = modelOf(entry.samples)
     const plan = compile(captured, model, this.backend.limits)
@@ -245,7 +250,8 @@ export class CompiledExecutor implements Executor {
       })
     this.#counts.plansCompiled++
     this.#counts.kernelsCompiled += plan.program.launches.length
-    const variant: Variant = { model, plan, executable: null, ready: new Map() }
+    const fixed = model.positions.length ? null : Float64Array.from(captured.sizes)
+    const variant: Variant = { model, fixed, plan, executable: null, ready: new Map() }
     // the plan for the very first sizes stays: most programs never leave them; an outgrown symbolic one goes
     for (const old of entry.variants.splice(1)) unload(old)
     entry.variants.push(variant)

@@ -176,7 +176,7 @@ describe('effects', () => {
       const out: number[][] = []
       for (let i = 0; i < 8; i++) out.push(await fn(row(i, 0.5)).numbers())
       out.push(await a.numbers(), await b.numbers())
-      return { out, versions: [a.node.version, b.node.version] }
+      return { out, versions: [a.node.leaf!.version, b.node.leaf!.version] }
     }
     expect(await run(jit)).toEqual(await run(fn => fn))
   })
@@ -207,7 +207,7 @@ describe('effects', () => {
       for (let i = 0; i < 12; i++) {
         if (i % 4 === 0) w.zeroGrad()
         const loss = back(row(i, 1, 2))
-        log.push(await loss.item(), await w.grad!.numbers(), w.grad!.node.version)
+        log.push(await loss.item(), await w.grad!.numbers(), w.grad!.node.leaf!.version)
         if (i % 4 === 3) noGrad(() => w.assign(w.sub(w.grad!.mul(0.01))))
         await step([w])
       }

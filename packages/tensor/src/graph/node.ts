@@ -71,46 +71,65 @@ export interface Origin {
   readonly part: number
 }
 
+/** A write of a piece that is being planned (graph/queue.ts). */
+export interface PlannedWrite {
+  readonly value: Node
+  /** a dropped gradient: runs only if something else needs it */
+  optional: boolean
+  /** it is optional and something else does need it */
+  needed: boolean
+}
+
 export const leafOps = ['storage', 'scalar', 'constant'] as const
 export type LeafOp = (typeof leafOps)[number]
 
 let nodes = 0
 let built = 0
 
-export class Node {
-  /** grows with creation, so sources always have smaller ids: sorting by id is a topological order */
-  readonly id: number
-  readonly op: string
-  sources: readonly Node[]
-  readonly shape: Shape
-  readonly dtype: DType
-  readonly device: Engine
-  readonly attributes: Attributes
-  /** part of a gradient's history */
-  requiresGrad = false
-  /** the storage leaf that holds this node's value, once it was computed and kept */
-  alias: Node | null = null
-  /** for op 'storage': where and which version */
-  storage: Storage | null = null
+/** What only leaves have. */
+export class Leaf {
+  /** for op 'storage': which version */
   version = 0
+  /** for op 'storage': what writes this version, while the piece that does is planned */
+  write: PlannedWrite | null = null
   /** for op 'scalar': data, never part of a key */
   scalar = 0
-  /** a user's handle was made for it: somebody may ask for the value again, unlike for what the library computes for itself */
-  named = false
-  /** a plan computed it as an intermediate value without keeping it */
-  computed = false
+  /** for op 'scalar': where a jitted function finds the number at each call, the entry of its tape, and which number of it */
+  origin: Origin | null = null
+}
+
+/** Bits of `Node.#flags`. */
+const requiring = 1
+const handled = 2
+const refusal = 4
+const release = 8
+
+/**
+ * Thousands are made at each step that is not jitted, and walked once or twice: what a walk reads comes first and in few fields, since most of the
+ * time of a walk is waiting for memory.
+ */
+export class Node {
+  sources: readonly Node[]
+  /** for op 'storage': where */
+  storage: Storage | null = null
+  /** the storage leaf that holds this node's value, once it was computed and kept */
+  alias: Node | null = null
   /** why its value cannot be had: the plan that should have made it was refused, or failed under way and left it poisoned */
   error: unknown = null
-  /** the plan that should have made it never started, so nothing was written */
-  refused = false
-  /** sources were dropped after an executed backward */
-  released = false
-  /** where a jitted function finds this number at each call: the entry of its tape, and which number of it */
-  origin: Origin | null = null
-  // Scratch of a walk (graph/capture.ts): which walk saw it last, the number it gave, and how many sources it has been through.
+  // Scratch of a walk (graph/capture.ts): which walk saw it last, and the number it gave.
   seen = 0
   number = 0
-  cursor = 0
+  /** the capture whose plan first computed it, as an intermediate value or to be kept; 0: none has */
+  computedBy = 0
+  #flags = 0
+  readonly op: string
+  readonly dtype: DType
+  readonly shape: Shape
+  readonly attributes: Attributes
+  readonly leaf: Leaf | null
+  readonly device: Engine
+  /** grows with creation, so sources always have smaller ids: sorting by id is a topological order */
+  readonly id: number
 
   constructor(
     op: string,
@@ -119,19 +138,54 @@ export class Node {
     dtype: DType,
     device: Engine,
     attributes: Attributes = noAttributes,
+    leaf: Leaf | null = null,
   ) {
+    this.sources = sources
+    this.op = op
+    this.dtype = dtype
+    this.shape = shape
+    this.attributes = attributes
+    this.leaf = leaf
+    this.device = device
     this.id = nodes++
     if (op !== 'storage') built++
-    this.op = op
-    this.sources = sources
-    this.shape = shape
-    this.dtype = dtype
-    this.device = device
-    this.attributes = attributes
+  }
+
+  /** part of a gradient's history */
+  get requiresGrad(): boolean {
+    return (this.#flags & requiring) !== 0
+  }
+  set requiresGrad(value: boolean) {
+    this.#set(requiring, value)
+  }
+  /** a user's handle was made for it: somebody may ask for the value again, unlike for what the library computes for itself */
+  get named(): boolean {
+    return (this.#flags & handled) !== 0
+  }
+  set named(value: boolean) {
+    this.#set(handled, value)
+  }
+  /** the plan that should have made it never started, so nothing was written */
+  get refused(): boolean {
+    return (this.#flags & refusal) !== 0
+  }
+  set refused(value: boolean) {
+    this.#set(refusal, value)
+  }
+  /** sources were dropped after an executed backward */
+  get released(): boolean {
+    return (this.#flags & release) !== 0
+  }
+  set released(value: boolean) {
+    this.#set(release, value)
+  }
+  #set(flag: number, value: boolean): void {
+    this.#flags = value ? this.#flags | flag : this.#flags & ~flag
   }
 }
 
 export const noAttributes: Attributes = {}
+export const noSources: readonly Node[] = []
 
 /** How many values were ever described: nodes but those of versions. */
 export const builtCount = (): number => built

@@ -5,11 +5,11 @@
 import type { TypedArray } from '../dtype.ts'
 import { JitError, OutOfMemoryError, StaleError } from '../errors.ts'
 import { Loading } from '../load-later.ts'
-import { Capture, type Captured, type Root } from './capture.ts'
+import { Capture, type Captured, Root } from './capture.ts'
 import { collectGarbage } from './collect.ts'
 import type { Engine } from './engine.ts'
 import type { Bound, Executor, Prepared } from './executor.ts'
-import { type Node, nodeCount } from './node.ts'
+import { type Node, nodeCount, noSources, type PlannedWrite } from './node.ts'
 import { checkEffect, state } from './scope.ts'
 import { type Memory, Storage } from './storage.ts'
 
@@ -31,14 +31,14 @@ interface Write {
  * A class and not a literal. What V8 sees survive at a literal it later allocates old, where a dead entry keeps the whole graph of its step alive
  * until the next full collection: a third of a step's garbage got through every minor one.
  */
-class Assign implements Write {
+class Assign implements Write, PlannedWrite {
   readonly kind = 'assign'
   readonly storage: Storage
   readonly value: Node
   readonly leaf: Node
   readonly base: Node
-  /** a dropped gradient: runs only if something else needs it */
   optional = false
+  needed = false
   constructor(storage: Storage, value: Node, leaf: Node, base: Node) {
     this.storage = storage
     this.value = value
@@ -78,11 +78,16 @@ export interface PieceRecord {
   readonly captured: Captured
   readonly targets: readonly TargetRecord[]
 }
-export interface TargetRecord {
+export class TargetRecord {
   readonly storage: Storage
   /** versions that the piece makes of it; 0: it is new and holds the value of `node` */
   readonly writes: number
   readonly node: Node | null
+  constructor(storage: Storage, writes: number, node: Node | null) {
+    this.storage = storage
+    this.writes = writes
+    this.node = node
+  }
 }
 
 /** A recorded piece with what it binds this time. */
@@ -396,61 +401,62 @@ export class Queue {
       if (e.kind === 'assign') assigns.push(e)
       else if (!e.node.alias && (e.handle === null || e.handle.deref() !== undefined)) kept.push(e.node)
     }
-    const made = new Map<Node, Assign>(assigns.map(e => [e.leaf, e]))
-    const wanted = reads.filter(node => !isSettled(node) && !made.has(node))
+    for (const e of assigns) e.leaf.leaf!.write = e
     let survey: Survey
     // A read that cannot be had rejects alone; it takes no effect down with it.
     let unreadable: { readonly error: unknown } | null = null
     try {
+      const wanted = reads.filter(node => !isSettled(node) && !node.leaf?.write)
       try {
-        survey = surveyOf(assigns, made, [...kept, ...wanted])
+        survey = surveyOf(assigns, kept.concat(wanted))
       } catch (error) {
         if (wanted.length === 0) throw error
         const readable = wanted.filter(node => {
           try {
-            surveyOf([], made, [node])
+            surveyOf([], [node]).capture.undo()
             return true
           } catch (error) {
             unreadable ??= { error }
             return false
           }
         })
-        survey = surveyOf(assigns, made, [...kept, ...readable])
+        survey = surveyOf(assigns, kept.concat(readable))
       }
     } catch (error) {
       refuse(assigns, error)
       throw error
+    } finally {
+      for (const e of assigns) e.leaf.leaf!.write = null
     }
-    const { capture, last, values } = survey
-    const written = new Map<Storage, number>()
-    for (const { storage } of assigns) written.set(storage, (written.get(storage) ?? 0) + 1)
+    const { capture, last, numbers } = survey
     const results: TargetRecord[] = []
     const roots: Root[] = []
-    for (const e of last) {
-      results.push({ storage: e.storage, writes: written.get(e.storage)!, node: null })
-      roots.push({ node: values.get(e.value)!, target: e.storage })
-    }
-    for (const node of survey.kept) {
-      const target = new Storage(this.#engine, node.shape, node.dtype)
-      results.push({ storage: target, writes: 0, node })
-      roots.push({ node: values.get(node)!, target })
-    }
+    for (const { storage } of last) results.push(new TargetRecord(storage, storage.writes, null))
+    for (const node of survey.kept)
+      results.push(new TargetRecord(new Storage(this.#engine, node.shape, node.dtype), 0, node))
+    for (let i = 0; i < results.length; i++) roots.push(new Root(numbers[i], results[i].storage))
     let finished = Promise.resolve()
     if (roots.length) {
       const captured = capture.finish(roots)
+      if (record) captured.hold()
       let prepared: Prepared
       try {
         prepared = executor.prepare(captured)
       } catch (error) {
+        capture.undo()
         if (!(error instanceof Loading)) refuse(assigns, error)
         throw error
       }
       const { storages, scalars } = captured
-      const bound = { storages, scalars, targets: results.map(r => r.storage) }
-      finished = this.#launch(executor, prepared, bound, last, assigns, mayRetry)
+      const targets: Storage[] = []
+      for (const { storage } of results) targets.push(storage)
+      try {
+        finished = this.#launch(executor, prepared, { storages, scalars, targets }, last, assigns, mayRetry)
+      } catch (error) {
+        capture.undo()
+        throw error
+      }
       record?.({ prepared, captured, targets: results })
-      for (const node of captured.order)
-        if (node.storage === null && node.op !== 'scalar' && node.op !== 'constant') node.computed = true
     }
     for (const { node, storage } of results) {
       if (!node) continue
@@ -603,16 +609,31 @@ function isWorthKeeping(node: Node): boolean {
 }
 const movesOnly: ReadonlySet<string> = new Set(['reshape', 'permute', 'expand', 'slice', 'pad', 'identity'])
 
-const noSources: readonly Node[] = []
-
 interface Survey {
   readonly capture: Capture
-  /** the number of each value that was asked for */
-  readonly values: ReadonlyMap<Node, number>
   /** the write of each storage that this piece leaves in memory */
   readonly last: readonly Assign[]
   /** values that get a storage of their own */
   readonly kept: readonly Node[]
+  /** of the value of each of `last`, then of each of `kept`: its number in the capture */
+  readonly numbers: readonly number[]
+}
+
+/** What a walk looks up: a version that this piece makes stands for the value, a value that was computed and kept for its storage. */
+function resolve(node: Node, reader: Node): Node {
+  let at = node
+  for (;;) {
+    if (at.error) throw at.error
+    const write = at.storage === null ? null : at.leaf!.write
+    if (write) {
+      if (write.optional) write.needed = true
+      at = write.value
+    } else if (at.alias) at = at.alias
+    else if (at.op === 'storage') {
+      checkCurrent(at, reader)
+      return at
+    } else return at
+  }
 }
 
 /**
@@ -620,42 +641,46 @@ interface Survey {
  * and values that an earlier plan computed without keeping: those that a user had a handle of are kept this time, but only at the boundary (used
  * by something new), not what lies below.
  */
-function surveyOf(assigns: readonly Assign[], made: ReadonlyMap<Node, Assign>, kept: readonly Node[]): Survey {
-  const needed = new Set<Assign>()
-  const resolve = (node: Node, reader: Node): Node => {
-    let at = node
-    for (;;) {
-      if (at.error) throw at.error
-      const entry = at.storage === null ? undefined : made.get(at)
-      if (entry) {
-        if (entry.optional) needed.add(entry)
-        at = entry.value
-      } else if (at.alias) at = at.alias
-      else if (at.op === 'storage') {
-        checkCurrent(at, reader)
-        return at
-      } else return at
-    }
-  }
+function surveyOf(assigns: readonly Assign[], kept: readonly Node[]): Survey {
   const capture = new Capture(resolve)
-  const values = new Map<Node, number>()
-  const walk = (node: Node): void => void values.set(node, capture.walk(node))
-  const last = new Map<Storage, Assign>()
-  for (const e of assigns) if (!e.optional) last.set(e.storage, e)
-  for (const e of last.values()) walk(e.value)
-  const all = new Set(kept)
-  for (const node of all) walk(node)
-  // what is found while walking was walked; only its number is wanted
-  for (const e of needed) {
-    const before = last.get(e.storage)
-    if (!before || assigns.indexOf(before) < assigns.indexOf(e)) last.set(e.storage, e)
-    walk(e.value)
+  try {
+    for (const e of assigns) e.needed = false
+    let last = lastWrites(assigns)
+    for (const e of last) capture.walk(e.value)
+    let all = kept.length ? [...new Set(kept)] : kept
+    for (const node of all) capture.walk(node)
+    // what is found while walking was walked; only its number is wanted
+    if (assigns.some(e => e.needed)) last = lastWrites(assigns)
+    if (capture.boundary.size) {
+      const more = new Set(all)
+      for (const node of capture.boundary) more.add(node)
+      all = [...more]
+    }
+    const numbers: number[] = []
+    for (const e of last) numbers.push(capture.walk(e.value))
+    for (const node of all) numbers.push(capture.walk(node))
+    return { capture, last, kept: all, numbers }
+  } catch (error) {
+    capture.undo()
+    throw error
   }
-  for (const node of capture.boundary) {
-    all.add(node)
-    walk(node)
+}
+
+/** For each storage the last write that runs, and in `storage.writes` how many versions the piece makes of it. */
+function lastWrites(assigns: readonly Assign[]): Assign[] {
+  const last: Assign[] = []
+  for (const { storage } of assigns) {
+    storage.writes = 0
+    storage.lastWrite = -1
   }
-  return { capture, values, last: [...last.values()], kept: [...all] }
+  for (const e of assigns) {
+    const { storage } = e
+    storage.writes++
+    if (e.optional && !e.needed) continue
+    if (storage.lastWrite < 0) storage.lastWrite = last.push(e) - 1
+    else last[storage.lastWrite] = e
+  }
+  return last
 }
 
 /** Writes that never happened: handles return to what stands. */
@@ -705,7 +730,7 @@ const isSettled = (node: Node): boolean =>
 /** What a storage means after a write of it was refused: the version before, or the failed one itself where there never was a value. */
 function standing({ storage, base, leaf }: Write): Node {
   if (base.error) return storage.settled ?? leaf
-  return base.version === 0 && storage.settled === null ? leaf : base
+  return base.leaf!.version === 0 && storage.settled === null ? leaf : base
 }
 
 function checkCurrent(leaf: Node, asked: Node): void {
@@ -720,8 +745,8 @@ function stale(leaf: Node, asked: Node): StaleError {
     asked.op,
     `${storage?.label ?? 'its storage'} has moved on; call .keep() on the value or read it before step()`,
     {
-      'version read': leaf.version,
-      'version now': storage?.settled?.version ?? 'none',
+      'version read': leaf.leaf?.version ?? 'none',
+      'version now': storage?.settled?.leaf?.version ?? 'none',
     },
   )
 }

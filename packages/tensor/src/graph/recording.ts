@@ -120,7 +120,7 @@ export class Slots {
 export function recordPiece(queue: Queue, { prepared, captured, targets }: PieceRecord, slots: Slots): RecordedPiece {
   const { order, nodes, storages, scalars, sizes, key } = captured
   const sources: Source[] = []
-  for (const node of order) if (node.op === 'scalar') sources.push(node.origin)
+  for (const node of order) if (node.op === 'scalar') sources.push(node.leaf!.origin)
   return {
     queue,
     prepared,

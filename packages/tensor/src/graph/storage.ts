@@ -8,7 +8,7 @@ import type { Shape } from '../shape.ts'
 import { sizeOf } from '../shape.ts'
 import type { Gradient } from '../tensor.ts'
 import type { Engine } from './engine.ts'
-import { Node } from './node.ts'
+import { Leaf, Node, noAttributes, noSources } from './node.ts'
 import { state } from './scope.ts'
 
 let storages = 0
@@ -38,6 +38,9 @@ export class Storage {
   // scratch of a walk (graph/capture.ts)
   seen = 0
   number = 0
+  // scratch of planning a piece (graph/queue.ts): how often the piece writes it, and the place of its last write among those of the piece
+  writes = 0
+  lastWrite = -1
   #versions = 0
 
   constructor(device: Engine, shape: Shape, dtype: DType) {
@@ -68,11 +71,12 @@ export class Storage {
 
   /** The leaf of a new version; of the last one when `count` writes were made at once. */
   leaf(count = 1): Node {
-    const leaf = new Node('storage', [], this.shape, this.dtype, this.device)
-    leaf.storage = this
+    const leaf = new Leaf()
     leaf.version = (this.#versions += count) - 1
-    leaf.requiresGrad = this.requiresGrad
-    return leaf
+    const node = new Node('storage', noSources, this.shape, this.dtype, this.device, noAttributes, leaf)
+    node.storage = this
+    node.requiresGrad = this.requiresGrad
+    return node
   }
 }
 

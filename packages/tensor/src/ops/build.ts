@@ -4,7 +4,7 @@ import { type DType, dtypes, isFloat, isInteger, promote } from '../dtype.ts'
 import { DTypeError, ShapeError } from '../errors.ts'
 import type { Engine } from '../graph/engine.ts'
 import { Live } from '../graph/live.ts'
-import { Node } from '../graph/node.ts'
+import { Leaf, Node, noAttributes, noSources } from '../graph/node.ts'
 import { state } from '../graph/scope.ts'
 import { Storage } from '../graph/storage.ts'
 import { encode } from '../numeric.ts'
@@ -12,16 +12,18 @@ import { broadcastShapes, type Shape, sameShape } from '../shape.ts'
 import { apply, Tensor } from '../tensor.ts'
 import type { Constant, Operand } from './operand.ts'
 
+const noSizes: Shape = []
+
 /** A 0-d leaf that carries a number as data. */
 export function scalarOf(value: number, dtype: DType, device: Engine): Tensor {
-  const node = new Node('scalar', [], [], dtype, device)
-  node.scalar = value
-  return new Tensor(node)
+  const leaf = new Leaf()
+  leaf.scalar = value
+  return new Tensor(new Node('scalar', noSources, noSizes, dtype, device, noAttributes, leaf))
 }
 
 /** A 0-d leaf that is part of the structure. */
 export const constantOf = (value: number, dtype: DType, device: Engine): Tensor =>
-  new Tensor(new Node('constant', [], [], dtype, device, { value }))
+  new Tensor(new Node('constant', noSources, noSizes, dtype, device, { value }))
 
 /** Values of the host on the device of `like`: tables that an op makes for itself. */
 export function hostTensor(values: ArrayLike<number>, shape: Shape, dtype: DType, like: Tensor): Tensor {
@@ -45,27 +47,40 @@ function liveOf(op: string, live: Live, like: Tensor, dtype: DType): Tensor {
   if (!state.trace) return operand(op, live.read() ?? Number.NaN, like, dtype)
   const { value, origin } = state.trace.read(live)
   const leaf = operand(op, value, like, dtype)
-  leaf.node.origin = origin
+  leaf.node.leaf!.origin = origin
   return leaf
 }
 
-const isNumberLeaf = (t: Tensor): boolean =>
-  t.ndim === 0 && t.storage === null && (t.node.op === 'scalar' || t.node.op === 'constant')
+function isNumberLeaf(t: Tensor): boolean {
+  if (t.storage !== null) return false
+  const { op } = t.node
+  return op === 'scalar' || op === 'constant'
+}
 
 /** Stretches to `shape`: missing leading axes and axes of size 1. */
 export function expandTo(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x
-  const rank = [...new Array<number>(shape.length - x.ndim).fill(1), ...x.shape]
-  const ranked = x.ndim === shape.length ? x : apply('reshape', [x], undefined, rank)
+  const missing = shape.length - x.ndim
+  const ranked =
+    missing === 0
+      ? x
+      : apply(
+          'reshape',
+          [x],
+          undefined,
+          shape.map((_, d) => (d < missing ? 1 : x.shape[d - missing])),
+        )
   return sameShape(ranked.shape, shape) ? ranked : apply('expand', [ranked], undefined, shape)
 }
 
 /** Brings operands to one shape; 0-d numbers stay as they are. */
 export function broadcast(op: string, tensors: readonly Tensor[]): Tensor[] {
-  let shape: readonly number[] = []
-  for (const t of tensors) if (!isNumberLeaf(t)) shape = broadcastShapes(op, shape, t.shape)
-  return tensors.map(t => (isNumberLeaf(t) ? t : expandTo(t, shape)))
+  let shape: Shape | null = null
+  for (const t of tensors) if (!isNumberLeaf(t)) shape = shape ? shapeOfBoth(op, shape, t.shape) : t.shape
+  return shape ? tensors.map(t => (isNumberLeaf(t) ? t : expandTo(t, shape))) : [...tensors]
 }
+
+const shapeOfBoth = (op: string, a: Shape, b: Shape): Shape => (sameShape(a, b) ? a : broadcastShapes(op, a, b))
 
 export const cast = (x: Tensor, dtype: DType): Tensor => (x.dtype === dtype ? x : apply('cast', [x], { mode: dtype }))
 
@@ -78,8 +93,9 @@ export function pair(op: string, a: Tensor, b: Operand | Constant): [Tensor, Ten
     self = cast(a, dtype)
     other = cast(b, dtype)
   }
-  const [x, y] = broadcast(op, [self, other])
-  return [x, y]
+  if (sameShape(self.shape, other.shape) || isNumberLeaf(other) || isNumberLeaf(self)) return [self, other]
+  const shape = broadcastShapes(op, self.shape, other.shape)
+  return [expandTo(self, shape), expandTo(other, shape)]
 }
 
 /** torch's rule: a 0-d tensor promotes others only across categories (bool < integer < float). */

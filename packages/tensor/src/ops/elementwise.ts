@@ -14,7 +14,7 @@ type Value = Operand | Constant
 const unary =
   (name: UnaryName) =>
   (x: Tensor): Tensor =>
-    apply(name, [takes(name) === 'float' ? toFloat(x) : x])
+    apply(name, [x.dtype !== 'f32' && takes(name) === 'float' ? toFloat(x) : x])
 
 const binary =
   (name: BinaryName) =>
@@ -25,6 +25,7 @@ const binary =
 const floatBinary =
   (name: BinaryName) =>
   (a: Tensor, b: Value): Tensor => {
+    if (a.dtype === 'f32' && (!(b instanceof Tensor) || b.dtype === 'f32')) return apply(name, pair(name, a, b))
     const bFloats = b instanceof Tensor && !isFloat(b.dtype) && !isFloat(a.dtype) ? toFloat(b) : b
     return apply(name, pair(name, b instanceof Tensor && isFloat(b.dtype) ? a : toFloat(a), bFloats))
   }

@@ -62,7 +62,11 @@ for (const [name, op] of Object.entries(opTable)) {
     configurable: true,
     writable: true,
     value(this: Tensor, ...rest: unknown[]) {
-      return (op as (x: Tensor, ...rest: unknown[]) => unknown)(this, ...rest)
+      const call = op as (x: Tensor, ...rest: unknown[]) => unknown
+      // the usual numbers of operands without a spread, which a call to an unknown function pays for
+      if (rest.length === 1) return call(this, rest[0])
+      if (rest.length === 0) return call(this)
+      return call(this, ...rest)
     },
   })
 }

@@ -8,6 +8,7 @@ import { cast, checkCount, expandTo, scalarOf, startOf } from './build.ts'
 
 /** Another shape with as many elements; one size may be -1. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  if (sameShape(x.shape, shape)) return x
   const free = shape.indexOf(-1)
   let wanted = shape
   if (free >= 0) {
@@ -53,6 +54,7 @@ export function unsqueeze(x: Tensor, axis: number): Tensor {
 export function expand(x: Tensor, shape: Shape): Tensor {
   if (shape.length < x.ndim)
     throw new ShapeError('expand', `[${shape.join(', ')}] has fewer axes than [${x.shape.join(', ')}]`)
+  if (sameShape(x.shape, shape)) return x
   const wanted = shape.map((n, i) => (n === -1 ? (x.shape[i - (shape.length - x.ndim)] ?? 1) : n))
   checkShape('expand', wanted)
   return expandTo(x, wanted)
@@ -63,7 +65,7 @@ export const expandAs = (x: Tensor, other: Tensor): Tensor => expand(x, other.sh
 /** Axis i of the result is axis `order[i]` of x. */
 export function permute(x: Tensor, order: readonly number[]): Tensor {
   const axes = order.map(a => normalizeAxis('permute', a, x.ndim))
-  if (axes.length !== x.ndim || new Set(axes).size !== x.ndim)
+  if (axes.length !== x.ndim || axes.some((a, i) => axes.indexOf(a) !== i))
     throw new ShapeError('permute', `[${order.join(', ')}] does not name each of ${x.ndim} axes once`)
   return axes.every((a, i) => a === i) ? x : apply('permute', [x], { axes })
 }

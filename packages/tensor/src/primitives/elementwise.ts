@@ -126,6 +126,8 @@ function power(a: number, b: number): number {
 
 function check(name: string, row: Row, source: Typed): void {
   const { dtype } = source
+  // most of what is computed is f32, and what does not take it is for integers
+  if (dtype === 'f32' && row.takes !== 'integer') return
   const fits =
     row.takes === 'any' ||
     (row.takes === 'float' && isFloat(dtype)) ||
@@ -135,7 +137,10 @@ function check(name: string, row: Row, source: Typed): void {
     throw new DTypeError(name, `does not take ${dtype}; convert with .to('${row.takes === 'integer' ? 'i32' : 'f32'}')`)
 }
 
-const shaped = (sources: readonly Typed[]): Typed => sources.find(s => s.shape.length > 0) ?? sources[0]
+function shaped(sources: readonly Typed[]): Typed {
+  for (let i = 0; i < sources.length; i++) if (sources[i].shape.length > 0) return sources[i]
+  return sources[0]
+}
 
 function primitive(name: string, row: Row): Primitive {
   return {
