@@ -287,7 +287,8 @@ case("multi_margin_loss", lambda x, t: F.multi_margin_loss(x, t), {"x": row, "t"
 case("multilabel_soft_margin_loss", lambda x, t: F.multilabel_soft_margin_loss(x, t), {"x": row, "t": ints(2, 5, 8).float()}, grads="x")
 case("cosine_embedding_loss", lambda x1, x2, t: F.cosine_embedding_loss(x1, x2, t, 0.1), {"x1": row, "x2": t, "t": signs}, {"margin": 0.1}, grads=("x", "x1", "x2"))
 case("triplet_margin_loss", lambda anchor, positive, negative: F.triplet_margin_loss(anchor, positive, negative), {"anchor": row, "positive": t, "negative": r(5, 8)})
-case("ctc_loss", lambda log_probs, targets: F.ctc_loss(log_probs, targets, (9, 7), (3, 2)), {"log_probs": r(9, 2, 5).log_softmax(-1), "targets": ints(5, 2, 3, low=1)}, {"input_lengths": [9, 7], "target_lengths": [3, 2]})
+# torch's gradient of the log-probabilities is right only through a softmax before it
+case("ctc_loss", lambda log_probs, targets: F.ctc_loss(log_probs, targets, (9, 7), (3, 2)), {"log_probs": r(9, 2, 5).log_softmax(-1), "targets": ints(5, 2, 3, low=1)}, {"input_lengths": [9, 7], "target_lengths": [3, 2]}, grads=False)
 case("pairwise_distance", lambda a, b: F.pairwise_distance(a, b), {"a": row, "b": t})
 case("cosine_similarity", lambda a, b: F.cosine_similarity(a, b, 0), {"a": row, "b": t}, {"dim": 0})
 case("normalize", lambda x: F.normalize(x, dim=1), {"x": row}, {"dim": 1})
