@@ -31,7 +31,7 @@ import { findSharedData } from '../conformance/shared-data.ts'
 import { sentenceEncoderFolder } from '../conformance/use-lite-weights.ts'
 
 const depth = 1000
-const names = ['ndcg@10', 'recall@100', 'mrr', 'map'] as const
+const names = ['ndcg@10', 'recall@100', 'mrr', 'map', 'success@1'] as const
 
 interface System {
   name: string
@@ -204,7 +204,7 @@ function signed(value: number): string {
 function report(systems: readonly System[], qrels: Qrels, rate: number): void {
   console.log(`indexed ${rate.toFixed(0)} documents/s\n`)
   console.log(
-    `${'system'.padEnd(20)}${'nDCG@10'.padStart(9)}${'Recall@100'.padStart(12)}${'MRR'.padStart(9)}${'MAP'.padStart(9)}${'queries/s'.padStart(12)}`,
+    `${'system'.padEnd(20)}${'nDCG@10'.padStart(9)}${'Recall@100'.padStart(12)}${'MRR'.padStart(9)}${'MAP'.padStart(9)}${'hit@1'.padStart(9)}${'queries/s'.padStart(12)}`,
   )
   for (const { name, run, seconds: time } of systems) {
     const { mean } = evaluate(run, qrels, names)
@@ -213,6 +213,7 @@ function report(systems: readonly System[], qrels: Qrels, rate: number): void {
       mean['recall@100'].toFixed(4).padStart(12),
       mean.mrr.toFixed(4).padStart(9),
       mean.map.toFixed(4).padStart(9),
+      mean['success@1'].toFixed(4).padStart(9),
     ]
     console.log(`${name.padEnd(20)}${cells.join('')}${(run.size / time).toFixed(0).padStart(12)}`)
   }

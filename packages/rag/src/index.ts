@@ -61,6 +61,7 @@ export type {
   Access,
   ChunkInput,
   Damage,
+  DocumentHead,
   DocumentInput,
   Hit,
   ReadOptions,

@@ -44,11 +44,31 @@ function elements(record: string): { name: string; content: string }[] {
   return found
 }
 
-function records(text: string, name: string): string[] {
-  return Array.from(
-    text.matchAll(new RegExp(`<${name}(?:\\s[^>]*)?>([\\s\\S]*?)</${name}\\s*>`, 'gi')),
-    match => match[1],
-  )
+interface Element {
+  /** What stands in the opening tag behind the name. */
+  readonly attributes: string
+  readonly content: string
+}
+
+/** The elements of a name; one that is not closed ends where the next begins, or at the end of the text. */
+function records(text: string, name: string): Element[] {
+  const openings = [...text.matchAll(new RegExp(`<${name}(\\s[^>]*)?>`, 'gi'))]
+  return openings.map((opening, i) => {
+    const rest = text.slice(opening.index + opening[0].length, openings[i + 1]?.index)
+    const close = rest.search(new RegExp(`</${name}\\s*>`, 'i'))
+    return { attributes: opening[1] ?? '', content: close >= 0 ? rest.slice(0, close) : rest }
+  })
+}
+
+/** The elements of the first of some names that occurs. */
+function firstRecords(text: string, names: readonly string[]): Element[] {
+  const name = names.find(candidate => new RegExp(`<${candidate}[\\s>]`, 'i').test(text))
+  return name ? records(text, name) : []
+}
+
+/** The value of one of some attributes. */
+function attribute(attributes: string, names: string): string {
+  return new RegExp(`\\b(?:${names})\\s*=\\s*["']?([^"'\\s>]+)`, 'i').exec(attributes)?.[1] ?? ''
 }
 
 /** Names of what is no text of a document. */
@@ -68,30 +88,33 @@ const unread = new Set([
 ])
 const titles = new Set(['title', 'ti', 'head', 'headline', 'hl'])
 
+const documentNames = ['doc', 'document', 'article', 'record', 'passage']
+const idNames = new Set(['docno', 'docid', 'id'])
+
 function trecDocuments(text: string): CollectionDocument[] {
-  return records(text, 'doc').map((record, i) => {
+  return firstRecords(text, documentNames).map(({ attributes, content: record }, i) => {
     const parts = elements(record)
-    const id = parts.find(({ name }) => name === 'docno' || name === 'docid' || name === 'id')
-    if (!id || tidy(id.content) === '')
-      throw new RagFormatError('TREC documents', `document ${i + 1}`, 'it has no DOCNO')
+    const named = parts.find(({ name }) => idNames.has(name))
+    const id = named ? tidy(named.content) : attribute(attributes, 'docno|docid|id')
+    if (id === '') throw new RagFormatError('TREC documents', `document ${i + 1}`, 'it has no DOCNO')
     const join = (wanted: (name: string) => boolean) =>
       parts
         .filter(({ name }) => wanted(name))
         .map(({ content }) => tidy(content))
         .join(' ')
         .trim()
-    return {
-      id: tidy(id.content),
-      title: join(name => titles.has(name)),
-      text: join(name => !titles.has(name) && !unread.has(name)),
-    }
+    const title = join(name => titles.has(name))
+    const body = join(name => !titles.has(name) && !unread.has(name))
+    // Text that stands in no element of its own.
+    const bare = title === '' && body === '' && !parts.some(({ name }) => !idNames.has(name))
+    const without = bare && named ? record.replace(named.content, ' ') : record
+    return { id, title, text: bare ? tidy(without) : body }
   })
 }
 
 function trecTopics(text: string): CollectionQuery[] {
   const label = /^(?:number|topic|description|narrative)\s*:\s*/i
-  const name = /<top[\s>]/i.test(text) ? 'top' : /<topic[\s>]/i.test(text) ? 'topic' : 'query'
-  return records(text, name).map((record, i) => {
+  return firstRecords(text, ['top', 'topic', 'query', 'doc']).map(({ attributes, content: record }, i) => {
     const parts = elements(record)
     const of = (...names: string[]) => {
       for (const wanted of names) {
@@ -100,19 +123,13 @@ function trecTopics(text: string): CollectionQuery[] {
       }
       return ''
     }
-    const id = of('num', 'number', 'docno', 'id', 'qid', 'no') || attribute(text, name, i)
+    const id = of('num', 'number', 'docno', 'id', 'qid', 'no') || attribute(attributes, 'number|num|id|qid|query-id')
     if (id === '') throw new RagFormatError('TREC topics', `topic ${i + 1}`, 'it has no number')
     return {
       id,
       text: of('title', 'text', 'desc', 'description', 'query', 'narr') || tidy(record.replace(/<num>[^<]*/i, '')),
     }
   })
-}
-
-/** The number of a topic that gives it as an attribute. */
-function attribute(text: string, name: string, i: number): string {
-  const opening = [...text.matchAll(new RegExp(`<${name}(\\s[^>]*)>`, 'gi'))][i]?.[1] ?? ''
-  return /(?:number|num|id)\s*=\s*["']?([^"'\s>]+)/i.exec(opening)?.[1] ?? ''
 }
 
 /** SMART: `.I 1`, then `.T`, `.A`, `.B`, `.W` ... each followed by lines. */
@@ -241,19 +258,31 @@ export function readJudgements(text: string): Map<string, Map<string, number>> {
     })
     return qrels
   }
+  const rows: { cells: string[]; line: number }[] = []
   bare.split('\n').forEach((line, i) => {
     const cells = line.trim().split(/\s+/)
-    if (cells[0] === '' || (i === 0 && /^query/i.test(cells[0]))) return
+    if (cells[0] === '') return
+    // A line of names.
+    if (rows.length === 0 && cells.length > 2 && [cells[0], cells.at(-1)].every(cell => Number.isNaN(Number(cell))))
+      return
     if (cells.length < 3 || cells.length > 4)
       throw new RagFormatError(
         'judgements',
         `line ${i + 1}`,
         `it has ${cells.length} columns, and there must be 3 or 4`,
       )
-    note(cells[0], cells[cells.length - 2], Number(cells[cells.length - 1]), i + 1)
+    rows.push({ cells, line: i + 1 })
   })
+  // The classic collections' own files say `query document 0 0`: what is listed is relevant.
+  const listed = rows.length > 0 && rows.every(({ cells }) => cells.length === 4 && +cells[2] === 0 && +cells[3] === 0)
+  for (const { cells, line } of rows)
+    if (listed) note(cells[0], cells[1], 1, line)
+    else note(cells[0], cells[cells.length - 2], Number(cells[cells.length - 1]), line)
   return qrels
 }
+
+/** What share of the numbers in the judgements may be no query before positions are meant. */
+const STRANGERS = 0.1
 
 /**
  * Judgements as the queries name themselves. Files of the Cranfield collection number the queries in one way and the judgements by
@@ -268,7 +297,7 @@ export function alignJudgements(
   const byId = new Map(queries.map(({ id }) => [bare(id), id]))
   const judged = [...qrels].map(([id, grades]) => [bare(id), grades] as const)
   const byPosition =
-    judged.some(([id]) => !byId.has(id)) &&
+    judged.filter(([id]) => !byId.has(id)).length > STRANGERS * judged.length &&
     judged.every(([id]) => /^\d+$/.test(id) && Number(id) >= 1 && Number(id) <= queries.length)
   const aligned = judged.flatMap(([id, grades]) => {
     const query = byPosition ? queries[Number(id) - 1].id : byId.get(id)

@@ -6,7 +6,7 @@ import { checkDimensions, checkMetric } from '../dense/vector.ts'
 import { RagError } from '../errors.ts'
 import { Collection } from './collection.ts'
 import { checkDocuments, checkSearch, readScope } from './request.ts'
-import type { DocumentInput, Hit, ReadOptions, SearchRequest, Store, StoredDocument } from './store.ts'
+import type { DocumentHead, DocumentInput, Hit, ReadOptions, SearchRequest, Store, StoredDocument } from './store.ts'
 import { type WordsOptions, wordsOf } from './words.ts'
 
 export interface LocalStoreOptions extends WordsOptions {
@@ -93,6 +93,11 @@ class MemoryStore implements Store {
   async statistics() {
     const { documentCount: documents, versionCount: versions, chunkCount: chunks } = this.collection
     return { documents, versions, chunks }
+  }
+
+  async list(): Promise<DocumentHead[]> {
+    this.checkOpen('list')
+    return structuredClone(Array.from(this.documents.values(), ({ chunks: _, ...head }) => head))
   }
 
   async verify() {

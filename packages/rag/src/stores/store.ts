@@ -41,6 +41,9 @@ export interface StoredDocument extends Omit<DocumentInput, 'chunks'> {
   readonly chunks: readonly Omit<ChunkInput, 'vector'>[]
 }
 
+/** A version of a document, without its passages. */
+export type DocumentHead = Omit<StoredDocument, 'chunks'>
+
 /** Who is asking: the principals that they hold, or `unrestricted` for a program that acts for nobody in particular. */
 export type Access = readonly string[] | 'unrestricted'
 
@@ -114,6 +117,8 @@ export interface Store {
    */
   search(request: SearchRequest): Promise<Hit[]>
   statistics(): Promise<StoreStatistics>
+  /** Every version that is there, whoever may see it, without its passages. */
+  list(): Promise<DocumentHead[]>
   /** Reads everything and says what is damaged; an empty list if nothing is. */
   verify(): Promise<Damage[]>
   close(): Promise<void>

@@ -5,14 +5,15 @@
 import type { Connection, Table } from '@lancedb/lancedb'
 import { Analyzer, createAnalyzer } from '../../analysis/analyzer.ts'
 import { checkDimensions, checkMetric, normalized } from '../../dense/vector.ts'
-import { RagArgumentError, RagError } from '../../errors.ts'
+import { RagArgumentError } from '../../errors.ts'
 import { ALWAYS, type Interval } from '../currency.ts'
 import { fact, factsOf, numbersOf, plainName, presence } from '../facts.ts'
 import { bounds, boundsOf, type Filter } from '../filter.ts'
 import type { LocalStoreOptions } from '../memory.ts'
 import { checkDocuments, checkSearch, type ReadScope, readScope, type Search, type VectorSpace } from '../request.ts'
-import { type ChunkRow, currentTimes, documentOf, hitOfRow, missingChunks, rowsOf, type StoredTimes } from '../rows.ts'
-import type { Damage, DocumentInput, Hit, ReadOptions, SearchRequest, Store, StoredDocument } from '../store.ts'
+import { type HeadRow, RowStore } from '../row-store.ts'
+import { type ChunkRow, currentTimes, documentOf, hitOfRow, rowsOf, type StoredTimes } from '../rows.ts'
+import type { DocumentInput, Hit, ReadOptions, SearchRequest, Store, StoredDocument } from '../store.ts'
 
 export interface LanceStoreOptions extends Omit<LocalStoreOptions, 'hnsw' | 'bm25'> {
   /** The table's name. Default: `chunks`. */
@@ -108,17 +109,14 @@ const numberColumn = (plain: string): `number_${string}` => `number_${plain}`
 
 const real = (value: number): string => `CAST('${value}' AS DOUBLE)`
 
-class LanceStore implements Store {
+class LanceStore extends RowStore {
   readonly kind = 'lancedb'
   private readonly db: Connection
   private readonly table: Table
-  private readonly space: VectorSpace
   private readonly analyzer: Analyzer
   private readonly numbers: Set<string>
   private readonly match: (terms: string) => import('@lancedb/lancedb').MatchQuery
-  private writes: Promise<unknown> = Promise.resolve()
   private commits = 0
-  private isOpen = true
 
   constructor(
     db: Connection,
@@ -128,9 +126,9 @@ class LanceStore implements Store {
     numbers: Set<string>,
     match: (terms: string) => import('@lancedb/lancedb').MatchQuery,
   ) {
+    super(space)
     this.db = db
     this.table = table
-    this.space = space
     this.analyzer = analyzer
     this.numbers = numbers
     this.match = match
@@ -287,45 +285,17 @@ class LanceStore implements Store {
     return `(${column} IS NOT NULL AND ${conditions.join(' AND ')})`
   }
 
-  async statistics() {
-    this.check('statistics')
-    const rows = await this.table.query().where('stretch = 0').select(['document', 'version', 'chunk']).toArray()
-    return {
-      documents: new Set(rows.map(row => row.document)).size,
-      versions: new Set(rows.map(row => JSON.stringify([row.document, row.version]))).size,
-      chunks: rows.filter(row => row.chunk >= 0).length,
-    }
+  protected async heads(): Promise<HeadRow[]> {
+    return this.table.query().where('stretch = 0').select(['document', 'version', 'chunk']).toArray()
   }
 
-  async verify(): Promise<Damage[]> {
-    this.check('verify')
-    return missingChunks(await this.rowsWhere('stretch = 0'))
+  protected bodies() {
+    return this.rowsWhere('stretch = 0')
   }
 
-  /** Writers of this program come one after the other. */
-  private inTurn<T>(op: string, body: () => Promise<T>): Promise<T> {
-    const run = this.writes.then(() => {
-      this.check(op)
-      return body()
-    })
-    this.writes = run.catch(() => {})
-    return run
-  }
-
-  private check(op: string): void {
-    if (!this.isOpen) throw new RagError(`${op}: the store is closed`)
-  }
-
-  async close(): Promise<void> {
-    if (!this.isOpen) return
-    await this.writes
-    this.isOpen = false
+  protected end(): void {
     this.table.close()
     this.db.close()
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
   }
 }
 

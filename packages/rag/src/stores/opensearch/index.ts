@@ -11,17 +11,9 @@ import { fact, factsOf, numbersOf, plainName, presence } from '../facts.ts'
 import { boundsOf, type Filter } from '../filter.ts'
 import type { LocalStoreOptions } from '../memory.ts'
 import { checkDocuments, checkSearch, type ReadScope, readScope, type Search, type VectorSpace } from '../request.ts'
-import {
-  type ChunkRow,
-  currentTimes,
-  documentOf,
-  hitOfRow,
-  missingChunks,
-  NEVER,
-  rowsOf,
-  type StoredTimes,
-} from '../rows.ts'
-import type { Damage, DocumentInput, Hit, ReadOptions, SearchRequest, Store, StoredDocument } from '../store.ts'
+import { RowStore } from '../row-store.ts'
+import { type ChunkRow, currentTimes, documentOf, hitOfRow, NEVER, rowsOf, type StoredTimes } from '../rows.ts'
+import type { DocumentInput, Hit, ReadOptions, SearchRequest, Store, StoredDocument } from '../store.ts'
 
 export interface OpenSearchStoreOptions extends Omit<LocalStoreOptions, 'hnsw' | 'bm25'> {
   /** The index. Default: `cairn`. */
@@ -112,19 +104,16 @@ export async function openOpenSearchStore(
   return store
 }
 
-class OpenSearchStore implements Store {
+class OpenSearchStore extends RowStore {
   readonly kind = 'opensearch'
   private readonly client: Client
   private readonly index: string
-  private readonly space: VectorSpace
   private readonly analyzer: Analyzer
-  private writes: Promise<unknown> = Promise.resolve()
-  private isOpen = true
 
   constructor(client: Client, index: string, space: VectorSpace, analyzer: Analyzer) {
+    super(space)
     this.client = client
     this.index = index
-    this.space = space
     this.analyzer = analyzer
   }
 
@@ -281,45 +270,16 @@ class OpenSearchStore implements Store {
     return hits.map(({ _source: { body, chunk }, _score }) => hitOfRow(body, chunk, score(_score)))
   }
 
-  async statistics() {
-    this.check('statistics')
-    const rows = await this.sources([{ term: { stretch: 0 } }], ['document', 'version', 'chunk'])
-    return {
-      documents: new Set(rows.map(({ document }) => document)).size,
-      versions: new Set(rows.map(({ document, version }) => JSON.stringify([document, version]))).size,
-      chunks: rows.filter(({ chunk }) => chunk >= 0).length,
-    }
+  protected heads() {
+    return this.sources([{ term: { stretch: 0 } }], ['document', 'version', 'chunk'])
   }
 
-  async verify(): Promise<Damage[]> {
-    this.check('verify')
-    const rows = await this.sources([{ term: { stretch: 0 } }], ['document', 'version', 'chunk', 'body'])
-    return missingChunks(rows)
+  protected bodies() {
+    return this.sources([{ term: { stretch: 0 } }], ['document', 'version', 'chunk', 'body'])
   }
 
-  /** Writers of this program come one after the other. */
-  private inTurn<T>(op: string, body: () => Promise<T>): Promise<T> {
-    const run = this.writes.then(() => {
-      this.check(op)
-      return body()
-    })
-    this.writes = run.catch(() => {})
-    return run
-  }
-
-  private check(op: string): void {
-    if (!this.isOpen) throw new RagError(`${op}: the store is closed`)
-  }
-
-  async close(): Promise<void> {
-    if (!this.isOpen) return
-    await this.writes
-    this.isOpen = false
+  protected async end(): Promise<void> {
     await this.client.close()
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
   }
 }
 

@@ -8,7 +8,16 @@ import { type Bm25Options, formulaOf } from '../../lexical/bm25.ts'
 import type { Interval } from '../currency.ts'
 import { checkDocuments, checkSearch, readScope, type Search, type VectorSpace } from '../request.ts'
 import { currentTimes, documentOf, hitOfRow, rowsOf, type StoredTimes } from '../rows.ts'
-import type { Damage, DocumentInput, Hit, ReadOptions, SearchRequest, Store, StoredDocument } from '../store.ts'
+import type {
+  Damage,
+  DocumentHead,
+  DocumentInput,
+  Hit,
+  ReadOptions,
+  SearchRequest,
+  Store,
+  StoredDocument,
+} from '../store.ts'
 import { filterSql, Parameters, scopeSql } from './sql.ts'
 
 /** What the store asks of a connection, whichever library makes it. */
@@ -314,6 +323,15 @@ export class PostgresStore implements Store {
         count(*) FILTER (WHERE chunk >= 0)::int AS chunks FROM ${this.chunks} WHERE stretch = 0`,
     )
     return { documents: Number(row.documents), versions: Number(row.versions), chunks: Number(row.chunks) }
+  }
+
+  async list(): Promise<DocumentHead[]> {
+    this.check('list')
+    const rows = await this.parts.client.query(`SELECT body FROM ${this.chunks} WHERE stretch = 0 AND chunk <= 0`)
+    return rows.map(row => {
+      const { chunks: _, ...head } = documentOf([row.body as string])
+      return head
+    })
   }
 
   async verify(): Promise<Damage[]> {

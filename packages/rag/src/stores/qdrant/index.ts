@@ -6,23 +6,15 @@ import type { QdrantClient, QdrantClientParams, Schemas } from '@qdrant/js-clien
 import { Analyzer, createAnalyzer } from '../../analysis/analyzer.ts'
 import { crc32c } from '../../checksum.ts'
 import { checkDimensions, checkMetric, type Metric, normalized } from '../../dense/vector.ts'
-import { RagArgumentError, RagError } from '../../errors.ts'
+import { RagArgumentError } from '../../errors.ts'
 import type { Interval } from '../currency.ts'
 import { fact, factsOf, numbersOf, plainName, presence } from '../facts.ts'
 import { boundsOf, type Filter } from '../filter.ts'
 import type { LocalStoreOptions } from '../memory.ts'
 import { checkDocuments, checkSearch, type ReadScope, readScope, type Search, type VectorSpace } from '../request.ts'
-import {
-  type ChunkRow,
-  currentTimes,
-  documentOf,
-  hitOfRow,
-  missingChunks,
-  NEVER,
-  rowsOf,
-  type StoredTimes,
-} from '../rows.ts'
-import type { Damage, DocumentInput, Hit, ReadOptions, SearchRequest, Store, StoredDocument } from '../store.ts'
+import { RowStore } from '../row-store.ts'
+import { type ChunkRow, currentTimes, documentOf, hitOfRow, NEVER, rowsOf, type StoredTimes } from '../rows.ts'
+import type { DocumentInput, Hit, ReadOptions, SearchRequest, Store, StoredDocument } from '../store.ts'
 
 export interface QdrantStoreOptions extends Omit<LocalStoreOptions, 'hnsw' | 'bm25'> {
   /** Default: `cairn`. */
@@ -87,20 +79,17 @@ export async function openQdrantStore(
 /** Vectors of length 1 are kept for cosine, so the product is the cosine. */
 const distanceNames: Record<Metric, 'Dot' | 'Euclid'> = { cosine: 'Dot', dot: 'Dot', l2: 'Euclid' }
 
-class QdrantStore implements Store {
+class QdrantStore extends RowStore {
   readonly kind = 'qdrant'
   private readonly client: QdrantClient
   private readonly collection: string
-  private readonly space: VectorSpace
   private readonly analyzer: Analyzer
   private readonly meanLength: number
-  private writes: Promise<unknown> = Promise.resolve()
-  private isOpen = true
 
   constructor(client: QdrantClient, collection: string, space: VectorSpace, analyzer: Analyzer, meanLength: number) {
+    super(space)
     this.client = client
     this.collection = collection
-    this.space = space
     this.analyzer = analyzer
     this.meanLength = meanLength
   }
@@ -267,44 +256,16 @@ class QdrantStore implements Store {
     })
   }
 
-  async statistics() {
-    this.check('statistics')
+  protected heads() {
+    return this.bodies()
+  }
+
+  protected async bodies() {
     const points = await this.points([{ key: 'stretch', match: { value: 0 } }], false)
-    return {
-      documents: new Set(points.map(({ payload }) => payload.document)).size,
-      versions: new Set(points.map(({ payload }) => JSON.stringify([payload.document, payload.version]))).size,
-      chunks: points.filter(({ payload }) => payload.chunk >= 0).length,
-    }
+    return points.map(({ payload }) => payload)
   }
 
-  async verify(): Promise<Damage[]> {
-    this.check('verify')
-    const points = await this.points([{ key: 'stretch', match: { value: 0 } }], false)
-    return missingChunks(points.map(({ payload }) => payload))
-  }
-
-  /** Writers of this program come one after the other. */
-  private inTurn<T>(op: string, body: () => Promise<T>): Promise<T> {
-    const run = this.writes.then(() => {
-      this.check(op)
-      return body()
-    })
-    this.writes = run.catch(() => {})
-    return run
-  }
-
-  private check(op: string): void {
-    if (!this.isOpen) throw new RagError(`${op}: the store is closed`)
-  }
-
-  async close(): Promise<void> {
-    await this.writes
-    this.isOpen = false
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
-  }
+  protected end(): void {}
 }
 
 const documentIs = (id: string): Condition[] => [{ key: 'document', match: { value: id } }]

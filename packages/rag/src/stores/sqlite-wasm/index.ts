@@ -102,6 +102,7 @@ export async function openBrowserStore(
     get: ask('get'),
     search: ask('search'),
     statistics: ask('statistics'),
+    list: ask('list'),
     verify: ask('verify'),
     close,
     [Symbol.asyncDispose]: close,

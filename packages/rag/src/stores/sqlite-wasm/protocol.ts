@@ -9,7 +9,7 @@ export type BrowserStoreOptions = Omit<SqliteStoreOptions, 'analyzer' | 'readOnl
   readonly analyzer?: Exclude<SqliteStoreOptions['analyzer'], { terms: unknown }>
 }
 
-export type Method = 'put' | 'delete' | 'get' | 'search' | 'statistics' | 'verify' | 'close'
+export type Method = 'put' | 'delete' | 'get' | 'search' | 'statistics' | 'list' | 'verify' | 'close'
 
 export type Call =
   | { readonly id: number; readonly open: string; readonly options: BrowserStoreOptions }

@@ -12,6 +12,7 @@ import { checkDocuments, checkSearch, readScope, type Search, type VectorSpace }
 import type {
   ChunkInput,
   Damage,
+  DocumentHead,
   DocumentInput,
   Hit,
   ReadOptions,
@@ -205,14 +206,7 @@ export class SqliteStore implements Store {
       )
       if (rows.length !== entry.rows.length)
         throw damageOf(nameOf(entry), `${rows.length} of its ${entry.rows.length} chunks are there`)
-      const { version, source, title, validFrom, validUntil, principals, metadata } = entry
-      const given = { source, title, metadata, validFrom, validUntil, principals }
-      return {
-        id,
-        version,
-        ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
-        chunks: rows.map(row => readChunk(row, entry)),
-      }
+      return { ...headOf(entry), chunks: rows.map(row => readChunk(row, entry)) }
     })
   }
 
@@ -280,6 +274,12 @@ export class SqliteStore implements Store {
     this.transaction('DEFERRED', () => this.follow())
     const { documentCount: documents, versionCount: versions, chunkCount: chunks } = this.collection
     return { documents, versions, chunks }
+  }
+
+  async list(): Promise<DocumentHead[]> {
+    this.check('list')
+    this.transaction('DEFERRED', () => this.follow())
+    return Array.from(this.collection.all(), headOf)
   }
 
   // ---- following the tables
@@ -791,6 +791,12 @@ export function explained(error: unknown): unknown {
 }
 
 const damageOf = (where: string, problem: string): RagFormatError => new RagFormatError(FORMAT, where, problem)
+
+function headOf(entry: Entry): DocumentHead {
+  const { id, version, source, title, metadata, validFrom, validUntil, principals } = entry
+  const given = Object.entries({ source, title, metadata, validFrom, validUntil, principals })
+  return { id, version, ...Object.fromEntries(given.filter(([, value]) => value !== undefined)) }
+}
 
 const nameOf = ({ id, version }: Entry): string => `document ${JSON.stringify(id)} version ${version}`
 

@@ -65,6 +65,9 @@ export function storeSuite(name: string, open: () => Promise<Store>, { without =
         expect(await store.get('bare')).toEqual({ ...document('bare', 'nothing else'), version: 0 })
         expect(await store.get('missing')).toBeUndefined()
         expect(await store.statistics()).toEqual({ documents: 2, versions: 2, chunks: 4 })
+        const { chunks: _, ...bareHead } = document('bare', 'nothing else')
+        const list = (await store.list()).sort((a, b) => (a.id < b.id ? -1 : 1))
+        expect(list).toEqual([{ ...bareHead, version: 0 }, rest].sort((a, b) => (a.id < b.id ? -1 : 1)))
         const [hit] = await store.search({ vector: [0, 1, 0.1], k: 1, access: ['group:red'] })
         expect(hit).toMatchObject({
           id: full.id,
