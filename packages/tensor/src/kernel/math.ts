@@ -70,20 +70,29 @@ function reduceByLn2(x: Expr): { r: Expr; n: Expr; bits: Expr } {
 /** exp(r) = 1 + r + r^2 p(r) on [-ln2/2, ln2/2], relative error 2^-28.3 */
 export const expPolynomial = [0.4999999341, 0.1666652011, 0.04166839427, 0.008368780331, 0.001381446298]
 
-/** exp(x) with the bits of its power of two: exp(x) = y * 2^n. */
+/** exp(x) with the bits of its power of two: exp(x) = y * 2^n. Straight down to the 1: one operation fewer than r^2 p(r) + r, and 0.87 ULP instead of 0.99. */
 function expParts(x: Expr): { readonly y: Expr; readonly bits: Expr } {
   const { r, bits } = reduceByLn2(x)
-  return { y: add(fma(mul(r, r), polynomial(r, expPolynomial), r), f32(1)), bits }
+  return { y: polynomial(r, [1, 1, ...expPolynomial]), bits }
 }
 
-/** exp(x) for |x| <= 87, one step of scaling. 0.99 ULP. */
+/**
+ * exp(x) for |x| <= 87, where results are normal numbers: n goes straight into the exponent of y, for the low 9 bits of the shifted sum are n and no more.
+ * Nothing meaningful for NaN, which callers keep out. 0.87 ULP.
+ */
+export function expWithin(x: Expr): Expr {
+  const { y, bits } = expParts(x)
+  return bitcast('f32', add(bitcast('i32', y), binary('shl', bits, i32(23))))
+}
+
+/** exp(x) for |x| <= 87, one step of scaling; NaN stays. 0.87 ULP. */
 export function expNear(x: Expr): Expr {
   const { y, bits } = expParts(x)
   return mul(y, bitcast('f32', binary('shl', sub(bits, i32(magicBits - 127)), i32(23))))
 }
 
 /**
- * 0.99 ULP, subnormal results included. Where the result is 0 (a masked score, say) nothing is computed from x: a product that underflows costs a
+ * 0.87 ULP, subnormal results included. Where the result is 0 (a masked score, say) nothing is computed from x: a product that underflows costs a
  * hundred times a normal one on x86, and made a masked softmax four times slower.
  */
 function exp(x: Expr): Expr {

@@ -12,6 +12,7 @@ import type { Axis } from '../../kernel/index-expr.ts'
 import type { Stmt } from '../../kernel/ir.ts'
 import type { ParamLayout } from '../../kernel/params.ts'
 import type { Accumulators } from './print-accumulators.ts'
+import { aheadBlock, type NextItem, planAhead, readAhead, type Stream, streamsOf } from './print-ahead.ts'
 import type { Code, Node } from './print-code.ts'
 import { type BodyOptions, Frame } from './print-frame.ts'
 import type { Helpers } from './print-helpers.ts'
@@ -29,6 +30,7 @@ export class BodyPrinter {
   private readonly accumulators: Accumulators
   private readonly stores: Stores
   private readonly accumulatorTypes = new Map<number, ComputeType>()
+  private ahead: ReadonlyMap<LoopStmt, readonly Stream[]> = new Map()
 
   constructor(
     code: Code,
@@ -116,15 +118,26 @@ export class BodyPrinter {
     this.accumulators.touch(writes)
   }
 
+  private runsInLanes(s: LoopStmt): boolean {
+    return bestLoop(s, id => this.accumulatorTypes.get(id))?.loop === s
+  }
+
+  /** The body of one item, whose loops read memory ahead. */
+  item(body: readonly Stmt[], next: NextItem | null): void {
+    const loops = body.filter(s => s.kind === 'loop').filter(s => this.runsInLanes(s))
+    this.ahead = planAhead(this.frame, loops, next)
+    this.body(body)
+  }
+
   private loop(s: LoopStmt): void {
     const { code } = this
     const size = this.dim(s.axis.size)
     const limit = s.end ? code.min(size, this.values.places.index(s.end)) : size
-    if (!this.frame.lanes && !this.frame.inTail && bestLoop(s, id => this.accumulatorTypes.get(id))?.loop === s) {
+    if (!this.frame.lanes && !this.frame.inTail && this.runsInLanes(s)) {
       const counter = this.f.local('i32')
       code.set(counter, code.i32(0))
       const known = !s.end && isConstant(s.axis.size) ? s.axis.size.factor : null
-      this.inLanes(s.axis, counter, limit, s.body, s.reduces, known)
+      this.inLanes(s.axis, counter, limit, s.body, s.reduces, known, this.ahead.get(s))
       return
     }
     const counter = this.f.local('i32')
@@ -135,10 +148,19 @@ export class BodyPrinter {
     })
   }
 
+  /** Items along the last parallel axis, in lanes, from what `counter` holds to `limit`. */
+  itemsInLanes(axis: Axis, counter: Local, limit: Node, body: readonly Stmt[]): void {
+    const loads = streamsOf(this.frame, body, new Variance(axis, declaredIn(body)))
+    const streams = loads.map(load => ({ load, next: null }))
+    const short = isConstant(axis.size) && axis.size.factor < aheadBlock
+    this.inLanes(axis, counter, limit, body, [], null, short ? [] : streams)
+  }
+
   /**
    * Runs `axis` from what `counter` holds to `limit`: unrolled groups of four lanes, single groups, single elements.
    * Reductions keep a partial result in each lane of each unrolled group, combined in a fixed order at the end.
    * @param count iterations when they are known, from 0
+   * @param streams what to read ahead, block by block
    */
   inLanes(
     axis: Axis,
@@ -147,6 +169,7 @@ export class BodyPrinter {
     body: readonly Stmt[],
     reduces: readonly number[],
     count: number | null,
+    streams: readonly Stream[] = [],
   ): void {
     const { code } = this
     const writes = writesOf(body)
@@ -159,11 +182,22 @@ export class BodyPrinter {
     const groups = (width: number): void => {
       const last = code.add(limit, code.i32(1 - 4 * width))
       this.accumulators.narrow(spread, width)
-      this.counted(counter, last, 4 * width, writes, node => {
+      const upTo = (stop: Node): void =>
+        this.counted(counter, stop, 4 * width, writes, node => {
+          this.axes.set(axis.id, node)
+          this.frame.lanes = { axis, unroll: width, varies: variance }
+          this.body(body)
+          this.frame.lanes = null
+        })
+      if (streams.length === 0 || width !== unroll || (count !== null && count < aheadBlock)) {
+        upTo(last)
+        return
+      }
+      this.counted(counter, last, 0, writes, node => {
         this.axes.set(axis.id, node)
-        this.frame.lanes = { axis, unroll: width, varies: variance }
-        this.body(body)
-        this.frame.lanes = null
+        const stop = code.add(node, code.i32(aheadBlock))
+        readAhead(this.frame, this.values.places, streams, code.op('i32_le_s', 'i32', [stop, limit]))
+        upTo(code.min(stop, last))
       })
     }
     if (unroll > 1) groups(unroll)

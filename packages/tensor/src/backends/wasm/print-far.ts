@@ -1,5 +1,5 @@
 // Functions of f32 whose short expansion holds up to a limit (print-prepare.ts names them): the expansion everywhere, and beyond the limit,
-// behind a branch that is hardly ever taken, 0 or a call of Math, lane by lane.
+// behind a branch that is hardly ever taken, 0 or a call of Math, lane by lane. NaN goes there, too.
 
 import type { FuncBuilder, Local } from '@cairn/wasm'
 import type { Expr, UnaryOp } from '../../kernel/ir.ts'
@@ -7,6 +7,13 @@ import type { Node, Use } from './print-code.ts'
 import type { Frame } from './print-frame.ts'
 import type { Helpers, MathImport } from './print-helpers.ts'
 import { guardOf } from './print-prepare.ts'
+
+const word = new DataView(new ArrayBuffer(4))
+
+function bitsOf(value: number): number {
+  word.setFloat32(0, value)
+  return word.getInt32(0)
+}
 
 export type UnaryExpr = Extract<Expr, { op: UnaryOp }>
 
@@ -24,9 +31,10 @@ export function scalarBeyond({ code, helpers }: Frame, e: UnaryExpr, x: Node, ne
     [x, near],
     (f, use) => {
       use(x)
-      f.f32_abs().f32_const(limit).f32_gt()
+      f.f32_abs().f32_const(limit).f32_le()
       f.if(
         'f32',
+        () => use(near),
         () => {
           if (vanishes === undefined) return far(f, use)
           use(x)
@@ -37,44 +45,62 @@ export function scalarBeyond({ code, helpers }: Frame, e: UnaryExpr, x: Node, ne
             () => far(f, use),
           )
         },
-        () => use(near),
       )
     },
     { repeated: true, key: `far ${e.op} ${x.id}` },
   )
 }
 
-/** As scalarBeyond, in lanes. */
-export function vectorBeyond({ code, vectors, helpers }: Frame, e: UnaryExpr, x: Node, near: Node): Node {
+/** Lanes of x beyond the limit or NaN, as a mask: bits without their sign compare like magnitudes, NaN above all. */
+function beyond({ code, vectors }: Frame, x: Node, limit: number): Node {
+  return code.op('i32x4_gt_s', 'v128', [x, vectors.constant('i32', bitsOf(limit))])
+}
+
+const magnitude = ({ code, vectors }: Frame, x: Node): Node =>
+  code.op('v128_and', 'v128', [x, vectors.constant('i32', 0x7fffffff)])
+
+/**
+ * Whether any lane of several vectors is beyond: one test for all groups that run side by side. It took a tenth of a softmax's time when each
+ * group tested for itself.
+ */
+export function anyBeyond(frame: Frame, e: UnaryExpr, xs: readonly Node[]): Node {
+  const { code } = frame
+  const largest = xs.map(x => magnitude(frame, x)).reduce((a, b) => code.op('i32x4_max_s', 'v128', [a, b]))
+  return code.op('v128_any_true', 'i32', [beyond(frame, largest, guardOf(e)!.limit)])
+}
+
+/** As scalarBeyond, in lanes. @param any not 0 where a lane of x, or of a group beside it, is beyond the limit */
+export function vectorBeyond(frame: Frame, e: UnaryExpr, x: Node, near: Node, any: Node): Node {
+  const { code, vectors, helpers } = frame
   const { limit, vanishes } = guardOf(e)!
-  const limits = vectors.constant('f32', limit)
+  const [sign, limits] = [0x7fffffff, bitsOf(limit)].map(bits => vectors.constant('i32', bits))
   const zeros = vanishes === undefined ? limits : vectors.constant('f32', vanishes)
   return code.node(
     'v128',
-    [x, near, limits, zeros],
+    [x, near, any, sign, limits, zeros],
     (f, use) => {
       const all = f.local('v128')
       use(near)
       f.set(all)
-      use(x)
-      f.f32x4_abs()
-      use(limits)
-      f.f32x4_gt().v128_any_true()
+      use(any)
       f.if(() => {
         if (vanishes !== undefined) {
           f.get(all)
           use(x)
           use(zeros)
           f.f32x4_lt().v128_andnot().set(all)
-          use(x)
-          f.f32x4_abs()
-          use(limits)
-          f.f32x4_gt()
+        }
+        use(x)
+        use(sign)
+        f.v128_and()
+        use(limits)
+        f.i32x4_gt_s()
+        if (vanishes !== undefined) {
           use(x)
           use(zeros)
-          f.f32x4_lt().v128_andnot().v128_any_true()
-        } else f.i32_const(1)
-        f.if(() => {
+          f.f32x4_lt().v128_andnot()
+        }
+        f.v128_any_true().if(() => {
           for (let lane = 0; lane < 4; lane++) farLane(helpers, f, use, e, x, all, lane)
         })
       })
@@ -84,15 +110,16 @@ export function vectorBeyond({ code, vectors, helpers }: Frame, e: UnaryExpr, x:
   )
 }
 
-/** Replaces a lane of `all` where x is beyond the limit. */
+/** Replaces a lane of `all` where x is beyond the limit, or NaN. */
 function farLane(helpers: Helpers, f: FuncBuilder, use: Use, e: UnaryExpr, x: Node, all: Local, lane: number): void {
   const { limit, vanishes } = guardOf(e)!
   use(x)
-  f.f32x4_extract_lane(lane).f32_abs().f32_const(limit).f32_gt()
+  f.f32x4_extract_lane(lane).f32_abs().f32_const(limit).f32_le()
   if (vanishes !== undefined) {
     use(x)
-    f.f32x4_extract_lane(lane).f32_const(vanishes).f32_ge().i32_and()
+    f.f32x4_extract_lane(lane).f32_const(vanishes).f32_lt().i32_or()
   }
+  f.i32_eqz()
   f.if(() => {
     f.get(all)
     use(x)

@@ -4,7 +4,7 @@
 import { binary, load } from '../../kernel/build.ts'
 import type { Index } from '../../kernel/index-expr.ts'
 import type { BufferParam, Expr, LoopKernel, Stmt, UnaryOp } from '../../kernel/ir.ts'
-import { expand, expNear, halfBits, halfValue, unaryExpansions } from '../../kernel/math.ts'
+import { expand, expWithin, halfBits, halfValue, unaryExpansions } from '../../kernel/math.ts'
 import { rewriter } from '../../kernel/rewrite.ts'
 import { type Helper, type MathImport, mathImports } from './print-helpers.ts'
 
@@ -13,7 +13,7 @@ type Memory = Pick<BufferParam, 'dtype'>
 const isHalf = (dtype: string): dtype is 'f16' | 'bf16' => dtype === 'f16' || dtype === 'bf16'
 
 /**
- * f32 functions whose short expansion holds up to a limit of |x|; beyond it lanes go through Math, one by one, behind a branch
+ * f32 functions whose short expansion holds up to a limit of |x|; beyond it, and for NaN, lanes go through Math, one by one, behind a branch
  * that is hardly ever taken. They stay in the body, and the printer expands them.
  */
 interface Guard {
@@ -24,7 +24,7 @@ interface Guard {
 }
 
 const guards: Partial<Record<Expr['op'], Guard>> = {
-  exp: { limit: 87, vanishes: -104, near: expNear },
+  exp: { limit: 87, vanishes: -104, near: expWithin },
   sin: { limit: 1e5, near: unaryExpansions.sin! },
   cos: { limit: 1e5, near: unaryExpansions.cos! },
   tan: { limit: 1e5, near: unaryExpansions.tan! },

@@ -224,6 +224,8 @@ describe('maps', () => {
       3,
       -90,
     ])
+    // NaNs whose bits would end up in the exponent
+    new Int32Array(x.buffer).set([0x7fc00003, -1], 12)
     for (const n of [16, 13, 5]) {
       const i = axis(0, n)
       const y = new Float32Array(n)

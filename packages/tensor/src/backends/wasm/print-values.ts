@@ -6,7 +6,7 @@ import type { BinaryOp, Expr, UnaryOp } from '../../kernel/ir.ts'
 import { Accumulators } from './print-accumulators.ts'
 import { scalarBounded, vectorBounded } from './print-bounded.ts'
 import type { Node } from './print-code.ts'
-import { scalarBeyond, type UnaryExpr, vectorBeyond } from './print-far.ts'
+import { anyBeyond, scalarBeyond, type UnaryExpr, vectorBeyond } from './print-far.ts'
 import type { Frame } from './print-frame.ts'
 import { bufferReads, Loads } from './print-loads.ts'
 import { Places } from './print-places.ts'
@@ -167,13 +167,7 @@ export class Values {
       case 'roundTo':
         throw new TypeError('print: roundTo is expanded before printing')
       default: {
-        if (guardOf(e))
-          return vectorBeyond(
-            this.frame,
-            e as UnaryExpr,
-            this.vector((e as UnaryExpr).args[0], u),
-            this.vector(withinLimit(e), u),
-          )
+        if (guardOf(e)) return this.vectorFar(e as UnaryExpr, u)
         const dtype = e.args[0].dtype
         const [a, b] = e.args as readonly Expr[]
         if (!b) return vectors.unary(e.op as UnaryOp, dtype, this.vector(a, u))
@@ -185,5 +179,12 @@ export class Values {
         return vectors.binary(op, dtype, e.dtype, this.vector(a, u), this.vector(b, u))
       }
     }
+  }
+
+  private vectorFar(e: UnaryExpr, u: number): Node {
+    const [x] = e.args
+    const groups = Array.from({ length: this.frame.lanes!.unroll }, (_, group) => this.vector(x, group))
+    const any = anyBeyond(this.frame, e, groups)
+    return vectorBeyond(this.frame, e, groups[u], this.vector(withinLimit(e), u), any)
   }
 }

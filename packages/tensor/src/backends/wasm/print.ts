@@ -89,7 +89,7 @@ function printItems(kernel: LoopKernel, body: readonly Stmt[], printer: BodyPrin
   code.set(item, code.read(begin))
 
   if (lanes && kernel.parallel.length === 1) {
-    printer.inLanes(last, item, limit, body, [], null)
+    printer.itemsInLanes(last, item, limit, body)
     return
   }
   const rows = lanes ? kernel.parallel.slice(0, -1) : kernel.parallel
@@ -120,14 +120,16 @@ function printItems(kernel: LoopKernel, body: readonly Stmt[], printer: BodyPrin
       rows.forEach((axis, i) => {
         printer.axes.set(axis.id, code.read(counters[i], scope))
       })
-      if (!lanes) printer.body(body)
-      else {
+      if (!lanes) {
+        const more = code.op('i32_lt_s', 'i32', [code.add(node, code.i32(1)), limit])
+        printer.item(body, rows.length === 1 ? { axis: rows[0], more } : null)
+      } else {
         const from = code.readMutable(column, scope, columnReads)
         const room = code.sub(limit, node)
         const stop = code.min(printer.dim(last.size), code.add(from, room))
         const counter = f.local('i32')
         code.set(counter, from)
-        printer.inLanes(last, counter, stop, body, [], null)
+        printer.itemsInLanes(last, counter, stop, body)
         code.set(item, code.add(node, code.sub(stop, code.readMutable(column, scope, columnReads))))
         code.set(column, code.i32(0))
       }

@@ -103,7 +103,7 @@ const expanded = (kernel: LoopKernel): LoopKernel =>
     if (!guard) return expand(e)
     const [x] = (e as Extract<Expr, { op: UnaryOp }>).args
     const far = guard.vanishes === undefined ? e : where(binary('lt', x, f32(guard.vanishes)), f32(0), e)
-    return where(binary('lt', f32(guard.limit), unary('abs', x)), far, withinLimit(e))
+    return where(binary('le', unary('abs', x), f32(guard.limit)), withinLimit(e), far)
   })
 
 interface CheckOptions {

@@ -15,6 +15,8 @@ export interface RunOptions {
   /** cuts of the items: [0, a), [a, b) ...; the whole range by default */
   readonly cuts?: readonly number[]
   readonly print?: Partial<PrintOptions>
+  /** the first buffer ends where memory does */
+  readonly atEnd?: boolean
 }
 
 const pageBytes = 65536
@@ -34,15 +36,19 @@ export class PlacedKernel {
     const symbols = options.symbols ?? []
     const layout = paramLayout(kernel)
     let at = align(this.params + layout.words * 4)
-    this.places = buffers.map(b => {
+    this.scratch = at
+    at = align(at + scratchBytes(kernel, symbols))
+    const needed = buffers.reduce((sum, b) => sum + align(b.byteLength), at)
+    const pages = Math.ceil(needed / pageBytes)
+    if (options.atEnd) at += pages * pageBytes - needed
+    const places = buffers.toReversed().map(b => {
       const place = at
       at += align(b.byteLength)
       return place
     })
-    this.scratch = at
+    this.places = places.reverse()
     this.buffers = buffers
-    const bytes = at + scratchBytes(kernel, symbols)
-    this.memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / pageBytes) })
+    this.memory = new WebAssembly.Memory({ initial: pages })
     const view = new DataView(this.memory.buffer, this.params)
     this.places.forEach((place, i) => {
       view.setUint32(4 * i, place, true)
