@@ -1,8 +1,8 @@
 // f32 products through the public API: inputs in memory, packing included, results realized and thrown away. A size is 512 or MxKxN;
 // `48@64x32x64` is a batch of 48; `:bt` and `:at` store B or A transposed, as the products of a backward pass find them. Small products come
-// several to a plan, so that what is timed is the product and not the host (`pnpm bench host` times that).
+// several to a plan, which `jit` replays, so that what is timed is the product and not the host (`pnpm bench host` times that).
 
-import { randn, realize, type Tensor } from '@cairn/tensor'
+import { jit, randn, realize, type Tensor } from '@cairn/tensor'
 import type { BenchOptions, Measurement } from '../bench.ts'
 import { readLimitModule } from '../limits/copy-limit.ts'
 import { placeKernel } from '../limits/kernel.ts'
@@ -52,18 +52,18 @@ function barOf({ batch, m, k, n, layout }: Product): readonly [number, number] |
   return least >= 64 ? [0.78, 0.5] : undefined
 }
 
-/** A plan multiplies at least so many floating-point operations. */
-const planFlops = 3e8
+/** A plan does at least so many floating-point operations: 18 ms at the limit; of products with a vector 1 ms. */
+const [planFlops, vectorFlops] = [1e9, 1.5e7]
 
 export async function* run({ device, args }: BenchOptions): AsyncGenerator<Measurement> {
-  const products = (args.length ? args : shapes).map(productOf)
+  const wanted = (args.length ? args : shapes).map(productOf)
   yield* eachThreadCount(device, async function* (threads) {
     const limit = threads ? await gemmLimitOn(threads) : undefined
-    for (const product of products) {
+    for (const product of wanted) {
       const { batch, m, k, n, layout } = product
       const one = 2 * batch * m * k * n
       const vector = Math.min(m, n) === 1
-      const count = Math.ceil((vector ? planFlops / 20 : planFlops) / one)
+      const count = Math.ceil((vector ? vectorFlops : planFlops) / one)
       const stored = (rows: number, columns: number, turned: boolean): Tensor =>
         randn([...(batch > 1 ? [batch] : []), ...(turned ? [columns, rows] : [rows, columns])])
       const as = Array.from({ length: count }, () => stored(m, k, layout === "A'B"))
@@ -71,9 +71,11 @@ export async function* run({ device, args }: BenchOptions): AsyncGenerator<Measu
       await own(...as, ...bs)
       const left = (a: Tensor): Tensor => (layout === "A'B" ? a.transpose(-1, -2) : a)
       const right = (b: Tensor): Tensor => (layout === "AB'" ? b.transpose(-1, -2) : b)
+      const products = jit(() => as.map((a, i) => left(a).matmul(right(bs[i % bs.length]!))))
       const multiply = async () => {
-        const results = as.map((a, i) => left(a).matmul(right(bs[i % bs.length]!)))
-        await realize(...results)
+        const results = products()
+        // what was replayed is under way: this waits for it
+        await realize()
         for (const result of results) result[Symbol.dispose]()
       }
       const name = `${batch > 1 ? `${batch} of ` : ''}${m} x ${k} x ${n} ${layout}`

@@ -150,8 +150,8 @@ interface Run {
   expected(): { value: Float64Array; magnitude: Float64Array }
 }
 
-const specOf = ({ transposeA, strip }: Options): Pick<GemmSpec, 'transposeA' | 'strip'> => ({
-  transposeA,
+const specOf = ({ strip, ...options }: Options): GemmSpec => ({
+  ...options,
   strip: strip ? ({} as Func) : undefined,
 })
 
@@ -388,7 +388,7 @@ test('NaN and infinity reach exactly the rows and columns they belong to', () =>
 })
 
 test('the plan covers every item whatever the sizes', () => {
-  for (const transposeA of [false, true])
+  for (const layout of layouts)
     for (const sized of [
       { batch: 1, m: 2048, n: 2048, k: 2048 },
       { batch: 48, m: 64, n: 64, k: 64 },
@@ -399,7 +399,7 @@ test('the plan covers every item whatever the sizes', () => {
       { batch: 1, m: 0, n: 4, k: 5 },
     ])
       for (const threads of [1, 2, 8]) {
-        const { byRows, items, grain } = planGemm({ transposeA }, sized, threads)
+        const { byRows, items, grain } = planGemm(layout, sized, threads)
         const units = sized.m === 0 || sized.n === 0 ? 0 : byRows ? Math.ceil(sized.m / 16) : Math.ceil(sized.n / 8)
         expect(items).toBe(sized.batch * units)
         expect(grain).toBeGreaterThan(0)

@@ -420,7 +420,10 @@ export interface GemmPlan {
   readonly scratchBytes: number
 }
 
-/** A chunk repeats packing that others do too, so it must be long: columns, or rows (each packs all of B). */
+/**
+ * A chunk repeats packing that others do too, so it must be long: columns, or rows (each packs all of B). Where a
+ * vector runs across the rows of a matrix, it is a block: who reads less of each row than a page reads memory slowly.
+ */
 const [chunkColumns, chunkRows] = [64, 96]
 /** About 5 microseconds: less is not worth handing to another thread. */
 const chunkFlops = 1 << 18
@@ -431,11 +434,11 @@ const chunkFlops = 1 << 18
  * each chunk of columns would repeat for all of A.
  */
 export function planGemm(
-  spec: Pick<GemmSpec, 'transposeA' | 'strip'>,
+  spec: Pick<GemmSpec, 'transposeA' | 'transposeB' | 'strip'>,
   { batch, m, n, k }: GemmSizes,
   threads: number,
 ): GemmPlan {
-  const { transposeA } = spec
+  const { transposeA, transposeB } = spec
   const panels = Math.ceil(n / panelWidth)
   const blocks = Math.ceil(m / rowUnit)
   const few = batch * panels < 2 * threads
@@ -444,7 +447,9 @@ export function planGemm(
   const items = m > 0 && n > 0 ? batch * units : 0
   const vector = m === 1 || n === 1
   const share = Math.ceil(items / threads)
-  const long = vector ? 1 : byRows ? chunkRows / rowUnit : chunkColumns / panelWidth
+  const unit = byRows ? rowUnit : panelWidth
+  const across = m === 1 ? !transposeB : transposeA
+  const long = (vector ? (across ? vectorBlock : unit) : byRows ? chunkRows : chunkColumns) / unit
   const flopsPerItem = (2 * batch * m * n * k) / Math.max(items, 1)
   const worthwhile = Math.ceil(chunkFlops / Math.max(flopsPerItem, 1))
   // alone, or with up to four chunks a thread, equal shares beat a tail of short ones

@@ -148,7 +148,7 @@ export function printMatmul(kernel: MatmulKernel, options: PrintOptions): Printe
     },
   })
 
-  const spec = { transposeA: a.transposed, strip }
+  const spec = { transposeA: a.transposed, transposeB: b.transposed, strip }
   return {
     code: module.build(),
     partitionWord,
