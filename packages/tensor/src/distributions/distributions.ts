@@ -264,9 +264,6 @@ export class Gamma extends Distribution {
     this.concentration = concentration
     this.rate = rate
   }
-  protected override get reparametrized(): boolean {
-    return false
-  }
   protected draw(shape: Shape, o: DrawOptions): Tensor {
     return drawGamma(this.concentration, this.shaped(shape), o).div(this.rate)
   }
@@ -306,9 +303,6 @@ export class Dirichlet extends Distribution {
     super('Dirichlet', concentration)
     this.concentration = concentration
   }
-  protected override get reparametrized(): boolean {
-    return false
-  }
   protected draw(shape: Shape, o: DrawOptions): Tensor {
     const parts = drawGamma(this.concentration, this.shaped(shape), o)
     return parts.div(parts.sum(-1, { keepDim: true }))
@@ -340,9 +334,6 @@ export class Beta extends Distribution {
     super('Beta', alpha, beta)
     this.alpha = alpha
     this.beta = beta
-  }
-  protected override get reparametrized(): boolean {
-    return false
   }
   protected draw(shape: Shape, o: DrawOptions): Tensor {
     const all = this.shaped(shape)
@@ -385,9 +376,6 @@ export class StudentT extends Distribution {
     this.freedom = freedom
     this.location = location
     this.scale = scale
-  }
-  protected override get reparametrized(): boolean {
-    return false
   }
   protected draw(shape: Shape, o: DrawOptions): Tensor {
     const all = this.shaped(shape)

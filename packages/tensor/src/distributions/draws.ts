@@ -7,10 +7,12 @@ import { isFloat } from '../dtype.ts'
 import { CairnError, DTypeError, ShapeError } from '../errors.ts'
 import { cast, positions } from '../ops/build.ts'
 import { k } from '../ops/operand.ts'
+import { withDerivative } from '../ops/shortcut.ts'
 import { type Generator, rand, randn } from '../random.ts'
 import { broadcastShapes, type Shape } from '../shape.ts'
 import { lgamma } from '../special/gamma.ts'
 import type { Tensor } from '../tensor.ts'
+import { gammaSlope } from './gamma-slope.ts'
 
 export interface DrawOptions {
   readonly generator?: Generator
@@ -52,11 +54,16 @@ const proposals = 8
 
 /**
  * Gamma with rate 1, by G. Marsaglia and W. Tsang, "A simple method for generating gamma variables" (2000); below 1 the concentration is raised by one
- * and the draw multiplied by u^(1 / concentration). Without gradient.
+ * and the draw multiplied by u^(1 / concentration). Its derivative is implicit (gamma-slope.ts).
  */
 export function drawGamma(concentration: Tensor, shape: Shape, o: DrawOptions = {}): Tensor {
   checkFloats('gamma', concentration)
-  return standardGamma(concentration.detach().expand(shape), shape, o)
+  const alpha = concentration.expand(shape)
+  return withDerivative(
+    [alpha],
+    () => standardGamma(alpha, shape, o),
+    (g, [alpha], z) => [g.mul(gammaSlope(alpha, z))],
+  )
 }
 
 function standardGamma(alpha: Tensor, shape: Shape, o: DrawOptions): Tensor {
