@@ -84,7 +84,12 @@ export {
   type ConvTransposeLayerOptions,
 } from './layers/conv.ts'
 export { AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d } from './layers/dropout.ts'
-export { Embedding } from './layers/embedding.ts'
+export {
+  Embedding,
+  EmbeddingBag,
+  type EmbeddingBagLayerOptions,
+  type EmbeddingTableOptions,
+} from './layers/embedding.ts'
 export { GroupNorm } from './layers/group-norm.ts'
 export { InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, type InstanceNormOptions } from './layers/instance-norm.ts'
 export { LayerNorm, type LayerNormOptions } from './layers/layer-norm.ts'

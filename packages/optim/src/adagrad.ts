@@ -16,6 +16,10 @@ export class Adagrad extends Optimizer<AdagradOptions> {
     super(params, { lr: 1e-2, lrDecay: 0, weightDecay: 0, initialAccumulatorValue: 0, eps: 1e-10, ...options })
   }
 
+  protected override refusal(gradient: 'dense' | 'sparse', { weightDecay }: AdagradOptions): string | null {
+    if (gradient === 'dense' || !weightDecay) return null
+    return 'weightDecay moves all rows, also those without a sparse gradient; set it to 0 for this group, or make the embedding without { sparse: true }'
+  }
   protected override slots({ initialAccumulatorValue = 0 }: AdagradOptions): Record<string, number> {
     return { sum: initialAccumulatorValue }
   }

@@ -1,6 +1,7 @@
 // Keeping gradients in bounds before a step. Bounds are applied on the device: nothing is read.
 
 import { CairnError, noGrad, type Tensor } from '@cairn/tensor'
+import { changeGrad, gradValues } from './gradients.ts'
 
 export interface ClipOptions {
   /** which norm, default 2; Infinity for the largest absolute value */
@@ -16,14 +17,14 @@ export function clipGradNorm(params: Iterable<Tensor>, maxNorm: number, options:
     const list = [...params].filter(p => p.grad)
     const norm = gradNorm(list, options).keep()
     const scale = norm.add(1e-6).reciprocal().mul(maxNorm).minimum(1)
-    for (const p of list) p.grad = p.grad!.mul(scale.to(p.dtype))
+    for (const p of list) changeGrad(p, g => g.mul(scale.to(p.dtype)))
     return norm
   })
 }
 
 /** The norm of all gradients as one vector, 0-d. */
 export function gradNorm(params: Iterable<Tensor>, { normType = 2 }: ClipOptions = {}): Tensor {
-  const grads = [...params].flatMap(p => p.grad ?? [])
+  const grads = [...params].flatMap(p => gradValues(p) ?? [])
   if (grads.length === 0) throw new CairnError('gradNorm', 'no parameter has a gradient; call backward() first')
   const wide = grads.map(g => (g.dtype === 'f16' || g.dtype === 'bf16' ? g.to('f32') : g))
   if (normType === Infinity)
@@ -63,12 +64,14 @@ export function clipGradAdaptive(
   }
   noGrad(() => {
     for (const p of params) {
-      if (!p.grad) continue
-      const [g, w] = [p.grad, p].map(t => (t.dtype === 'f16' || t.dtype === 'bf16' ? t.to('f32') : t))
-      const most = lengths(w).maximum(eps).mul(bound)
-      const length = lengths(g)
-      const scale = most.div(length.maximum(1e-6))
-      p.grad = g.mul(scale).where(length.gt(most), g).to(p.dtype)
+      const bounded = (values: Tensor, weight: Tensor): Tensor => {
+        const [g, w] = [values, weight].map(t => (t.dtype === 'f16' || t.dtype === 'bf16' ? t.to('f32') : t))
+        const most = lengths(w).maximum(eps).mul(bound)
+        const length = lengths(g)
+        const scale = most.div(length.maximum(1e-6))
+        return g.mul(scale).where(length.gt(most), g).to(p.dtype)
+      }
+      changeGrad(p, bounded, { whole: true })
     }
   })
 }
@@ -76,6 +79,6 @@ export function clipGradAdaptive(
 /** Limits each element of each gradient to [-bound, bound]. */
 export function clipGradValue(params: Iterable<Tensor>, bound: number): void {
   noGrad(() => {
-    for (const p of params) if (p.grad) p.grad = p.grad.clamp(-bound, bound)
+    for (const p of params) changeGrad(p, g => g.clamp(-bound, bound), { whole: true })
   })
 }

@@ -52,4 +52,5 @@ export {
 } from './schedules.ts'
 export { SGD, type SGDOptions } from './sgd.ts'
 export { Sophia, type SophiaOptions } from './sophia.ts'
+export { SparseAdam, type SparseAdamOptions } from './sparse-adam.ts'
 export { Lookahead, SAM } from './wrappers.ts'

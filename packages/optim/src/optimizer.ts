@@ -4,12 +4,15 @@
 
 import {
   CairnError,
+  GradientError,
   type Live,
   live,
   noGrad,
   observe,
   step as runStep,
   type Shape,
+  type SparseRows,
+  sparseRows,
   Tensor,
   tensor,
   where,
@@ -31,7 +34,7 @@ export type Parameters<O> = Iterable<Tensor> | Iterable<{ params: Iterable<Tenso
 /** State of one parameter by torch's names: exp_avg, momentum_buffer ... */
 export type ParameterState = Record<string, Tensor>
 
-/** What a rule computes with. */
+/** What a rule computes with; after sparse lookups the rows that were looked up, of the parameter and of everything of its shape. */
 export interface Update<O> {
   readonly p: Tensor
   /** the gradient in f32 (or f64), its sign turned for `maximize` */
@@ -148,6 +151,16 @@ export abstract class Optimizer<O extends GroupOptions> {
   protected abstract update(update: Update<O>): Updated
 
   /**
+   * Why this rule takes no gradient of a form, with the remedy; null where it does. A rule that would leave a row without a gradient as it is
+   * takes sparse ones: its `update` sees rows then.
+   */
+  protected refusal(gradient: 'dense' | 'sparse', _options: O): string | null {
+    return gradient === 'dense'
+      ? null
+      : 'takes no sparse gradients; use SGD, Adagrad or SparseAdam, or make the embedding without { sparse: true }'
+  }
+
+  /**
    * Queues one step for every parameter with a gradient, then runs the queue. The promise is back-pressure: it resolves when at most two
    * steps are in flight.
    */
@@ -158,34 +171,48 @@ export abstract class Optimizer<O extends GroupOptions> {
 
   #queue(when: Tensor | undefined): void {
     void this.#structure.current
+    const gradients = this.#gradients()
     const write = (target: Tensor, value: Tensor): void => {
       target.assign(when ? where(when, value, target) : value)
     }
-    const clocks = this.#tick(
-      this.groups.flatMap(g => g.params).filter(p => p.grad),
-      write,
-    )
+    const clocks = this.#tick([...gradients.keys()], write)
     this.groups.forEach((group, number) => {
       const lr = live(group, g => g.lr)
       for (const p of group.params) {
-        if (!p.grad) continue
-        const gradient = wide(p.grad)
+        const gradient = gradients.get(p)
+        if (!gradient) continue
+        const part = gradient instanceof Tensor ? wholeOf(gradient, write) : rowsOf(gradient, p, when)
         const states = this.#stateOf(p)
+        const stateAt = (name: string): Tensor => (states[name] ??= this.#made(fresh(p, 0)))
         const { p: value, state } = this.update({
-          p: wide(p),
-          g: group.maximize ? gradient.neg() : gradient,
+          p: wide(part.of(p)),
+          g: group.maximize ? wide(part.g).neg() : wide(part.g),
           options: group,
           lr,
           live: read => live(group, read),
           group: number,
-          state: (name, initial = 0) => (states[name] ??= this.#made(fresh(p, initial))),
+          state: name => part.of(stateAt(name)),
           clock: clocks.get(p)!,
         })
-        for (const [name, next] of Object.entries(state ?? {}))
-          write(states[name] ?? (states[name] = this.#made(fresh(p, 0))), next)
-        write(p, value.to(p.dtype))
+        for (const [name, next] of Object.entries(state ?? {})) part.write(stateAt(name), next)
+        part.write(p, value.to(p.dtype))
       }
     })
+  }
+
+  /** What this step is made of. @throws GradientError before anything is queued */
+  #gradients(): Map<Tensor, Tensor | SparseRows> {
+    const found = new Map<Tensor, Tensor | SparseRows>()
+    for (const group of this.groups)
+      for (const p of group.params) {
+        const { grad } = p
+        if (!grad) continue
+        const rows = sparseRows(grad)
+        const problem = this.refusal(rows ? 'sparse' : 'dense', group)
+        if (problem) throw new GradientError(this.constructor.name, problem, { parameter: p.storage!.label })
+        found.set(p, rows ?? grad)
+      }
+    return found
   }
 
   #made(state: Tensor): Tensor {
@@ -309,6 +336,32 @@ function checkFit(
     if (!shape) fail(`the key '${key}' names no parameter`)
     if (value.ndim !== shape.length || value.shape.some((n, d) => n !== shape[d]))
       fail(`'${key}' is [${value.shape.join(', ')}] there and [${shape.join(', ')}] here`)
+  }
+}
+
+/** Where a rule works: on whole tensors, or on the rows of a table that its gradient has. */
+interface Part {
+  readonly g: Tensor
+  of(t: Tensor): Tensor
+  write(target: Tensor, value: Tensor): void
+}
+
+const wholeOf = (g: Tensor, write: Part['write']): Part => ({ g, of: t => t, write })
+
+/** Nothing here is of the table's size: rows are gathered, and scattered into the memory in which the table lies. */
+function rowsOf(gradient: SparseRows, p: Tensor, when: Tensor | undefined): Part {
+  const { indices, rows } = gradient.whole
+  const picks = indices.reshape([indices.size, ...rows.shape.slice(1).map(() => 1)]).expand(rows.shape)
+  const of = (t: Tensor): Tensor => {
+    if (t.ndim !== p.ndim || t.shape.some((n, d) => n !== p.shape[d]))
+      throw new CairnError('step', `a state of shape [${t.shape.join(', ')}] has no rows of [${p.shape.join(', ')}]`)
+    return t.gather(0, picks)
+  }
+  return {
+    g: rows,
+    of,
+    write: (target, value) =>
+      void target.assign(target.scatter(0, picks, when ? where(when, value, of(target)) : value)),
   }
 }
 

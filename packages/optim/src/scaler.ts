@@ -1,7 +1,8 @@
 // Loss scaling for gradients in 16 bits (Micikevicius et al. 2018). Everything is data on the device: a step whose gradients overflow is skipped without
 // the host knowing, and a jitted training step stays one.
 
-import { noGrad, type Tensor, tensor, where } from '@cairn/tensor'
+import { noGrad, sparseRows, type Tensor, tensor, where } from '@cairn/tensor'
+import { changeGrad } from './gradients.ts'
 import type { GroupOptions, Optimizer } from './optimizer.ts'
 
 export interface GradScalerOptions {
@@ -45,7 +46,7 @@ export class GradScaler {
       for (const { params } of opt.groups)
         for (const p of params)
           if (p.grad && !this.#unscaled.has(p)) {
-            p.grad = p.grad.mul(inverse.to(p.grad.dtype))
+            changeGrad(p, g => g.mul(inverse.to(g.dtype)))
             this.#unscaled.add(p)
           }
     })
@@ -54,7 +55,7 @@ export class GradScaler {
   /** A step of the optimizer where all gradients are finite, and the next scale. */
   step(opt: Optimizer<GroupOptions>): Promise<void> {
     this.unscale(opt)
-    const grads = opt.groups.flatMap(g => g.params).flatMap(p => p.grad ?? [])
+    const grads = opt.groups.flatMap(g => g.params).flatMap(p => (p.grad && (sparseRows(p.grad)?.rows ?? p.grad)) ?? [])
     const finite = noGrad(() => {
       const each = grads.map(g => g.isfinite().all())
       // by halves: the depth of the graph is the logarithm of their number

@@ -18,6 +18,10 @@ export class SGD extends Optimizer<SGDOptions> {
     super(params, { momentum: 0, dampening: 0, nesterov: false, weightDecay: 0, ...options })
   }
 
+  protected override refusal(gradient: 'dense' | 'sparse', { momentum, weightDecay }: SGDOptions): string | null {
+    if (gradient === 'dense' || !(momentum || weightDecay)) return null
+    return `${momentum ? 'momentum' : 'weightDecay'} moves all rows, also those without a sparse gradient; set it to 0 for this group, or make the embedding without { sparse: true }`
+  }
   protected override slots({ momentum }: SGDOptions): Record<string, number> {
     return momentum ? { momentum_buffer: 0 } : {}
   }

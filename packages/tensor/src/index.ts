@@ -15,6 +15,7 @@ export {
 } from './autograd/grad.ts'
 export { hessian, type JacobianOf, type JacobianOptions, jacobian } from './autograd/jacobian.ts'
 export { hvp, jvp, linearize } from './autograd/jvp.ts'
+export { SparseRows, sparseRows } from './autograd/sparse.ts'
 export { type Randomness, type VmapOptions, vmap } from './autograd/vmap.ts'
 export {
   arange,

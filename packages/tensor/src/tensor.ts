@@ -1,12 +1,12 @@
 // The handle: a thin typed reference to a node, or to a storage (then it always means the storage's newest version).
 // Ops are functions in ops/; ops/methods.ts gives them to this class as fluent methods, from one table.
 
+import { gradientOf } from './autograd/gradient.ts'
 import type { DType, TypedArray } from './dtype.ts'
 import { isFloat } from './dtype.ts'
 import { CairnError, DeviceError, DTypeError, GradientError, ShapeError } from './errors.ts'
 import type { Engine } from './graph/engine.ts'
 import { type Attributes, Node, noAttributes, noSources } from './graph/node.ts'
-import type { Way } from './graph/queue.ts'
 import { checkEffect, checkRead, state } from './graph/scope.ts'
 import { Storage } from './graph/storage.ts'
 import type { TensorMethods } from './ops/methods.ts'
@@ -130,11 +130,15 @@ export class Tensor {
     return this
   }
 
-  /** The gradient that `backward` left, until `zeroGrad`; a Tensor over persistent memory. Assigning replaces it, `undefined` drops it. */
+  /**
+   * The gradient that `backward` left, until `zeroGrad`; a Tensor over persistent memory. Assigning replaces it, `undefined` drops it. After sparse lookups
+   * alone it is made of rows, which `sparseRows` gives; this tensor of the whole shape is computed only where it is read.
+   */
   get grad(): Tensor | undefined {
-    const current = this.#storage?.gradient?.current
-    if (this.#storage) state.trace?.gradient(this.#storage, current !== undefined)
-    return current
+    const storage = this.#storage
+    if (!storage) return undefined
+    state.trace?.gradient(storage, storage.gradient?.form ?? null)
+    return storage.gradient?.current
   }
   set grad(value: Tensor | undefined) {
     if (value === undefined) {
@@ -209,62 +213,6 @@ export class Tensor {
 }
 
 export type NestedArray = number | boolean | NestedArray[]
-
-/** The place of a leaf's gradient: memory that persists, and whether it holds a gradient now. Shared by all handles of a storage. */
-export class Gradient {
-  readonly #owner: Storage
-  #storage: Storage | null = null
-  #tensor: Tensor | null = null
-  /** the version that began the gradient it holds; when that write was refused, there is no gradient */
-  #first: Node | null = null
-  constructor(owner: Storage) {
-    this.#owner = owner
-  }
-  get current(): Tensor | undefined {
-    return this.#first && !this.#first.refused ? this.#tensor! : undefined
-  }
-  /** Adds to the gradient, or starts it. */
-  accumulate(value: Tensor): void {
-    const { current } = this
-    this.#write(current ? apply('add', [current, value]) : value, 'grad')
-  }
-  set(value: Tensor): void {
-    this.#write(value, 'assign')
-  }
-  clear(): void {
-    state.trace?.gradient(this.#owner, this.current !== undefined)
-    if (!this.#first) return
-    this.#first = null
-    this.#owner.device.queue.drop(this.#storage!)
-  }
-  /** What a replay leaves: a gradient in the version written last, or none. */
-  leave(present: boolean): void {
-    this.#first = present ? this.#storage!.head : null
-  }
-  dispose(): void {
-    if (this.#storage) this.#owner.device.queue.dispose(this.#storage)
-    this.#storage = this.#tensor = this.#first = null
-  }
-  #write(value: Tensor, way: Way): void {
-    state.trace?.gradient(this.#owner, this.current !== undefined)
-    const target = this.#place()
-    this.#owner.device.queue.assign(target, value.node, way)
-    if (!this.current) this.#first = target.head
-  }
-  #place(): Storage {
-    if (!this.#storage) {
-      this.#storage = new Storage(this.#owner.device, this.#owner.shape, this.#owner.dtype)
-      this.#storage.label = `gradient of ${this.#owner.label}`
-      this.#tensor = new Tensor(this.#storage)
-    }
-    return this.#storage
-  }
-}
-
-export function gradientOf(storage: Storage): Gradient {
-  storage.gradient ??= new Gradient(storage)
-  return storage.gradient
-}
 
 /** @throws for a gradient that is not of the shape, dtype and device of its tensor */
 export function checkGradient(op: string, gradient: Tensor, of: Tensor): void {

@@ -6,7 +6,8 @@ import type { Node } from '../graph/node.ts'
 import { checkEffect, within } from '../graph/scope.ts'
 import { constantOf } from '../ops/build.ts'
 import { primitiveOf } from '../primitives/table.ts'
-import { apply, checkGradient, gradientOf, Tensor } from '../tensor.ts'
+import { apply, checkGradient, Tensor } from '../tensor.ts'
+import { gradientOf } from './gradient.ts'
 
 /** Gradients of `roots` (weighted by `seeds`) for every node in `wanted`, or for every leaf when `wanted` is null. */
 export function gradients(

@@ -15,7 +15,13 @@ export {
   type UnfoldOptions,
   unfold,
 } from './conv.ts'
-export { type EmbeddingBagOptions, embeddingBag } from './embedding.ts'
+export {
+  type EmbeddingBagOptions,
+  type EmbeddingOptions,
+  embedding,
+  embeddingBag,
+  type LookupOptions,
+} from './embedding.ts'
 export { type InterpolateMode, type InterpolateOptions, interpolate } from './interpolate.ts'
 export * from './pool.ts'
 export {

@@ -108,17 +108,19 @@ function costOfPart(kernel: Kernel, part: Part, symbols: ArrayLike<number>): Cos
   return { bytes, flops }
 }
 
-/** The axes that an index goes along, also inside of indices that are loaded. */
-function axesOf(index: Index, found: Map<number, Axis>): void {
+/** The axes that an index goes along, also inside of indices that are loaded. Values are graphs (a binary search): each is seen once. */
+function axesOf(index: Index, found: Map<number, Axis>, seen = new Set<Expr>()): void {
   for (const { atom } of index.terms) {
     if (atom?.kind === 'axis') found.set(atom.axis.id, atom.axis)
-    else if (atom?.kind === 'div' || atom?.kind === 'mod') axesOf(atom.of, found)
-    else if (atom?.kind === 'value') axesIn(atom.value, found)
+    else if (atom?.kind === 'div' || atom?.kind === 'mod') axesOf(atom.of, found, seen)
+    else if (atom?.kind === 'value') axesIn(atom.value, found, seen)
   }
 }
-function axesIn(e: Expr, found: Map<number, Axis>): void {
-  if (e.op === 'load' || e.op === 'index') axesOf(e.index, found)
-  else if ('args' in e) for (const arg of e.args) axesIn(arg, found)
+function axesIn(e: Expr, found: Map<number, Axis>, seen: Set<Expr>): void {
+  if (seen.has(e)) return
+  seen.add(e)
+  if (e.op === 'load' || e.op === 'index') axesOf(e.index, found, seen)
+  else if ('args' in e) for (const arg of e.args) axesIn(arg, found, seen)
 }
 
 function eachValue(index: Index, visit: (value: Expr) => void): void {

@@ -2,6 +2,7 @@
 // hold (the form of the arguments, the fields that were read, which gradients are there), looks the moving numbers up, and hands the recorded
 // pieces to the queue, leaving the host as the plain call would. Where no recording fits, it runs plainly and makes one.
 
+import { sameGradient } from '../autograd/gradient.ts'
 import { debuggingAnything } from '../debug.ts'
 import { defaultEngine } from '../device.ts'
 import { JitError } from '../errors.ts'
@@ -9,7 +10,7 @@ import { drawWords } from '../random.ts'
 import { Tensor } from '../tensor.ts'
 import type { Node } from './node.ts'
 import { type PieceRecord, type Queue, quietly, type Replay } from './queue.ts'
-import { merge, type Recording, type Result, recordPiece, Slots } from './recording.ts'
+import { formOf, merge, type Recording, type Result, recordPiece, Slots, weakForm } from './recording.ts'
 import { state, within } from './scope.ts'
 import { Storage } from './storage.ts'
 import { holds, isRecord, sealed, Trace } from './trace.ts'
@@ -256,8 +257,8 @@ function recordingOf(
       .filter(([leaf]) => leaf.id < trace.firstStorage)
       .map(([leaf, before]) => ({
         leaf: new WeakRef(leaf),
-        before,
-        after: leaf.gradient?.current !== undefined,
+        before: weakForm(before),
+        after: weakForm(leaf.gradient?.form ?? null),
       })),
     requiring: [...trace.requiring]
       .filter(([leaf]) => leaf.id < trace.firstStorage)
@@ -363,8 +364,11 @@ function conditionsHold({ guards, slots, gradients, requiring }: Recording): boo
     if (!storage || storage.disposed || storage.requiresGrad !== slot.requiresGrad) return false
   }
   for (let i = 0; i < gradients.length; i++) {
-    const storage = gradients[i].leaf.deref()
-    if (!storage || (storage.gradient?.current !== undefined) !== gradients[i].before) return false
+    const { leaf, before, after } = gradients[i]
+    const storage = leaf.deref()
+    const wanted = formOf(before)
+    if (!storage || wanted === undefined || formOf(after) === undefined) return false
+    if (!sameGradient(storage.gradient?.form ?? null, wanted)) return false
   }
   for (let i = 0; i < requiring.length; i++)
     if (requiring[i].leaf.deref()?.requiresGrad !== requiring[i].value) return false
@@ -426,7 +430,7 @@ function replay(recording: Recording, { storages, tensors, numbers }: Inputs): u
     const leave = (): void => {
       for (const { leaf, after } of gradients) {
         const storage = leaf.deref()!
-        if (storage.device.queue === queue) storage.gradient?.leave(after)
+        if (storage.device.queue === queue) storage.gradient?.leave(formOf(after)!)
       }
     }
     quietly(queue.replay(runs, leave))

@@ -2,6 +2,7 @@
 // constant made inside, or one that each call makes anew. Two recordings of one function are compared here, which is where it is told that a
 // function is not the same at each call.
 
+import type { GradientForm, RowPlace } from '../autograd/gradient.ts'
 import type { DType, TypedArray } from '../dtype.ts'
 import { JitError } from '../errors.ts'
 import type { Shape } from '../shape.ts'
@@ -63,12 +64,29 @@ export type Result =
   | { readonly kind: 'list'; readonly items: readonly Result[] }
   | { readonly kind: 'record'; readonly keys: readonly string[]; readonly items: readonly Result[] }
 
+/** A gradient's form, its places held weakly. */
+export type WeakForm = null | 'dense' | readonly WeakRef<RowPlace>[]
+
+export const weakForm = (form: GradientForm): WeakForm =>
+  form === null || form === 'dense' ? form : form.map(place => new WeakRef(place))
+
+/** @returns undefined when a place is gone */
+export function formOf(form: WeakForm): GradientForm | undefined {
+  if (form === null || form === 'dense') return form
+  const places = form.flatMap(ref => ref.deref() ?? [])
+  return places.length === form.length ? places : undefined
+}
+
 export interface Recording {
   readonly slots: readonly Slot[]
   readonly pieces: readonly RecordedPiece[]
   readonly tape: readonly TapeEntry[]
   readonly guards: readonly Guard[]
-  readonly gradients: readonly { readonly leaf: WeakRef<Storage>; readonly before: boolean; readonly after: boolean }[]
+  readonly gradients: readonly {
+    readonly leaf: WeakRef<Storage>
+    readonly before: WeakForm
+    readonly after: WeakForm
+  }[]
   readonly requiring: readonly { readonly leaf: WeakRef<Storage>; readonly value: boolean }[]
   readonly result: Result
   /** storages of the recorded call that each call makes anew and does not give out */

@@ -432,13 +432,22 @@ export function schedule(
     node.sources.forEach((s, i) => ask(group, s, null, `${i}`, stored))
   }
 
+  /** A scatter into the memory of its base reads nothing else of it: what is made from the base is computed before. */
+  const placeScatter = (node: GNode): void => {
+    const [base, ...written] = node.sources
+    placeAlone(node, false)
+    if (base.op !== 'storage' || !roots.some(r => r.node === node && r.leaf === base.leaf)) return
+    const group = home.get(node)!
+    for (const s of written) if (isMadeFrom(s, base)) ask(group, s, null, true)
+  }
+
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i]
     const list = requests.get(node) ?? []
     if (isLeaf(node) || viewOps.has(node.op) || (list.length === 0 && !rootNodes.has(node))) continue
     if (isReduce(node)) placeReduce(node, list)
     else if (node.op === 'matmul') placeMatmul(node, list)
-    else if (node.op === 'scatter') placeAlone(node, false)
+    else if (node.op === 'scatter') placeScatter(node)
     else if (node.op === 'custom' || node.op === 'program') placeAlone(node, true)
     else if (attentionOps.has(node.op)) placeAttention(node)
     else placeElementwise(node, list)
@@ -489,6 +498,20 @@ function rowOf(group: Group, index: readonly Index[], node: GNode, rows: readonl
 function fewRows(group: Group, along: readonly Axis[]): boolean {
   const samples = (list: readonly Axis[]) => list.reduce((n, a) => n * a.size.sample, 1)
   return samples(group.axes.filter(a => !along.includes(a))) < 8 && samples(along) >= pieceLength
+}
+
+/** Whether a kernel that evaluates the value might load the leaf: it is reached without what is stored in any case. */
+function isMadeFrom(node: GNode, leaf: GNode): boolean {
+  const seen = new Set<GNode>()
+  const stack = [node]
+  while (stack.length) {
+    const at = stack.pop()!
+    if (at === leaf) return true
+    if (seen.has(at) || isLeaf(at) || isReduce(at) || alone.has(at.op)) continue
+    seen.add(at)
+    stack.push(...at.sources)
+  }
+  return false
 }
 
 /** Whether two values are computed from the same memory. */

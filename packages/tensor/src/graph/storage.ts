@@ -2,11 +2,11 @@
 // version v+1, and the leaf node of each version is what graphs refer to. `head` is the newest version asked for,
 // `settled` the one whose value is in the buffer once every plan handed to the device so far has run.
 
+import type { Gradient } from '../autograd/gradient.ts'
 import type { Binding } from '../backends/backend.ts'
 import type { DType, TypedArray } from '../dtype.ts'
 import type { Shape } from '../shape.ts'
 import { sizeOf } from '../shape.ts'
-import type { Gradient } from '../tensor.ts'
 import type { Engine } from './engine.ts'
 import { Leaf, Node, noAttributes, noSources } from './node.ts'
 import { state } from './scope.ts'

@@ -2,6 +2,7 @@
 // numbers and draws it took and what it did on the host (a tape, in order), which gradients were there before and are after, and which
 // values are its own, so that nobody reads them when it is over.
 
+import type { GradientForm } from '../autograd/gradient.ts'
 import type { TypedArray } from '../dtype.ts'
 import { JitError } from '../errors.ts'
 import type { Generator } from '../random.ts'
@@ -87,8 +88,8 @@ export class Trace {
   readonly firstStorage = storageCount()
   readonly guards: Guard[] = []
   readonly tape: TapeEntry[] = []
-  /** of leaves: whether there was a gradient before the first look at it */
-  readonly gradients = new Map<Storage, boolean>()
+  /** of leaves: the gradient that there was before the first look at it */
+  readonly gradients = new Map<Storage, GradientForm>()
   /** of leaves: whether a gradient is collected */
   readonly requiring = new Map<Storage, boolean>()
   /** computed values that somebody may hold */
@@ -144,8 +145,8 @@ export class Trace {
     return this.tape.push({ kind: 'draw', generator: generator && new WeakRef(generator) }) - 1
   }
 
-  gradient(leaf: Storage, present: boolean): void {
-    if (!this.gradients.has(leaf)) this.gradients.set(leaf, present)
+  gradient(leaf: Storage, form: GradientForm): void {
+    if (!this.gradients.has(leaf)) this.gradients.set(leaf, form)
   }
 
   requires(leaf: Storage): void {

@@ -1,8 +1,8 @@
 // Contractions of several tensors against loops over all their axes, and products of pairs.
 
 import { describe, expect, test } from 'vitest'
-import { embeddingBag } from '../functional/index.ts'
-import { einsum, readAll, type Tensor, tensor } from '../index.ts'
+import { embedding, embeddingBag } from '../functional/index.ts'
+import { einsum, readAll, sparseRows, type Tensor, tensor } from '../index.ts'
 import { checkOp, type Given, given } from '../testing/check-op.ts'
 import { expectClose, single } from '../testing/close.ts'
 import { onEachDevice } from '../testing/devices.ts'
@@ -331,6 +331,37 @@ const table = given([5, 3], draw('bags').many(15, -2, 2).map(Math.fround))
 const rows = given([2, 3], [0, 4, 1, 2, 2, 3], 'i32')
 const flat = given([5], [0, 4, 1, 2, 3], 'i32')
 const bags = given([3], [0, 2, 2], 'i32')
+describe('lookups', () => {
+  for (const sparse of [false, true])
+    checkOp(`embedding${sparse ? ', sparse' : ''}`, (t, i) => embedding(t, i, { sparse }), { inputs: [[table, rows]] })
+  checkOp('embedding, gradients by frequency', (t, i) => embedding(t, i, { scaleGradByFreq: true }), {
+    inputs: [[table, given([3], [0, 4, 1], 'i32')]],
+    vmap: false,
+  })
+  onEachDevice('embedding in numbers: padding, frequency, and the rows of a sparse gradient', async () => {
+    for (const sparse of [false, true]) {
+      const t = tensor([[1], [2], [3], [4]], { requiresGrad: true })
+      const ids = tensor(
+        [
+          [0, 2, 2],
+          [3, 2, 1],
+        ],
+        { dtype: 'i32' },
+      )
+      const factors = tensor([
+        [[1], [2], [4]],
+        [[8], [16], [32]],
+      ])
+      const rows = embedding(t, ids, { sparse, scaleGradByFreq: true, paddingIndex: 1 })
+      rows.mul(factors).sum().backward()
+      expect(await rows.numbers()).toEqual([1, 3, 3, 4, 3, 2])
+      expect((await t.grad!.numbers()).map(v => Math.round(v * 3))).toEqual([3, 0, 22, 24])
+      expect(sparseRows(t.grad!)?.indices.shape).toEqual(sparse ? [6] : undefined)
+    }
+    expect(() => embedding(tensor([[1]]), tensor([0.5]))).toThrow(/embedding: the indices must be an integer tensor/)
+  })
+})
+
 describe('bags', () => {
   for (const mode of ['sum', 'mean', 'max'] as const) {
     checkOp(`embeddingBag, ${mode}`, (t, i) => embeddingBag(t, i, { mode }), { inputs: [[table, rows]], vmap: false })

@@ -241,6 +241,7 @@ add(rowsOf, undefined, {
   tensordot: (a, b) => a.tensordot(b, [[1], [1]]),
 })
 add(matrices2(), undefined, {
+  embedding: table => functional.embedding(table, places([2, 3], table.shape[0]), { sparse: true }),
   embeddingBag: table => functional.embeddingBag(table, places([2, 3], table.shape[0]), { mode: 'sum' }),
 })
 function matrices2(): Shapes {
