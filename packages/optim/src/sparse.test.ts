@@ -1,15 +1,6 @@
 // Sparse rows: a step after sparse lookups equals the dense one, and moves as many bytes as the rows that were looked up.
 
-import {
-  CairnError,
-  GradientError,
-  jit,
-  realize,
-  sparseRows,
-  type Tensor,
-  tensor,
-  zeros,
-} from '@cairn/tensor'
+import { CairnError, GradientError, jit, realize, sparseRows, type Tensor, tensor, zeros } from '@cairn/tensor'
 import { embedding } from '@cairn/tensor/functional'
 import { profile } from '@cairn/tensor/profile'
 import { expect } from 'vitest'

@@ -438,7 +438,9 @@ export function schedule(
     placeAlone(node, false)
     if (base.op !== 'storage' || !roots.some(r => r.node === node && r.leaf === base.leaf)) return
     const group = home.get(node)!
-    for (const s of written) if (isMadeFrom(s, base)) ask(group, s, null, true)
+    written.forEach((s, i) => {
+      if (isMadeFrom(s, base)) ask(group, s, null, `${i + 1}`, true)
+    })
   }
 
   for (let i = nodes.length - 1; i >= 0; i--) {
