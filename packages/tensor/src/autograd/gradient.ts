@@ -1,25 +1,13 @@
 // Where a leaf's gradient is collected: memory that persists, and whether it holds a gradient now. It is one tensor of the leaf's shape, or, while all that
 // came were rows of a table (autograd/sparse.ts), the rows of each lookup in memory of their own.
 
+import type { GradientForm, RowPlace } from '../graph/gradient-form.ts'
 import type { Node } from '../graph/node.ts'
 import type { Way } from '../graph/queue.ts'
 import { state, within } from '../graph/scope.ts'
 import { Storage } from '../graph/storage.ts'
 import { apply, Tensor } from '../tensor.ts'
 import { type RowPart, rowParts, SparseRows } from './sparse.ts'
-
-/** Memory for the rows of a lookup of a certain length. */
-export interface RowPlace {
-  readonly indices: Storage
-  readonly rows: Storage
-}
-
-/** What there is: nothing, one tensor, or rows in these places. */
-export type GradientForm = null | 'dense' | readonly RowPlace[]
-
-export const sameGradient = (a: GradientForm, b: GradientForm): boolean =>
-  a === b ||
-  (typeof a === 'object' && typeof b === 'object' && a?.length === b?.length && !!a?.every((p, i) => p === b![i]))
 
 /** Lengths of a lookup whose memory is kept for the next time. */
 const lengthsKept = 4

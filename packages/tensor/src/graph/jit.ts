@@ -2,15 +2,15 @@
 // hold (the form of the arguments, the fields that were read, which gradients are there), looks the moving numbers up, and hands the recorded
 // pieces to the queue, leaving the host as the plain call would. Where no recording fits, it runs plainly and makes one.
 
-import { sameGradient } from '../autograd/gradient.ts'
 import { debuggingAnything } from '../debug.ts'
 import { defaultEngine } from '../device.ts'
 import { JitError } from '../errors.ts'
 import { drawWords } from '../random.ts'
 import { Tensor } from '../tensor.ts'
+import { formOf, sameGradient, weakForm } from './gradient-form.ts'
 import type { Node } from './node.ts'
 import { type PieceRecord, type Queue, quietly, type Replay } from './queue.ts'
-import { formOf, merge, type Recording, type Result, recordPiece, Slots, weakForm } from './recording.ts'
+import { merge, type Recording, type Result, recordPiece, Slots } from './recording.ts'
 import { state, within } from './scope.ts'
 import { Storage } from './storage.ts'
 import { holds, isRecord, sealed, Trace } from './trace.ts'

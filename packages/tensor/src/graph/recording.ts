@@ -2,7 +2,6 @@
 // constant made inside, or one that each call makes anew. Two recordings of one function are compared here, which is where it is told that a
 // function is not the same at each call.
 
-import type { GradientForm, RowPlace } from '../autograd/gradient.ts'
 import type { DType, TypedArray } from '../dtype.ts'
 import { JitError } from '../errors.ts'
 import type { Shape } from '../shape.ts'
@@ -10,6 +9,7 @@ import type { Tensor } from '../tensor.ts'
 import { sameKey } from './capture.ts'
 import type { Engine } from './engine.ts'
 import type { Prepared } from './executor.ts'
+import type { WeakForm } from './gradient-form.ts'
 import type { Origin } from './node.ts'
 import type { PieceRecord, Queue } from './queue.ts'
 import type { Storage } from './storage.ts'
@@ -63,19 +63,6 @@ export type Result =
   | { readonly kind: 'value'; readonly value: unknown }
   | { readonly kind: 'list'; readonly items: readonly Result[] }
   | { readonly kind: 'record'; readonly keys: readonly string[]; readonly items: readonly Result[] }
-
-/** A gradient's form, its places held weakly. */
-export type WeakForm = null | 'dense' | readonly WeakRef<RowPlace>[]
-
-export const weakForm = (form: GradientForm): WeakForm =>
-  form === null || form === 'dense' ? form : form.map(place => new WeakRef(place))
-
-/** @returns undefined when a place is gone */
-export function formOf(form: WeakForm): GradientForm | undefined {
-  if (form === null || form === 'dense') return form
-  const places = form.flatMap(ref => ref.deref() ?? [])
-  return places.length === form.length ? places : undefined
-}
 
 export interface Recording {
   readonly slots: readonly Slot[]

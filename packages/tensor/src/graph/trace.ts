@@ -2,10 +2,10 @@
 // numbers and draws it took and what it did on the host (a tape, in order), which gradients were there before and are after, and which
 // values are its own, so that nobody reads them when it is over.
 
-import type { GradientForm } from '../autograd/gradient.ts'
 import type { TypedArray } from '../dtype.ts'
 import { JitError } from '../errors.ts'
 import type { Generator } from '../random.ts'
+import type { GradientForm } from './gradient-form.ts'
 import { type Live, observedObjects } from './live.ts'
 import { type Node, nodeCount, type Origin } from './node.ts'
 import type { Queue } from './queue.ts'
