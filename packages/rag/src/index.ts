@@ -46,9 +46,11 @@ export { parseQuery } from './lexical/parse-query.ts'
 export type { Query } from './lexical/query.ts'
 export type { FacetCounts, LexicalHit, LexicalSearchOptions } from './lexical/search.ts'
 export { SparseIndex, type SparseSearchOptions, type SparseVector } from './lexical/sparse-index.ts'
+export { generatorScorer } from './rerank/generator-scorer.ts'
 export {
   LateInteractionReranker,
   maxSim,
+  SentenceTokenEncoder,
   type TokenEncoder,
   type TokenVectors,
   WordTokenEncoder,

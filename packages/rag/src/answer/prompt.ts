@@ -41,7 +41,8 @@ const attribute = (text: string): string =>
     .replace(/[&"<>\n\r]/g, char => `&#${char.charCodeAt(0)};`)
     .slice(0, 300)
 
-const randomBoundary = (): string =>
+/** A word that no text of others knows. */
+export const randomBoundary = (): string =>
   Array.from(crypto.getRandomValues(new Uint8Array(8)), byte => byte.toString(16).padStart(2, '0')).join('')
 
 /** @throws RagArgumentError if `draw` gives what occurs in a passage ten times in a row, or what is no word */

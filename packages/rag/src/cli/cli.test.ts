@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, unlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -89,12 +89,104 @@ test('eval measures a collection and writes a page', async () => {
   for (const [name, text] of Object.entries(files)) await writeFile(join(base, name), text)
   const page = join(base, 'report.html')
   const { out } = await rag('eval', ...Object.keys(files).map(name => join(base, name)), '--report', page)
-  expect(out).toMatch(/ndcg@10 +0\.6667\n/)
+  expect(out).toMatch(/^lexical +0\.6667 /m)
+  expect(out).not.toContain('dense')
   const html = await readFile(page, 'utf8')
   expect(html).toContain('0.6667')
   expect(html).toContain('&#60;b&#62;sails')
   expect(html.indexOf('nothing there')).toBeLessThan(html.indexOf('whale'))
   expect(html).toContain('not found: a')
+})
+
+/** Vectors of two topics by a word list: what a model would do, in three lines. */
+const EMBEDDER = `
+const topics = [/whale|krill|sea/i, /ship|frigate|sail|vessel|boat/i]
+export default () => ({ name: 'topics', dimensions: 2, embed: async texts => {
+  globalThis.embedded = (globalThis.embedded ?? 0) + texts.length
+  return Float32Array.from(texts.flatMap(text => topics.map(topic => (topic.test(text) ? 1 : 0))))
+} })`
+const embeddedSoFar = () => (globalThis as { embedded?: number }).embedded ?? 0
+
+test('indexing again: only what changed is read, what is gone goes, what stays stays', async () => {
+  const docs = join(base, 'changing')
+  const db = join(base, 'changing.db')
+  await mkdir(docs)
+  const text = (about: string) =>
+    `# ${about}\n\n${about} is told here at some length, so that it is like nothing else.\n`
+  for (const name of ['alpha', 'beta', 'gamma']) await writeFile(join(docs, `${name}.md`), text(name))
+  await writeFile(join(docs, 'zwin.md'), text('alpha'))
+  const first = await rag('index', docs, '--db', db)
+  expect(first.out).toContain('3 documents of 4 files read, 1 left out; ')
+  // Nothing new: the one that is nearly the same is looked at again, and left out again.
+  const second = await rag('index', docs, '--db', db)
+  expect(second.out).toContain('0 documents of 1 files read, 1 left out, 3 files unchanged; ')
+  expect(second.err).toContain('zwin.md: nearly the same as alpha.md')
+  await writeFile(join(docs, 'beta.md'), text('delta'))
+  await unlink(join(docs, 'gamma.md'))
+  const third = await rag('index', docs, '--db', db)
+  expect(third.out).toContain('1 documents of 2 files read, 1 left out, 1 files unchanged, 1 documents removed; ')
+  expect((await rag('search', 'delta', '--db', db)).out).toContain('beta.md')
+  for (const gone of ['beta', 'gamma']) expect((await rag('search', gone, '--db', db)).err).toBe('nothing found')
+  // The twin is taken in once what it was like is gone; another folder's documents are its own.
+  await unlink(join(docs, 'alpha.md'))
+  await rag('index', join(base, 'docs'), '--db', db)
+  expect((await rag('index', docs, '--db', db)).out).toContain('1 documents of 1 files read, 0 left out, 1 files unchanged, 1 documents removed; ') // biome-ignore format: a sentence
+  expect((await rag('search', 'alpha', '--db', db)).out).toContain('zwin.md')
+  expect((await rag('search', 'frigate', '--db', db)).out).toContain('page.html')
+  // Other passages of the same files.
+  expect((await rag('index', docs, '--db', db, '--size', '64')).out).toContain(
+    '2 documents of 2 files read, 0 left out; ',
+  )
+})
+
+test('with an embedder: meaning is indexed once and searched, by words alone it is refused', async () => {
+  const db = join(base, 'dense.db')
+  const module_ = join(base, 'topics.mjs')
+  await writeFile(module_, EMBEDDER)
+  const before = embeddedSoFar()
+  expect((await rag('index', join(base, 'docs'), '--db', db, '--embedder', module_)).code).toBe(0)
+  const after = embeddedSoFar()
+  expect(after).toBeGreaterThan(before)
+  expect((await rag('index', join(base, 'docs'), '--db', db, '--embedder', module_)).out).toContain('2 files unchanged')
+  expect(embeddedSoFar()).toBe(after)
+  expect((await rag('index', join(base, 'docs'), '--db', db)).err).toContain('has vectors of topics; give --embedder')
+  expect((await rag('search', 'vessel', '--db', db)).err).toBe('nothing found')
+  expect((await rag('search', 'vessel', '--db', db, '--embedder', module_)).out).toMatch(/^page\.html/)
+  expect((await rag('ask', 'Which vessel carries guns?', '--db', db, '--embedder', module_)).out).toContain('A frigate carries guns.') // biome-ignore format: a sentence
+  const lengths = join(base, 'lengths.mjs')
+  await writeFile(lengths, 'export default { score: async (_, passages) => passages.map(text => text.length) }')
+  expect((await rag('search', 'whale frigate', '--db', db, '--reranker', lengths, '-k', '1')).out).toContain(
+    'whales.md',
+  )
+  const words = join(base, 'words.db')
+  await rag('index', join(base, 'docs'), '--db', words)
+  expect(await rag('search', 'vessel', '--db', words, '--embedder', module_)).toMatchObject({
+    code: 1,
+    err: expect.stringContaining('this store has no vectors'),
+  })
+  await writeFile(join(base, 'flat.mjs'), 'export default { embed() {} }')
+  expect((await rag('search', 'x', '--db', db, '--embedder', join(base, 'flat.mjs'))).err).toContain('its dimensions is undefined') // biome-ignore format: a sentence
+})
+
+test('eval with an embedder: by words, by vectors, by both, reranked', async () => {
+  const lines = (rows: object[]) => rows.map(row => JSON.stringify(row)).join('\n')
+  const about = ['blue whales eat krill', 'a frigate under full sail', 'whales of the deep sea', 'the boat of a fisher']
+  const files = {
+    'c.jsonl': lines(about.map((text, i) => ({ _id: `d${i}`, text }))),
+    'q.jsonl': lines(['whale', 'vessel', 'krill', 'ship'].map((text, i) => ({ _id: `q${i}`, text }))),
+    'j.tsv': 'query-id\tcorpus-id\tscore\nq0\td0\t1\nq0\td2\t1\nq1\td1\t1\nq2\td0\t1\nq3\td3\t1\n',
+  }
+  for (const [name, text] of Object.entries(files)) await writeFile(join(base, name), text)
+  await writeFile(join(base, 'topics.mjs'), EMBEDDER)
+  const paths = Object.keys(files).map(name => join(base, name))
+  const page = join(base, 'systems.html')
+  const { out, code } = await rag('eval', ...paths, '--embedder', join(base, 'topics.mjs'), '--report', page)
+  expect(code).toBe(0)
+  const means = Object.fromEntries(out.split('\n').map(line => line.split(/ +/)).map(([name, value]) => [name, Number(value)])) // biome-ignore format: a line
+  expect(Object.keys(means)).toEqual(expect.arrayContaining(['lexical', 'dense', 'hybrid', 'reranked']))
+  expect(means.dense).toBeGreaterThan(means.lexical)
+  expect(means.hybrid).toBeGreaterThanOrEqual(means.lexical)
+  expect(await readFile(page, 'utf8')).toContain('reranked')
 })
 
 test('the server: routes as described, bad requests, access', async () => {

@@ -5,14 +5,23 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { createAnalyzer } from '../analysis/analyzer.ts'
 import { snippet } from '../analysis/highlight.ts'
 import { answer } from '../answer/answer.ts'
-import type { Generator } from '../answer/generator.ts'
 import { retrieve } from '../answer/retrieve.ts'
 import { RagError } from '../errors.ts'
 import { openSqliteStore } from '../stores/sqlite/index.ts'
 import type { Hit, Store } from '../stores/store.ts'
-import { evaluateCollection, reportPage } from './evaluate.ts'
+import { evaluateCollection, reportPage, systemRows } from './evaluate.ts'
 import { indexFolder } from './index-folder.ts'
+import { embedderOf, generatorOf, rerankerOf } from './modules.ts'
 import { serve } from './serve.ts'
+
+/** What the commands that ask have in common. */
+interface Asking {
+  db: string
+  k: number
+  embedder?: string
+  reranker?: string
+  as?: string[]
+}
 
 export interface Io {
   /** A line of results. */
@@ -57,16 +66,6 @@ async function reading<T>(path: string, use: (store: Store) => Promise<T>): Prom
   return await use(store)
 }
 
-async function generatorOf(path: string): Promise<Generator> {
-  const [{ pathToFileURL }, { resolve }] = await Promise.all([import('node:url'), import('node:path')])
-  const { default: generator } = (await import(pathToFileURL(resolve(path)).href).catch(error => {
-    throw new RagError(`${path}: ${(error as Error).message}`, { cause: error })
-  })) as { default?: Partial<Generator> }
-  if (typeof generator?.generate !== 'function')
-    throw new RagError(`${path}: its default export has no method generate; export an object { generate(messages) }`)
-  return generator as Generator
-}
-
 /** The program. @returns the status of the process */
 export async function main(args: readonly string[], io: Io = terminal): Promise<number> {
   const program = new Command('rag')
@@ -76,19 +75,38 @@ export async function main(args: readonly string[], io: Io = terminal): Promise<
   const db = ['--db <file>', 'the index', 'rag.db'] as const
   const as = ['--as <name>', 'who asks (repeat for several): sees what these names may see', list] as const
 
+  const embedderOption = [
+    '--embedder <module>',
+    'a module whose default export has dimensions and embed(texts, kind)',
+  ] as const
+  const rerankerOption = ['--reranker <module>', 'a module whose default export has score(query, passages)'] as const
+  const embedderFor = (options: { embedder?: string }) =>
+    options.embedder === undefined ? undefined : embedderOf(options.embedder)
+  const rerankerFor = (options: { reranker?: string }) =>
+    options.reranker === undefined ? undefined : rerankerOf(options.reranker)
+
   program
     .command('index <folder>')
-    .description('read the documents of a folder into an index; what is there already is replaced')
+    .description('make an index hold what a folder holds: files that changed are read again, what is gone goes')
     .option(...db)
     .option('--include <glob>', 'only files that a glob fits (repeat for several)', list)
     .option('--exclude <glob>', 'not these files or folders (repeat for several)', list)
     .option('--size <tokens>', 'the largest passage, in tokens', whole(8), 256)
     .option('--for <name>', 'who may see these documents (repeat for several); default: everybody', list)
+    .option(...embedderOption)
     .action(
       async (
         folder: string,
-        options: { db: string; include?: string[]; exclude?: string[]; size: number; for?: string[] },
+        options: {
+          db: string
+          include?: string[]
+          exclude?: string[]
+          size: number
+          for?: string[]
+          embedder?: string
+        },
       ) => {
+        const embedder = await embedderFor(options)
         const bar = io.interactive
           ? new SingleBar({ format: '{bar} {value}/{total} {file}', clearOnComplete: true })
           : undefined
@@ -98,10 +116,15 @@ export async function main(args: readonly string[], io: Io = terminal): Promise<
           stopped = true
         }
         try {
-          await using store = await openSqliteStore(options.db)
+          await using store = await openSqliteStore(options.db, { dimensions: embedder?.dimensions })
+          const { include, exclude, size } = options
           const report = await indexFolder(store, folder, {
-            ...options,
+            include,
+            exclude,
+            size,
             principals: options.for,
+            embedder,
+            embedderName: embedder?.name,
             started: total => bar?.start(total, 0, { file: '' }),
             file: path => bar?.increment(1, { file: path }),
           })
@@ -109,8 +132,10 @@ export async function main(args: readonly string[], io: Io = terminal): Promise<
           for (const error of report.leftOut) io.err(`left out: ${error.message}`)
           for (const { id, of } of report.duplicates) io.err(`left out: ${id}: nearly the same as ${of}`)
           const { documents, chunks } = await store.statistics()
+          const stayed = report.unchanged ? `, ${report.unchanged} files unchanged` : ''
+          const went = report.removed ? `, ${report.removed} documents removed` : ''
           io.out(
-            `${report.documents} documents of ${report.files} files read, ${report.leftOut.length + report.duplicates.length} left out; ${options.db} holds ${documents} documents, ${chunks} passages`,
+            `${report.documents} documents of ${report.files} files read, ${report.leftOut.length + report.duplicates.length} left out${stayed}${went}; ${options.db} holds ${documents} documents, ${chunks} passages`,
           )
         } finally {
           stop()
@@ -120,14 +145,21 @@ export async function main(args: readonly string[], io: Io = terminal): Promise<
 
   program
     .command('search <query>')
-    .description('the passages that have most of some words')
+    .description('the passages that have most of some words; with an embedder also those that mean the same')
     .option(...db)
     .option('-k <count>', 'how many', whole(1), 5)
+    .option(...embedderOption)
+    .option(...rerankerOption)
     .option(...as)
     .option('--json', 'as JSON lines')
-    .action((query: string, options: { db: string; k: number; as?: string[]; json?: boolean }) =>
+    .action((query: string, options: Asking & { json?: boolean }) =>
       reading(options.db, async store => {
-        const hits = await retrieve(store, query, { k: options.k, access: options.as })
+        const hits = await retrieve(store, query, {
+          k: options.k,
+          access: options.as,
+          embedder: await embedderFor(options),
+          reranker: await rerankerFor(options),
+        })
         const analyzer = await createAnalyzer()
         for (const hit of hits) {
           if (options.json) io.out(JSON.stringify(hit))
@@ -150,34 +182,34 @@ export async function main(args: readonly string[], io: Io = terminal): Promise<
     .option('-k <count>', 'how many passages are read', whole(1), 10)
     .option('--budget <tokens>', 'of all passages together', whole(100), 2000)
     .option('--generator <module>', 'a module whose default export has generate(messages)')
+    .option(...embedderOption)
+    .option(...rerankerOption)
     .option(...as)
     .option('--json', 'as JSON')
-    .action(
-      (
-        question: string,
-        options: { db: string; k: number; budget: number; generator?: string; as?: string[]; json?: boolean },
-      ) =>
-        reading(options.db, async store => {
-          const generator = options.generator === undefined ? undefined : await generatorOf(options.generator)
-          const result = await answer(store, question, {
-            k: options.k,
-            access: options.as,
-            context: { budget: options.budget },
-            generator,
-          })
-          if (options.json) return io.out(JSON.stringify(result))
-          if (result.abstained) return io.out(`No answer: ${result.abstained}.`)
-          io.out(result.text)
-          const cited = new Map(
-            result.claims.flatMap(({ verdict, evidence }) =>
-              verdict === 'supported' && evidence ? [[evidence.number, evidence]] : [],
-            ),
+    .action((question: string, options: Asking & { budget: number; generator?: string; json?: boolean }) =>
+      reading(options.db, async store => {
+        const generator = options.generator === undefined ? undefined : await generatorOf(options.generator)
+        const result = await answer(store, question, {
+          k: options.k,
+          access: options.as,
+          context: { budget: options.budget },
+          generator,
+          embedder: await embedderFor(options),
+          reranker: await rerankerFor(options),
+        })
+        if (options.json) return io.out(JSON.stringify(result))
+        if (result.abstained) return io.out(`No answer: ${result.abstained}.`)
+        io.out(result.text)
+        const cited = new Map(
+          result.claims.flatMap(({ verdict, evidence }) =>
+            verdict === 'supported' && evidence ? [[evidence.number, evidence]] : [],
+          ),
+        )
+        for (const [number, evidence] of [...cited].sort(([a], [b]) => a - b))
+          io.out(
+            `[${number}] ${place({ ...evidence, metadata: evidence.line === undefined ? {} : { line: evidence.line } })}`,
           )
-          for (const [number, evidence] of [...cited].sort(([a], [b]) => a - b))
-            io.out(
-              `[${number}] ${place({ ...evidence, metadata: evidence.line === undefined ? {} : { line: evidence.line } })}`,
-            )
-        }),
+      }),
     )
 
   program
@@ -187,11 +219,16 @@ export async function main(args: readonly string[], io: Io = terminal): Promise<
     .option('--port <number>', 'the port; 0 for any', whole(0), 8484)
     .option('--host <name>', 'the address to listen at', '127.0.0.1')
     .option('--generator <module>', 'a module whose default export has generate(messages)')
+    .option(...embedderOption)
+    .option(...rerankerOption)
     .option(...as)
-    .action((options: { db: string; port: number; host: string; generator?: string; as?: string[] }) =>
+    .action((options: Omit<Asking, 'k'> & { port: number; host: string; generator?: string }) =>
       reading(options.db, async store => {
         const generator = options.generator === undefined ? undefined : await generatorOf(options.generator)
-        const server = await serve(store, { ...options, access: options.as, generator })
+        const { port, host, as: access } = options
+        const embedder = await embedderFor(options)
+        const reranker = await rerankerFor(options)
+        const server = await serve(store, { port, host, access, generator, embedder, reranker })
         io.out(`${server.url} (Ctrl-C ends it), described at ${server.url}openapi.json`)
         await new Promise<void>(resolve => {
           if (io.signal?.aborted) resolve()
@@ -207,28 +244,40 @@ export async function main(args: readonly string[], io: Io = terminal): Promise<
     .description('how well a test collection is searched (TREC, SMART or BEIR), with a page')
     .option('--report <file>', 'an HTML page with every query')
     .option('--language <name>', 'stemmer and stop words', 'english')
-    .action(async (corpus: string, queries: string, qrels: string, options: { report?: string; language: string }) => {
-      const { readFile, writeFile } = await import('node:fs/promises')
-      const { gunzipSync } = await import('node:zlib')
-      const read = async (path: string): Promise<string> => {
-        const bytes = await readFile(path)
-        return (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString()
-      }
-      const result = await evaluateCollection(
-        await read(corpus),
-        await read(queries),
-        await read(qrels),
-        options.language,
-      )
-      io.out(
-        `${result.documents} documents, ${result.queries.length} judged queries, ${result.milliseconds.toFixed(2)} ms a query`,
-      )
-      for (const [name, value] of Object.entries(result.mean)) io.out(`${name.padEnd(12)} ${value.toFixed(4)}`)
-      if (options.report) {
-        await writeFile(options.report, reportPage(result))
-        io.out(`the page: ${options.report}`)
-      }
-    })
+    .option(...embedderOption)
+    .option(...rerankerOption)
+    .action(
+      async (
+        corpus: string,
+        queries: string,
+        qrels: string,
+        options: { report?: string; language: string; embedder?: string; reranker?: string },
+      ) => {
+        const { readFile, writeFile } = await import('node:fs/promises')
+        const { gunzipSync } = await import('node:zlib')
+        const read = async (path: string): Promise<string> => {
+          const bytes = await readFile(path)
+          return (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString()
+        }
+        const result = await evaluateCollection(await read(corpus), await read(queries), await read(qrels), {
+          language: options.language,
+          embedder: await embedderFor(options),
+          reranker: await rerankerFor(options),
+        })
+        io.out(`${result.documents} documents, ${result.queries.length} judged queries`)
+        for (const cells of systemRows(result))
+          io.out(
+            cells
+              .map(cell => cell.padEnd(11))
+              .join(' ')
+              .trimEnd(),
+          )
+        if (options.report) {
+          await writeFile(options.report, reportPage(result))
+          io.out(`the page: ${options.report}`)
+        }
+      },
+    )
 
   try {
     await program.parseAsync([...args], { from: 'user' })

@@ -3,7 +3,9 @@ import type { Server } from 'node:http'
 import { answer } from '../answer/answer.ts'
 import type { Generator } from '../answer/generator.ts'
 import { retrieve } from '../answer/retrieve.ts'
+import type { Embedder } from '../embedding/embedder.ts'
 import { RagArgumentError } from '../errors.ts'
+import type { Reranker } from '../rerank/reranker.ts'
 import type { Filter } from '../stores/filter.ts'
 import type { Access, Store } from '../stores/store.ts'
 
@@ -13,6 +15,9 @@ export interface ServeOptions {
   /** Who all requests are from: what they may see. Default: nobody. */
   readonly access?: Access
   readonly generator?: Generator
+  /** Left out, the search is by words only. */
+  readonly embedder?: Embedder
+  readonly reranker?: Reranker
 }
 
 interface Route {
@@ -29,12 +34,14 @@ interface Route {
 const MAX_BODY = 1 << 20
 
 /** The routes of a store. */
-export function routesOf(store: Store, { access, generator }: ServeOptions): Route[] {
+export function routesOf(store: Store, { access, generator, embedder, reranker }: ServeOptions): Route[] {
   const k = { type: 'integer', description: 'how many passages, at most 100', default: 10 }
   const filter = { type: 'object', description: 'a condition on metadata', default: null }
   const scope = (body: Record<string, unknown>) => ({
     k: Math.min(100, body.k as number),
     access,
+    embedder,
+    reranker,
     ...(body.filter != null && { filter: body.filter as Filter }),
   })
   return [

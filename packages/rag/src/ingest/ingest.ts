@@ -20,8 +20,8 @@ export interface IngestOptions {
   /** Default: those that need no library. */
   readonly loaders?: readonly Loader[]
   readonly limits?: Partial<IngestLimits>
-  /** Leaves out documents that are nearly the same as an earlier one. Default: true. */
-  readonly duplicates?: boolean | NearDuplicateOptions
+  /** Leaves out documents that are nearly the same as an earlier one, or as one that `NearDuplicates` knows already. Default: true. */
+  readonly duplicates?: boolean | NearDuplicateOptions | NearDuplicates
   /** Told of each file when it is done. */
   readonly onFile?: (path: string) => void
 }
@@ -52,7 +52,11 @@ export function ingest(
   const { loaders = textLoaders(), duplicates = true, onFile } = options
   const limits = { ...defaultLimits, ...options.limits }
   const report: IngestReport = { files: 0, documents: 0, characters: 0, leftOut: [], duplicates: [] }
-  const near = duplicates ? new NearDuplicates(duplicates === true ? {} : duplicates) : undefined
+  const near = !duplicates
+    ? undefined
+    : duplicates instanceof NearDuplicates
+      ? duplicates
+      : new NearDuplicates(duplicates === true ? {} : duplicates)
   const leaveOut = (error: RagIngestError): void => {
     report.leftOut.push(error)
   }

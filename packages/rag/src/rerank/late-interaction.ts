@@ -1,5 +1,7 @@
 // Late interaction (Khattab and Zaharia 2020, ColBERT): every token keeps its vector, and a passage scores the sum over the query's
 // tokens of the best similarity that any of its own tokens has (MaxSim). Works over any encoder that gives a vector per token.
+import { sentences } from '@cairn/text'
+import type { Embedder } from '../embedding/embedder.ts'
 import { plainWords, type WordVectors, wordFrequencies } from '../embedding/word-vectors.ts'
 import { RagArgumentError } from '../errors.ts'
 import type { Reranker } from './reranker.ts'
@@ -72,6 +74,44 @@ export class LateInteractionReranker implements Reranker {
 }
 
 /**
+ * Any embedder as a token encoder: a passage's tokens are its sentences, a query is one token, so MaxSim is the best that a sentence of the
+ * passage does. What one vector for a whole passage blurs is looked at again sentence by sentence.
+ */
+export class SentenceTokenEncoder implements TokenEncoder {
+  readonly dimensions: number
+  private readonly embedder: Embedder
+
+  constructor(embedder: Embedder) {
+    this.embedder = embedder
+    this.dimensions = embedder.dimensions
+  }
+
+  async encode(texts: readonly string[], kind: 'query' | 'passage'): Promise<TokenVectors[]> {
+    const pieces = texts.map(text =>
+      kind === 'query' ? [text] : sentences(text).map(({ start, end }) => text.slice(start, end)),
+    )
+    const flat = pieces.flat()
+    const { dimensions } = this
+    const all = flat.length ? await this.embedder.embed(flat, kind) : new Float32Array(0)
+    let at = 0
+    return pieces.map(({ length: count }) => {
+      const vectors = all.slice(at * dimensions, (at + count) * dimensions)
+      at += count
+      for (let i = 0; i < count; i++) toUnit(vectors.subarray(i * dimensions, (i + 1) * dimensions))
+      return { vectors, count }
+    })
+  }
+}
+
+/** Length 1, in place; zeros stay. */
+function toUnit(vector: Float32Array): void {
+  let squares = 0
+  for (const value of vector) squares += value * value
+  const length = Math.sqrt(squares)
+  if (length > 0) for (let d = 0; d < vector.length; d++) vector[d] /= length
+}
+
+/**
  * Word vectors as a token encoder. A query's words weigh as they are rare; a word without a vector gets one that depends on its
  * letters alone, so it is like itself and like nothing else.
  */
@@ -106,10 +146,7 @@ export class WordTokenEncoder implements TokenEncoder {
     if (known) return known
     const row = this.vectors.row(word)
     const vector = row === undefined ? byLetters(word, this.dimensions) : this.vectors.vector(row).slice()
-    let squares = 0
-    for (const value of vector) squares += value * value
-    const length = Math.sqrt(squares)
-    if (length > 0) for (let d = 0; d < vector.length; d++) vector[d] /= length
+    toUnit(vector)
     if (this.units.size < 1 << 17) this.units.set(word, vector)
     return vector
   }
