@@ -23,7 +23,12 @@ const surfaces: Readonly<Record<string, string>> = {
   ops: '@cairn/tensor',
   functional: '@cairn/tensor/functional',
   special: '@cairn/tensor/special',
+  linalg: '@cairn/tensor/linalg',
+  fft: '@cairn/tensor/fft',
 }
+
+/** Functions that make a tensor of numbers: they have no operand to be differentiated. */
+const made: ReadonlySet<string> = new Set(['fftfreq', 'rfftfreq', 'hannWindow', 'hammingWindow', 'blackmanWindow'])
 
 export interface Op {
   readonly name: string
@@ -66,7 +71,7 @@ export async function publicOps(): Promise<Op[]> {
       if (family === 'methods' || family === 'index') continue
       for (const [name, value] of Object.entries(await load(`${folder}/${file}`))) {
         const key = keyOf(folder, name)
-        if (!isPublic(name, value) || found.has(key)) continue
+        if (!isPublic(name, value) || found.has(key) || made.has(name)) continue
         const reads = value!.constructor.name === 'AsyncFunction'
         found.set(key, { name, folder, family, same: first.get(value) ?? null, reads })
         if (!first.has(value)) first.set(value, name)
