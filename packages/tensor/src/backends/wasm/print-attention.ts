@@ -9,8 +9,8 @@ import type { Axis } from '../../kernel/index-expr.ts'
 import type { AttentionKernel, Place } from '../../kernel/ir.ts'
 import { paramLayout } from '../../kernel/params.ts'
 import { emitAddRow, emitFill, emitFinish, emitMask, emitSlope, emitWeigh, lowest } from './attention-rows.ts'
-import { emitSweep, panelStep, panelWidth, tileRows } from './gemm-microkernel.ts'
-import { emitPackB, emitTransposeA } from './gemm-pack.ts'
+import { emitSweep, panelStep, panelWidth, type TileOrder, tileRows } from './gemm-microkernel.ts'
+import { emitPackB } from './gemm-pack.ts'
 import { emitAxpy, emitDot } from './gemv.ts'
 import { type Int, ints } from './int.ts'
 import { importMemory, kernelParams, type PrintOptions } from './print.ts'
@@ -95,7 +95,6 @@ const gradientScratch = (queries: number, width: number, out: number): number =>
     gradientRows * deep,
     gradientRows * gradientKeys,
     gradientRows * gradientKeys,
-    gradientRows * gradientKeys,
     gradientKeys * wide,
     gradientKeys * deep,
     tileRows * wide,
@@ -158,8 +157,8 @@ class Printer {
     return local
   }
 
-  private sweeps(): Func[] {
-    return Array.from({ length: tileRows }, (_, i) => emitSweep(this.module, i + 1, this.fused))
+  private sweeps(order: TileOrder): Func[] {
+    return Array.from({ length: tileRows }, (_, i) => emitSweep(this.module, i + 1, this.fused, order))
   }
 
   /** Which keys each query sees: pairs [start, end) within the keys, for `count` queries from `first` on. */
@@ -223,7 +222,7 @@ class Printer {
   forward(): void {
     const { module, kernel, fused } = this
     const { axes, operands, results } = kernel
-    const sweeps = this.sweeps()
+    const sweeps = this.sweeps('rows')
     const packColumns = emitPackB(module, true)
     const packRows = emitPackB(module, false)
     const helpers = { fill: emitFill(module), mask: emitMask(module) }
@@ -431,10 +430,10 @@ class Printer {
     const { axes, operands, results } = kernel
     const { dq, dk, dv } = results
     const [upper, lse, delta] = [operands.g!, operands.lse!, operands.delta!]
-    const sweeps = this.sweeps()
+    const sweeps = this.sweeps('rows')
+    const sweepsDown = this.sweeps('columns')
     const packColumns = emitPackB(module, true)
     const packRows = emitPackB(module, false)
-    const turn = emitTransposeA(module)
     const helpers = { fill: emitFill(module), mask: emitMask(module) }
     const slope = emitSlope(module, fused, helpers)
     const finish = emitFinish(module)
@@ -482,12 +481,10 @@ class Printer {
       const upperDown = part(mul(deep, gradientRows))
       const weights = part(gradientRows * gradientKeys)
       const slopes = part(gradientRows * gradientKeys)
-      const turned = part(gradientRows * gradientKeys)
       const ofKeys = part(mul(wide, gradientKeys))
       const ofValues = part(mul(deep, gradientKeys))
       const ofQueries = part(mul(wide, tileRows))
       const blockStride = gradientKeys * 4
-      const turnedStride = gradientRows * 4
 
       const [item, b, n, tile, tileSpan, g, first] = f.localArray('i32', 7)
       const [count, low, high, blockColumns, r, rowsNow, from] = f.localArray('i32', 7)
@@ -643,14 +640,13 @@ class Printer {
                     [dk, slopes, queriesDown, ofKeys, wideBytes, wide],
                   ] as const) {
                     if (!wanted) continue
-                    call(turn, memory, blockStride, blockWidth, count, turned, turnedStride)
                     range(j, 0, blockColumns, tileRows, () => {
                       set(keysNow, min(sub(blockColumns, j), tileRows))
                       this.sweepOf(
                         f,
-                        sweeps,
+                        sweepsDown,
                         keysNow,
-                        ...[add(turned, mul(j, turnedStride)), turnedStride, packed, mul(count, panelStep)],
+                        ...[add(memory, mul(j, 4)), blockStride, packed, mul(count, panelStep)],
                         ...[add(target, mul(j, stride)), stride, count, div(padded, panelWidth), 0],
                       )
                     })
