@@ -214,6 +214,21 @@ onEachDevice(
 )
 
 onEachDevice(
+  'in blocks as composed: a scale below 0, of 0, and one that leaves weights of 0; NaN in a query stays in its row',
+  async () => {
+    const shape = { ...plainShape, keys: 140, queries: 140 }
+    for (const scale of [-0.4, 0, 30]) await expectSame(shape, { causal: true, scale }, scale > 1 ? 2e-4 : undefined)
+    const [q, k, v] = [[1, 1, 9, 8] as const, [1, 1, 140, 8] as const, [1, 1, 140, 8] as const].map((s, i) =>
+      sample(s, i),
+    )
+    const rows = q.where(tensor([0, 1, 2, 3, 4, 5, 6, 7, 8]).ne(4).reshape([9, 1]), Number.NaN)
+    const values = await blockedAttention(rows, k, v, {}).numbers()
+    expect(values.map(Number.isNaN)).toEqual(values.map((_, i) => Math.floor(i / 8) === 4))
+  },
+  { on: ['wasm'], timeout: 60_000 },
+)
+
+onEachDevice(
   'a query that sees nothing gives 0 and no gradient, by whatever it is told so',
   async () => {
     const [q, k, v] = inputs(1, 1, 2, 3)

@@ -28,8 +28,8 @@ function madd(f: FuncBuilder, fused: boolean, a: () => void, b: () => void, c: (
 }
 
 /**
- * Code that makes x exp(x), for x <= 0 or NaN. Its constants are in locals, set here, before any loop: an engine writes a vector constant anew, in
- * four instructions, wherever it stands.
+ * Code that makes x exp(x), for x <= 0 or NaN. Below `vanishes` it computes nonsense, which a mask clears; NaN is not below. Its constants are in
+ * locals, set here, before any loop: an engine writes a vector constant anew, in four instructions, wherever it stands.
  */
 function exponential(f: FuncBuilder, fused: boolean): (x: Local<'v128'>) => void {
   const [zero, n, r, y] = f.localArray('v128', 4)
@@ -46,10 +46,6 @@ function exponential(f: FuncBuilder, fused: boolean): (x: Local<'v128'>) => void
     f.get(x)
     number(vanishes)()
     f.f32x4_lt().set(zero)
-    f.get(x)
-    // NaN stays
-    number(vanishes)()
-    f.f32x4_pmax().set(x)
     madd(f, fused, get(x), number(Math.LOG2E), number(magic))
     f.tee(n)
     number(magic)()
@@ -131,7 +127,7 @@ export interface RowHelpers {
   readonly mask: Func
 }
 
-const negativeInfinity = 0xff800000 | 0
+const [infinity, negativeInfinity] = [0x7f800000, 0xff800000 | 0]
 
 /**
  * Defines `weigh(row, count, low, high, mask, scale, statistics, out, outBytes)`: scores become weights exp(score * scale + mask - m) with m the
@@ -141,7 +137,7 @@ export function emitWeigh(module: ModuleBuilder, fused: boolean, { fill, mask: m
   const params = ['i32', 'i32', 'i32', 'i32', 'i32', 'f32', 'i32', 'i32', 'i32'] as const
   return module.func({ name: 'weigh', params }, (f, row, count, low, high, mask, scale, statistics, out, outBytes) => {
     const { local, add, mul, ge, lt, ne, set, bump, call, when, while: whilst } = ints(f)
-    const [at, end] = [local(), local()]
+    const [at, end, unseen] = [local(), local(), local()]
     const [most, x, factor, sum] = f.localArray('v128', 4)
     when(ge(low, high), () => {
       call(fill, row, 0, count, 0)
@@ -151,22 +147,28 @@ export function emitWeigh(module: ModuleBuilder, fused: boolean, { fill, mask: m
       f.get(row).get(low).get(high).get(mask).get(scale).call(maskRow)
       f.f32_const(1).set(scale)
     })
+    set(end, add(row, mul(count, 4)))
+    // what is not seen becomes -Infinity when it is scaled, and by 0 nothing does
+    f.get(scale).f32_const(0).f32_eq()
+    f.if(() => {
+      set(at, row)
+      whilst(lt(at, end), () => {
+        f.get(at).get(at).v128_load().get(scale).f32x4_splat().f32x4_mul().v128_store()
+        bump(at, 16)
+      })
+      f.f32_const(1).set(scale)
+    })
+    f.i32_const(infinity).i32_const(negativeInfinity).get(scale).f32_const(0).f32_lt().select().set(unseen)
+    call(fill, row, 0, low, unseen)
+    call(fill, row, high, count, unseen)
     const exp = exponential(f, fused)
     f.get(scale).f32x4_splat().set(factor)
-    set(end, add(row, mul(count, 4)))
     f.get(statistics).v128_load32_splat().set(most)
-    // the scaled scores, then what is not seen: scale may be negative or 0
-    set(at, row)
-    whilst(lt(at, end), () => {
-      f.get(at).get(at).v128_load().get(factor).f32x4_mul().v128_store()
-      bump(at, 16)
-    })
-    call(fill, row, 0, low, negativeInfinity)
-    call(fill, row, high, count, negativeInfinity)
     set(at, row)
     whilst(lt(at, end), () => {
       for (const offset of [0, 16]) {
-        f.get(most).get(at).v128_load(offset).f32x4_pmax().set(most)
+        f.get(at).get(at).v128_load(offset).get(factor).f32x4_mul().tee(x).v128_store(offset)
+        f.get(most).get(x).f32x4_pmax().set(most)
       }
       bump(at, 32)
     })
@@ -192,11 +194,13 @@ export function emitWeigh(module: ModuleBuilder, fused: boolean, { fill, mask: m
     splat(f, 0).set(sum)
     set(at, row)
     whilst(lt(at, end), () => {
-      f.get(at).v128_load().get(most).f32x4_sub().set(x)
-      exp(x)
-      f.get(at).get(x).v128_store()
-      f.get(sum).get(x).f32x4_add().set(sum)
-      bump(at, 16)
+      for (const offset of [0, 16]) {
+        f.get(at).v128_load(offset).get(most).f32x4_sub().set(x)
+        exp(x)
+        f.get(at).get(x).v128_store(offset)
+        f.get(sum).get(x).f32x4_add().set(sum)
+      }
+      bump(at, 32)
     })
     acrossLanes(f, sum, 'f32x4_add')
     f.get(statistics).get(statistics).f32_load(4).get(sum).f32x4_extract_lane(0).f32_add().f32_store(4)
