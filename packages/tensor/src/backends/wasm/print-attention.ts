@@ -157,6 +157,39 @@ class Printer {
     return local
   }
 
+  /** What both passes begin with: sizes, strides and the scale, in locals. */
+  private setUp(f: FuncBuilder, params: I32) {
+    const { local, set } = ints(f)
+    const { axes, operands } = this.kernel
+    const define = (value: Int): I32 => {
+      const x = local()
+      set(x, value)
+      return x
+    }
+    const size = (axis: Axis): I32 => define(this.value(f, params, axis.size))
+    const stride = (place: Place, axis: Axis): I32 => define(this.stride(f, params, place, axis))
+    return {
+      define,
+      heads: size(axes.head),
+      group: size(axes.group),
+      queries: size(axes.query),
+      key: size(axes.key),
+      width: size(axes.width),
+      out: size(axes.out),
+      scale: this.scale(f, params),
+      qStride: stride(operands.q, axes.query),
+      kStride: stride(operands.k, axes.key),
+      vStride: stride(operands.v, axes.key),
+    }
+  }
+
+  /** A bound of the keys that a query sees (`offset` in its pair at `at`), as a place among the `columns` keys from `tile` on. */
+  private within(f: FuncBuilder, at: I32, offset: number, tile: I32, columns: I32): Int {
+    const { add, sub, min, max } = ints(f)
+    const bound: Int = () => void f.get(at).i32_load(offset)
+    return sub(min(max(bound, tile), add(tile, columns)), tile)
+  }
+
   private sweeps(order: TileOrder): Func[] {
     return Array.from({ length: tileRows }, (_, i) => emitSweep(this.module, i + 1, this.fused, order))
   }
@@ -235,30 +268,13 @@ class Printer {
     module.func({ params: kernelParams, export: 'kernel' }, (f, params, begin, end, scratch) => {
       const { local, add, sub, mul, div, rem, and, or, ceilDiv, roundUp, min, max, choose, ...int } = ints(f)
       const { le, ge, eq, set, push, when, range, call } = int
-      const define = (value: Int): I32 => {
-        const x = local()
-        set(x, value)
-        return x
-      }
       when(ge(begin, end), () => f.return())
-      const size = (axis: Axis): I32 => define(this.value(f, params, axis.size))
-      const [heads, group, queries, key, width, out] = [
-        size(axes.head),
-        size(axes.group),
-        size(axes.query),
-        size(axes.key),
-        size(axes.width),
-        size(axes.out),
-      ]
+      const { define, heads, group, queries, key, width, out, scale, qStride, kStride, vStride } = this.setUp(f, params)
       const block = define(() => void f.get(params).i32_load(4 * this.partitionWord))
       const blocks = define(ceilDiv(queries, block))
       const padded = define(roundUp(out, panelWidth))
       const paddedBytes = define(mul(padded, 4))
       const rows = define(mul(group, block))
-      const scale = this.scale(f, params)
-      const qStride = define(this.stride(f, params, operands.q, axes.query))
-      const kStride = define(this.stride(f, params, operands.k, axes.key))
-      const vStride = define(this.stride(f, params, operands.v, axes.key))
 
       const line = (floats: Int): Int => roundUp(mul(floats, 4), 64)
       const ranges = define(scratch)
@@ -342,12 +358,8 @@ class Printer {
                   range(i, 0, rowsNow, 1, () => {
                     set(row, add(scores, mul(i, forwardKeys * 4)))
                     set(at, add(ranges, mul(add(r, i), 8)))
-                    const within = (offset: number): Int => {
-                      const bound: Int = () => void f.get(at).i32_load(offset)
-                      return sub(min(max(bound, tile), add(tile, columns)), tile)
-                    }
-                    set(lowHere, within(0))
-                    set(highHere, within(4))
+                    set(lowHere, this.within(f, at, 0, tile, columns))
+                    set(highHere, this.within(f, at, 4, tile, columns))
                     set(mask, 0)
                     if (operands.mask)
                       set(
@@ -442,28 +454,11 @@ class Printer {
     module.func({ params: kernelParams, export: 'kernel' }, (f, params, begin, end, scratch) => {
       const { local, add, sub, mul, div, rem, or, ceilDiv, roundUp, min, max, ...int } = ints(f)
       const { le, ge, set, push, when, range, call } = int
-      const define = (value: Int): I32 => {
-        const x = local()
-        set(x, value)
-        return x
-      }
       when(ge(begin, end), () => f.return())
-      const size = (axis: Axis): I32 => define(this.value(f, params, axis.size))
-      const [heads, group, queries, key, width, out] = [
-        size(axes.head),
-        size(axes.group),
-        size(axes.query),
-        size(axes.key),
-        size(axes.width),
-        size(axes.out),
-      ]
+      const { define, heads, group, queries, key, width, out, scale, qStride, kStride, vStride } = this.setUp(f, params)
       const wide = define(roundUp(width, panelWidth))
       const deep = define(roundUp(out, panelWidth))
       const [wideBytes, deepBytes] = [define(mul(wide, 4)), define(mul(deep, 4))]
-      const scale = this.scale(f, params)
-      const qStride = define(this.stride(f, params, operands.q, axes.query))
-      const kStride = define(this.stride(f, params, operands.k, axes.key))
-      const vStride = define(this.stride(f, params, operands.v, axes.key))
       const gStride = define(this.stride(f, params, upper, axes.query))
 
       const line = (floats: Int): Int => roundUp(mul(floats, 4), 64)
@@ -588,12 +583,8 @@ class Printer {
                         )
                         range(i, 0, rowsNow, 1, () => {
                           set(at, add(ranges, mul(add(first, r, i), 8)))
-                          const within = (offset: number): Int => {
-                            const bound: Int = () => void f.get(at).i32_load(offset)
-                            return sub(min(max(bound, tile), add(tile, columns)), tile)
-                          }
-                          set(lowHere, within(0))
-                          set(highHere, within(4))
+                          set(lowHere, this.within(f, at, 0, tile, columns))
+                          set(highHere, this.within(f, at, 4, tile, columns))
                           set(mask, 0)
                           if (operands.mask)
                             set(
