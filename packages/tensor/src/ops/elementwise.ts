@@ -219,8 +219,10 @@ export function gelu(x: Tensor, options: { approximate?: 'none' | 'tanh' } = {})
   if (options.approximate === 'tanh') {
     // (1 + tanh(u)) / 2 is sigmoid(2 u): one exponential, and no difference of near numbers far below 0. Beyond 16 it is flat, and the cube
     // of a large x would not be finite
-    const near = where(gt(x, k(16)), k(16), where(lt(x, k(-16)), k(-16), x))
-    const inner = mul(add(mul(mul(mul(near, near), near), k(0.044715)), near), k(2 * Math.sqrt(2 / Math.PI)))
+    const raised = where(lt(x, k(-16)), k(-16), x)
+    const near = where(gt(raised, k(16)), k(16), raised)
+    const slope = 2 * Math.sqrt(2 / Math.PI)
+    const inner = mul(near, add(mul(mul(near, near), k(0.044715 * slope)), k(slope)))
     return mul(x, sigmoid(inner))
   }
   return mul(mul(x, k(0.5)), add(erf(mul(x, k(Math.SQRT1_2))), k(1)))

@@ -13,7 +13,8 @@ import type { Stmt } from '../../kernel/ir.ts'
 import type { ParamLayout } from '../../kernel/params.ts'
 import type { Accumulators } from './print-accumulators.ts'
 import { aheadBlock, type NextItem, planAhead, readAhead, type Stream, streamsOf } from './print-ahead.ts'
-import type { Code, Node } from './print-code.ts'
+import type { Code, Exit, Node } from './print-code.ts'
+import { testedFirst } from './print-far.ts'
 import { type BodyOptions, Frame } from './print-frame.ts'
 import type { Helpers } from './print-helpers.ts'
 import { bestLoop, declaredIn, type LoopStmt, reductionOps, Variance } from './print-lanes.ts'
@@ -21,6 +22,9 @@ import { type Writes, writesOf } from './print-prepare.ts'
 import { Stores } from './print-stores.ts'
 import { chooseUnroll } from './print-unroll.ts'
 import { Values } from './print-values.ts'
+
+/** Marks values that read a loop's counter between its iterations. */
+const counterReads = 1 << 29
 
 export class BodyPrinter {
   readonly code: Code
@@ -100,6 +104,7 @@ export class BodyPrinter {
     writes: Writes,
     print: (counter: Node) => void,
     before?: () => void,
+    exit?: Exit,
   ): void {
     const { code } = this
     this.accumulators.touch(writes)
@@ -114,6 +119,7 @@ export class BodyPrinter {
         this.frame.open.pop()
       },
       before,
+      exit,
     )
     this.accumulators.touch(writes)
   }
@@ -174,34 +180,58 @@ export class BodyPrinter {
     const { code } = this
     const writes = writesOf(body)
     const ops = reductionOps(body, reduces)!
-    const variance = new Variance(axis, new Set([...declaredIn(body), ...reduces]))
-    let unroll = chooseUnroll(body, variance, reduces.length > 0)
+    const varies = new Variance(axis, new Set([...declaredIn(body), ...reduces]))
+    const tested = testedFirst(body, varies)
+    let unroll = chooseUnroll(body, varies, reduces.length > 0)
     while (unroll > 1 && count !== null && count < 4 * unroll) unroll /= 2
+    const blocks = streams.length > 0 && (count === null || count >= aheadBlock)
 
     const spread = this.accumulators.spread(ops, unroll)
-    const groups = (width: number): void => {
-      const last = code.add(limit, code.i32(1 - 4 * width))
+    /** groups of four lanes, `width` side by side, while the counter is below `stop` */
+    const groups = (width: number, stop: Node, exit?: Exit): void => {
       this.accumulators.narrow(spread, width)
-      const upTo = (stop: Node): void =>
-        this.counted(counter, stop, 4 * width, writes, node => {
-          this.axes.set(axis.id, node)
-          this.frame.lanes = { axis, unroll: width, varies: variance }
-          this.body(body)
-          this.frame.lanes = null
-        })
-      if (streams.length === 0 || width !== unroll || (count !== null && count < aheadBlock)) {
-        upTo(last)
-        return
-      }
-      this.counted(counter, last, 0, writes, node => {
+      const each = (node: Node): void => {
         this.axes.set(axis.id, node)
+        this.frame.lanes = { axis, unroll: width, varies, within: exit !== undefined }
+        if (exit) for (const e of tested) code.leave(exit, this.values.beyond(e))
+        this.body(body)
+        this.frame.lanes = null
+      }
+      this.counted(counter, stop, 4 * width, writes, each, undefined, exit)
+    }
+    /** the first counter at which `width` groups do not fit any more */
+    const last = (width: number): Node => code.add(limit, code.i32(1 - 4 * width))
+    /** `print` is given where a block that begins at `node` ends, what it reads having been read ahead */
+    const inBlocks = (end: Node, print: (stop: Node) => void): void =>
+      this.counted(counter, end, 0, writes, node => {
+        this.axes.set(axis.id, node)
+        if (!blocks) {
+          print(last(unroll))
+          return
+        }
         const stop = code.add(node, code.i32(aheadBlock))
         readAhead(this.frame, this.values.places, streams, code.op('i32_le_s', 'i32', [stop, limit]))
-        upTo(code.min(stop, last))
+        print(code.min(stop, last(unroll)))
       })
+    if (tested.length > 0)
+      inBlocks(last(1), stop => {
+        groups(unroll, stop, { label: null })
+        // single groups for what the loop was left for, or for what is left at the end
+        const now = code.readMutable(counter, code.scope, counterReads)
+        const early = code.op('i32_lt_s', 'i32', [now, stop])
+        const atEnd = code.op('i32_ge_s', 'i32', [now, last(unroll)])
+        const rest = code.op('select', 'i32', [last(1), now, atEnd])
+        const end = this.f.local('i32')
+        code.set(end, code.op('select', 'i32', [code.add(now, code.i32(4 * unroll)), rest, early]))
+        groups(1, code.readMutable(end, code.scope, counterReads))
+      })
+    else {
+      if (unroll > 1 || blocks) {
+        if (blocks) inBlocks(last(unroll), stop => groups(unroll, stop))
+        else groups(unroll, last(unroll))
+      }
+      if (count === null || count % (4 * unroll) >= 4 || (unroll === 1 && !blocks)) groups(1, last(1))
     }
-    if (unroll > 1) groups(unroll)
-    if (count === null || count % (4 * unroll) >= 4 || unroll === 1) groups(1)
     this.accumulators.gather(spread)
     if (count !== null && count % 4 === 0) return
     this.frame.inTail = true

@@ -2,7 +2,7 @@
 // for equal operands, and is placed in the outermost scope that has all it depends on, so hoisting out of loops and
 // common subexpressions come from here. Emission decides at the end: values with one use stay on the stack, others get a local.
 
-import type { FuncBuilder, Local, Mnemonic, ValueType } from '@cairn/wasm'
+import type { FuncBuilder, Label, Local, Mnemonic, ValueType } from '@cairn/wasm'
 
 /** A straight piece of code. A loop has two: what runs once before it, if it runs at all, and its body. */
 export interface Scope {
@@ -39,7 +39,13 @@ type Item =
   | { readonly kind: 'effect'; readonly emit: Emit }
   | { readonly kind: 'loop'; readonly loop: Loop }
 
+/** A way out of a loop before its end, for effects inside it. */
+export interface Exit {
+  label: Label | null
+}
+
 interface Loop {
+  readonly exit: Exit | undefined
   readonly counter: Local
   readonly limit: Node
   /** 0: the body advances the counter itself */
@@ -231,13 +237,21 @@ export class Code {
   /**
    * for (; counter < limit; counter += step) body. `before` runs once if the loop does. The counter must not be read
    * through `read` outside of the body.
+   * @param exit what `leave` takes to end the loop early; the counter stays as it is
    */
-  loop(counter: Local, limit: Node, step: number, body: (counter: Node) => void, before?: () => void): void {
+  loop(
+    counter: Local,
+    limit: Node,
+    step: number,
+    body: (counter: Node) => void,
+    before?: () => void,
+    exit?: Exit,
+  ): void {
     const depth = this.stack.length
     const outside: Scope = { depth, kind: 'before', items: [], values: new Map() }
     const inside: Scope = { depth: depth + 1, kind: 'body', items: [], values: new Map() }
     this.use(limit, { scope: this.scope, made: this.effects }, 2)
-    this.scope.items.push({ kind: 'loop', loop: { counter, limit, step, before: outside, body: inside } })
+    this.scope.items.push({ kind: 'loop', loop: { exit, counter, limit, step, before: outside, body: inside } })
     this.effects++
     this.stack.push(outside)
     before?.()
@@ -245,6 +259,14 @@ export class Code {
     body(this.read(counter, inside))
     this.stack.length -= 2
     this.effects++
+  }
+
+  /** Ends an open loop where `condition` is not 0. */
+  leave(exit: Exit, condition: Node): void {
+    this.effect([condition], (f, use) => {
+      use(condition)
+      f.br_if(exit.label!)
+    })
   }
 
   /** Writes everything. */
@@ -267,10 +289,11 @@ export class Code {
           item.emit(f, this.emit)
           break
         case 'loop': {
-          const { counter, limit, step, before, body } = item.loop
+          const { exit, counter, limit, step, before, body } = item.loop
           f.get(counter)
           this.emit(limit)
-          f.i32_lt_s().if(() => {
+          f.i32_lt_s().if(out => {
+            if (exit) exit.label = out
             this.write(before)
             f.loop(again => {
               this.write(body)

@@ -2,11 +2,13 @@
 // behind a branch that is hardly ever taken, 0 or a call of Math, lane by lane. NaN goes there, too.
 
 import type { FuncBuilder, Local } from '@cairn/wasm'
-import type { Expr, UnaryOp } from '../../kernel/ir.ts'
+import type { Index } from '../../kernel/index-expr.ts'
+import type { Expr, Stmt, UnaryOp } from '../../kernel/ir.ts'
 import type { Node, Use } from './print-code.ts'
 import type { Frame } from './print-frame.ts'
 import type { Helpers, MathImport } from './print-helpers.ts'
-import { guardOf } from './print-prepare.ts'
+import type { Variance } from './print-lanes.ts'
+import { eachExpr, guardOf, writesOf } from './print-prepare.ts'
 
 const word = new DataView(new ArrayBuffer(4))
 
@@ -16,6 +18,39 @@ function bitsOf(value: number): number {
 }
 
 export type UnaryExpr = Extract<Expr, { op: UnaryOp }>
+
+/**
+ * The guarded functions of a loop's body that can be tested all at once when an iteration begins, before anything is stored: then the loop that hardly
+ * ever ends early has no calls in it, and the engine keeps its values in registers. None where an operand depends on what the body changes, or
+ * where there are loops inside.
+ */
+export function testedFirst(body: readonly Stmt[], varies: Variance): readonly UnaryExpr[] {
+  const { accumulators, buffers } = writesOf(body)
+  const found: UnaryExpr[] = []
+  let settled = body.every(s => s.kind !== 'loop')
+  const settledIndex = (index: Index): boolean =>
+    index.terms.every(({ atom }) =>
+      atom?.kind === 'value' ? isSettled(atom.value) : atom && atom.kind !== 'axis' ? settledIndex(atom.of) : true,
+    )
+  const known = new Map<Expr, boolean>()
+  const isSettled = (e: Expr): boolean => {
+    let answer = known.get(e)
+    if (answer === undefined) known.set(e, (answer = look(e)))
+    return answer
+  }
+  const look = (e: Expr): boolean => {
+    if (e.op === 'acc') return !accumulators.has(e.id)
+    if (e.op === 'load') return !buffers.has(e.buffer) && settledIndex(e.index) && (!e.valid || isSettled(e.valid))
+    if (e.op === 'index') return settledIndex(e.index)
+    return !('args' in e) || (e.args as readonly Expr[]).every(isSettled)
+  }
+  eachExpr(body, e => {
+    if (!guardOf(e) || !varies.of(e)) return
+    found.push(e as UnaryExpr)
+    if (!isSettled((e as UnaryExpr).args[0])) settled = false
+  })
+  return settled ? found : []
+}
 
 /** @param near the expansion of e at x */
 export function scalarBeyond({ code, helpers }: Frame, e: UnaryExpr, x: Node, near: Node): Node {

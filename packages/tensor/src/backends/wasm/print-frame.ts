@@ -28,6 +28,8 @@ export interface Lanes {
   readonly axis: Axis
   readonly unroll: number
   readonly varies: Variance
+  /** operands of functions that are short within a limit have been found to be within it */
+  readonly within: boolean
 }
 
 export class Frame {

@@ -182,9 +182,15 @@ export class Values {
   }
 
   private vectorFar(e: UnaryExpr, u: number): Node {
-    const [x] = e.args
-    const groups = Array.from({ length: this.frame.lanes!.unroll }, (_, group) => this.vector(x, group))
-    const any = anyBeyond(this.frame, e, groups)
-    return vectorBeyond(this.frame, e, groups[u], this.vector(withinLimit(e), u), any)
+    const near = this.vector(withinLimit(e), u)
+    return this.frame.lanes!.within
+      ? near
+      : vectorBeyond(this.frame, e, this.vector(e.args[0], u), near, this.beyond(e))
+  }
+
+  /** Whether the operand of a function is beyond its limit in any lane of any group. */
+  beyond(e: UnaryExpr): Node {
+    const groups = Array.from({ length: this.frame.lanes!.unroll }, (_, u) => this.vector(e.args[0], u))
+    return anyBeyond(this.frame, e, groups)
   }
 }
