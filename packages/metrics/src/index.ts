@@ -6,6 +6,13 @@ export {
   confusion,
   matthews,
 } from './classification/classification.ts'
+export {
+  contextPrecision,
+  contextRecall,
+  faithfulness,
+  type GroundingOptions,
+  type SupportJudge,
+} from './grounding/grounding.ts'
 export { type Evaluation, evaluate, type MeasureName } from './ranking/evaluate.ts'
 export {
   averagePrecision,

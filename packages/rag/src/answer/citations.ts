@@ -4,6 +4,8 @@ import { sentences } from '@cairn/text'
 import type { Analyzer } from '../analysis/analyzer.ts'
 import { RagArgumentError } from '../errors.ts'
 import type { Passage } from './context.ts'
+import type { Generator } from './generator.ts'
+import { grade } from './grade.ts'
 
 /** Judges whether a text says what a claim says: by words (`lexicalSupport`), or a model of entailment. */
 export interface Support {
@@ -174,3 +176,15 @@ export function lexicalSupport(analyzer: Analyzer): Support {
     },
   }
 }
+
+const ENTAILS =
+  'Say whether the passage says what the claim says: 0 if it does not or says otherwise, 10 if it says all of it.'
+
+/** Support by a generator that reads claim and passage together. */
+export const generatorSupport = (generator: Generator): Support => ({
+  score: (claim, evidence) =>
+    grade(generator, ENTAILS, [
+      { name: 'claim', text: claim },
+      { name: 'passage', text: evidence },
+    ]),
+})

@@ -5,6 +5,7 @@ export {
   type CitationOptions,
   checkCitations,
   type Evidence,
+  generatorSupport,
   lexicalSupport,
   type Support,
 } from './citations.ts'
