@@ -7,6 +7,7 @@ await import('./rust.test.ts')
 await import('./vocabularies.test.ts')
 await import('./formats/formats.test.ts')
 await import('./formats/hostile.test.ts')
+await import('./normalizers/compile-rules.test.ts')
 await import('./trainers/sentence-piece.test.ts')
 
 export {}

@@ -64,6 +64,7 @@ export function parseSentencePiece(bytes: Uint8Array): SentencePieceModel {
       }
     } else if (field.number === 3) {
       for (const { number, bytes: map, varint } of fields) {
+        if (number === 1 && map) model.normalizer.name = utf8.decode(map)
         if (number === 2 && map) model.normalizer.charsMap = map
         if (number === 3) model.normalizer.addDummyPrefix = varint === 1
         if (number === 4) model.normalizer.removeExtraWhitespaces = varint === 1
@@ -90,7 +91,8 @@ export function writeSentencePiece(model: SentencePieceModel): Uint8Array {
   if (idOf(pieceTypes.unknown) >= 0) trainer.varint(40, idOf(pieceTypes.unknown))
   trainer.text(44, model.unkSurface)
   const { charsMap, addDummyPrefix = true, removeExtraWhitespaces = true, escapeWhitespaces = true } = model.normalizer
-  const normalizer = new FieldWriter().text(1, charsMap && charsMap.length > 0 ? 'user_defined' : 'identity')
+  const { name = charsMap && charsMap.length > 0 ? 'user_defined' : 'identity' } = model.normalizer
+  const normalizer = new FieldWriter().text(1, name)
   if (charsMap) normalizer.bytes(2, charsMap)
   normalizer.varint(3, +addDummyPrefix).varint(4, +removeExtraWhitespaces).varint(5, +escapeWhitespaces)
   return out.bytes(2, trainer.finish()).bytes(3, normalizer.finish()).finish()

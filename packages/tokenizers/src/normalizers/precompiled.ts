@@ -42,6 +42,22 @@ export class CharsMap {
     }
   }
 
+  /** All rules: the bytes of what is replaced, and the values. */
+  *all(): Iterable<[key: readonly number[], value: number]> {
+    const { units } = this
+    const open: [key: readonly number[], base: number][] = [[[], offset(units[0])]]
+    for (let entry = open.pop(); entry; entry = open.pop()) {
+      const [key, base] = entry
+      for (let byte = 1; byte < 256; byte++) {
+        const unit = units[base ^ byte]
+        if (unit === undefined || label(unit) !== byte) continue
+        const below = base ^ byte ^ offset(unit)
+        if (hasLeaf(unit)) yield [[...key, byte], units[below] & 0x7fffffff]
+        open.push([[...key, byte], below])
+      }
+    }
+  }
+
   /** Whether any rule starts with a byte. */
   startsWith(byte: number): boolean {
     const { units } = this

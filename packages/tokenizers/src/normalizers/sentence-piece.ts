@@ -8,6 +8,8 @@ import type { Normalizer } from './normalizer.ts'
 import { CharsMap } from './precompiled.ts'
 
 export type SentencePieceRules = {
+  /** What the rules are called in a .model file. */
+  name?: string
   /** The compiled rules, if there are any. */
   charsMap?: Uint8Array
   addDummyPrefix?: boolean

@@ -47,6 +47,19 @@ export function spmEncode(model: Uint8Array, lines: readonly string[]): number[]
   })
 }
 
+/** What spm_normalize makes of each line by a model's rules. */
+export function spmNormalize(model: Uint8Array, lines: readonly string[]): string[] {
+  return withFolder(folder => {
+    writeFileSync(join(folder, 'm.model'), model)
+    const out = execFileSync('spm_normalize', [`--model=${join(folder, 'm.model')}`, '--use_internal_normalization'], {
+      input: lines.join('\n'),
+      stdio: ['pipe', 'pipe', 'ignore'],
+      maxBuffer: 1 << 28,
+    })
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(out).split('\n').slice(0, lines.length)
+  })
+}
+
 function withFolder<T>(use: (folder: string) => T): T {
   const folder = mkdtempSync(join(tmpdir(), 'spm-'))
   try {

@@ -30,7 +30,8 @@ describe.skipIf(!hasSentencePiece || !sharedData)('against spm_train (needs it i
     const text = corpora[name as keyof typeof corpora]().slice(0, BYTES)
     const bytes = spmTrain(text, { model_type: modelType, vocab_size: vocabSize })
     const wanted = parseSentencePiece(bytes)
-    const ours = await trainSentencePiece(text, { modelType, vocabSize, normalizer: wanted.normalizer })
+    const ours = await trainSentencePiece(text, { modelType, vocabSize })
+    expect(ours.normalizer.name).toBe(wanted.normalizer.name)
     const scores = new Map(wanted.pieces.map(({ piece, score }) => [piece, score]))
     const common = ours.pieces.filter(({ piece }) => scores.has(piece))
     expect(ours.pieces.length).toBe(wanted.pieces.length)
@@ -80,7 +81,7 @@ describe.skipIf(!hasSentencePiece || !sharedData)('against spm_train (needs it i
     const ours = await trainSentencePiece(text, {
       vocabSize: 700, splitDigits: true, splitByScript: false, byteFallback: true, maxPieceLength: 8,
       userDefinedSymbols: ['function', 'const'], controlSymbols: ['<c>'], padId: 3, requiredChars: 'é',
-      characterCoverage: 0.999, maxSentenceLength: 200, normalizer: { ...wanted.normalizer },
+      characterCoverage: 0.999, maxSentenceLength: 200,
     }) // biome-ignore format: likewise
     expect(ours.pieces).toEqual(wanted.pieces)
   })

@@ -3,6 +3,8 @@
 import { TokenizerError } from '../errors.ts'
 import { pieceTypes, type SentencePieceModel } from '../formats/sentence-piece.ts'
 import { byteToken } from '../models/bpe.ts'
+import { compileRules } from '../normalizers/compile-rules.ts'
+import type { NormalizationRuleName } from '../normalizers/named-rules.ts'
 import { SentencePieceNormalizer, type SentencePieceRules } from '../normalizers/sentence-piece.ts'
 import { AlignedText } from '../text/aligned-text.ts'
 import { utf8Bytes } from '../unicode/utf8.ts'
@@ -19,7 +21,9 @@ export type SentencePieceTrainOptions = Omit<AlphabetOptions, 'initialAlphabet'>
     modelType?: SentencePieceModel['modelType']
     /** Most entries, those that are no pieces included. Default 8000. */
     vocabSize?: number
-    /** How text is normalized, in training and later. Default: white space only; a `charsMap` adds rules for characters. */
+    /** Which characters are replaced by which, in training and later. Default `'nmt_nfkc'`, as in spm_train. */
+    normalizationRule?: NormalizationRuleName
+    /** White space; and other rules for characters, as `charsMap`, in place of those that go by a name. */
     normalizer?: SentencePieceRules
     /** Characters that are in the vocabulary whatever their count. */
     requiredChars?: string
@@ -53,12 +57,13 @@ export async function trainSentencePiece(
   options: SentencePieceTrainOptions = {},
 ): Promise<SentencePieceModel> {
   const { modelType = 'unigram', vocabSize = 8000, byteFallback = false } = options
-  const normalizer: SentencePieceRules = {
-    ...options.normalizer,
-    protectedSymbols: options.userDefinedSymbols ?? [],
-  }
+  const { normalizationRule: name = 'nmt_nfkc' } = options
+  const normalizer: SentencePieceRules = options.normalizer?.charsMap
+    ? options.normalizer
+    : { ...options.normalizer, name, charsMap: compileRules(name) }
+  const protectedSymbols = options.userDefinedSymbols ?? []
   const meta = metaPieces(options)
-  const { words, last } = await countWords(texts, normalizer, meta, options)
+  const { words, last } = await countWords(texts, { ...normalizer, protectedSymbols }, meta, options)
   const settings = {
     ...options,
     vocabSize,
@@ -80,7 +85,7 @@ export async function trainSentencePiece(
     pieces: all,
     modelType,
     byteFallback,
-    normalizer: options.normalizer ?? {},
+    normalizer,
     unkSurface: options.unkSurface ?? ' \u2047 ',
   }
 }

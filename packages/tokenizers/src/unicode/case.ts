@@ -49,3 +49,22 @@ export function caseVariants(cp: number): readonly number[] {
   }
   return folds.get(cp) ?? [cp]
 }
+
+let folded: Map<number, number> | undefined
+
+/** Case folding of a text, character by character (simple folding). */
+export function foldCase(text: string): string {
+  folded ??= unpack(foldRuns)
+  let out = ''
+  for (const char of text) {
+    const image = folded.get(char.codePointAt(0)!)
+    out += image === undefined ? char : String.fromCodePoint(image)
+  }
+  return out
+}
+
+/** All code points that case folding changes. */
+export function folding(): Iterable<number> {
+  folded ??= unpack(foldRuns)
+  return folded.keys()
+}

@@ -80,6 +80,20 @@ function compose(first: number, second: number): number | undefined {
   return tables().compositions.get(pairKey(first, second))
 }
 
+/** All code points that a compatibility decomposition changes, in order. */
+export function decomposing(): number[] {
+  const { canonical, compatible } = tables()
+  const hangul = Array.from({ length: S_COUNT }, (_, s) => S_BASE + s)
+  return [...canonical.keys(), ...compatible.keys(), ...hangul].sort((a, b) => a - b)
+}
+
+/** A text in a normalization form. */
+export function normalized(text: string, form: NormalizationForm): string {
+  return normalizeChanges(text, form)
+    .map(([char]) => char)
+    .join('')
+}
+
 type Item = { cp: number; change: number; ccc: number }
 
 function decompose(text: string, compatibility: boolean): Item[] {
