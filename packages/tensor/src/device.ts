@@ -1,6 +1,7 @@
 // Devices by name. Backends load by dynamic import, so that a bundle holds only what it uses.
 
 import type { WebGPUOptions } from './backends/webgpu/backend.ts'
+import type { Tuned } from './backends/webgpu/tuning/tune.ts'
 import { DeviceError } from './errors.ts'
 import { Engine } from './graph/engine.ts'
 import { ReferenceExecutor } from './graph/reference.ts'
@@ -73,6 +74,16 @@ export async function setDefaultDevice(
 async function automatic(): Promise<DeviceName> {
   const { hasHardwareAdapter } = await import('./backends/webgpu/device.ts')
   return (await hasHardwareAdapter()) ? 'webgpu' : 'wasm'
+}
+
+/**
+ * Measures the kernels that the default device has run so far, each class of operation, layout, dtype and rough size once, and uses the fastest way
+ * of making them from the next run on. Takes a second or two a class. WebGPU keeps the result for later programs on the same adapter (option
+ * `tuningCache`); other devices have nothing to choose. Run a step or two first.
+ * @returns what was measured: classes that were known already are left out   @throws DeviceLostError
+ */
+export async function tune(): Promise<readonly Tuned[]> {
+  return (await (await defaultEngine().ready()).tune?.()) ?? []
 }
 
 /** Frees a device's memory and threads. Its tensors are lost. */

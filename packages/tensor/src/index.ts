@@ -17,6 +17,8 @@ export { hessian, type JacobianOf, type JacobianOptions, jacobian } from './auto
 export { hvp, jvp, linearize } from './autograd/jvp.ts'
 export { SparseRows, sparseRows } from './autograd/sparse.ts'
 export { type Randomness, type VmapOptions, vmap } from './autograd/vmap.ts'
+export type { WebGPUOptions } from './backends/webgpu/backend.ts'
+export type { Tuned } from './backends/webgpu/tuning/tune.ts'
 export {
   arange,
   eye,
@@ -29,7 +31,7 @@ export {
   tensor,
   zeros,
 } from './creation.ts'
-export { type DeviceName, defaultDevice, disposeDevice, setDefaultDevice, type WasmOptions } from './device.ts'
+export { type DeviceName, defaultDevice, disposeDevice, setDefaultDevice, tune, type WasmOptions } from './device.ts'
 export type { DType, TypedArray } from './dtype.ts'
 export {
   CairnError,

@@ -5,6 +5,7 @@
 
 import type { ComputeType, DType, TypedArray } from '../dtype.ts'
 import type { Launch } from '../kernel/launch.ts'
+import type { Tuned } from './webgpu/tuning/tune.ts'
 
 /** Device memory; opaque to the engine. */
 export interface DeviceBuffer {
@@ -86,6 +87,8 @@ export interface Backend {
     /** told when each launch began and ended (`performance.now()`): then launches are handed over one by one */
     watch?: WatchLaunch,
   ): Promise<void>
+  /** Measures the kernels that were run and uses the fastest templates from then on; left out where there is nothing to choose. */
+  tune?(): Promise<Tuned[]>
   /** Frees everything; later calls throw. */
   dispose(): Promise<void>
 }

@@ -2,6 +2,7 @@
 // cache is bounded, holds no storage, and confirms every hit by comparing structure and sizes.
 
 import type { Backend, Binding, Executable, WatchLaunch } from '../backends/backend.ts'
+import type { Tuned } from '../backends/webgpu/tuning/tune.ts'
 import { debugging, print } from '../debug.ts'
 import type { TypedArray } from '../dtype.ts'
 import { evaluateDim } from '../kernel/dim.ts'
@@ -176,6 +177,10 @@ export class CompiledExecutor implements Executor {
     if (!owned.binding) return
     this.backend.free(owned.binding.buffer)
     owned.binding = null
+  }
+
+  tune(): Promise<Tuned[]> {
+    return this.backend.tune?.() ?? Promise.resolve([])
   }
 
   async dispose(): Promise<void> {

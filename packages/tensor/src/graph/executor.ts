@@ -1,6 +1,7 @@
 // What runs a piece of the queue: the plain evaluator (reference.ts) or compiled plans over a backend (compiled.ts). The
 // queue decides what runs and in which order; an executor decides how.
 
+import type { Tuned } from '../backends/webgpu/tuning/tune.ts'
 import type { TypedArray } from '../dtype.ts'
 import type { Captured } from './capture.ts'
 import type { Cost, costOf } from './cost.ts'
@@ -70,6 +71,8 @@ export interface Executor {
   run(prepared: Prepared, bound: Bound): Promise<void>
   /** The values, after everything queued before. */
   read(storage: Storage): Promise<TypedArray>
+  /** Measures the kernels that were run (backends/backend.ts); left out where there are none. */
+  tune?(): Promise<Tuned[]>
   /** Frees device memory now; later work may reuse it. */
   free(memory: unknown): void
   dispose(): Promise<void>

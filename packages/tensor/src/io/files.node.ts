@@ -1,6 +1,7 @@
 // Files in Node. Chosen by the package's `imports` map; browsers get files.web.ts.
 import { mkdir, open, readFile as read, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
 
 /** A whole file (or the answer of an http URL); undefined where there is none. */
 export async function readFile(path: string): Promise<Uint8Array | undefined> {
@@ -31,3 +32,19 @@ export async function writeFile(path: string, data: Uint8Array | string): Promis
     throw error
   }
 }
+
+/** The folder of what can be made again: `XDG_CACHE_HOME`, or where the system keeps such things. */
+function cacheFolder(): string {
+  const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env
+  if (XDG_CACHE_HOME) return XDG_CACHE_HOME
+  if (process.platform === 'darwin') return join(homedir(), 'Library/Caches')
+  return process.platform === 'win32' && LOCALAPPDATA ? LOCALAPPDATA : join(homedir(), '.cache')
+}
+
+/** What was kept under a name, by default in `cairn` of the cache folder; undefined where there is nothing that can be read. */
+export async function readKept(name: string, folder = join(cacheFolder(), 'cairn')): Promise<string | undefined> {
+  return read(join(folder, name), 'utf8').catch(() => undefined)
+}
+
+export const writeKept = (name: string, text: string, folder = join(cacheFolder(), 'cairn')): Promise<void> =>
+  writeFile(join(folder, name), text)

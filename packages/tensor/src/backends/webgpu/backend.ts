@@ -7,17 +7,21 @@
 import { debuggingAnything } from '../../debug.ts'
 import type { DType, TypedArray } from '../../dtype.ts'
 import { DeviceError, DeviceLostError } from '../../errors.ts'
+import { readKept, writeKept } from '../../io/files.ts'
 import type { Kernel } from '../../kernel/ir.ts'
 import type { Backend, Binding, DeviceBuffer, Executable, Limits, Program, WatchLaunch } from '../backend.ts'
 import { type Block, Buffers, refused } from './buffers.ts'
 import { type OpenDevice, openDevice } from './device.ts'
 import { fromDevice, toDevice } from './host.ts'
-import { loadTemplates, type Printed } from './kernels.ts'
+import { loadMatrixUnits, loadTemplates, type Printed } from './kernels.ts'
 import { Pipelines } from './pipelines.ts'
 import { DeviceQueue } from './queue.ts'
-import { alignment, type LoadedProgram, lost, Runner } from './runner.ts'
+import { alignment, type LoadedProgram, lost, Runner, type RunnerLimits } from './runner.ts'
 import { storedBytes, storedDTypes } from './stored.ts'
 import { subgroupWidth } from './subgroups.ts'
+import type { Choices } from './tuning/choices.ts'
+import type { TuningLimits } from './tuning/space.ts'
+import type { Tuned, TunerTest } from './tuning/tune.ts'
 
 export interface WebGPUOptions {
   /** bytes that the backend may hold; the device's own limit by default */
@@ -26,6 +30,13 @@ export interface WebGPUOptions {
   readonly software?: boolean
   /** whether f16 takes two bytes in GPU memory rather than an f32's four; default: whether the device has `shader-f16` */
   readonly half?: boolean
+  /** Measures kernels that it has not met before in the background, while programs run; `tune()` does so when called. Default: false. */
+  readonly tune?: boolean
+  /**
+   * Where what was measured is kept: in Node a folder (default: `cairn` in the user's cache folder, which XDG_CACHE_HOME moves), in browsers a name in
+   * Cache Storage. false: nowhere, and nothing is looked up. A software device looks up nothing unless this is given.
+   */
+  readonly tuningCache?: string | false
 }
 
 export interface WebGPUBackend extends Backend {
@@ -42,6 +53,8 @@ export interface WebGPUBackend extends Backend {
   /** pipelines compiled and cached */
   readonly pipelines: number
   readonly device: GPUDevice
+  /** Measures what has been run and was not measured before, and uses the fastest from the next run on. */
+  tune(testing?: TunerTest): Promise<Tuned[]>
   /** Uses `printed` for a kernel: to test or measure a template that would not be chosen. */
   preset(kernel: Kernel, printed: Printed): void
   /** Sets the estimate by which programs are cut into submits: operations a millisecond. */
@@ -56,7 +69,9 @@ export async function createWebGPUBackend(options: WebGPUOptions = {}): Promise<
       'webgpu',
       'this GPU has no f16 in memory (no `shader-f16`); leave out `half`: f16 is then emulated',
     )
-  return new Implementation(opened, await subgroupWidth(opened.device), options)
+  const backend = new Implementation(opened, await subgroupWidth(opened.device), options)
+  await backend.recall()
+  return backend
 }
 
 class Implementation implements WebGPUBackend {
@@ -71,8 +86,12 @@ class Implementation implements WebGPUBackend {
   private readonly buffers: Buffers
   private readonly compiled: Pipelines
   private readonly runner: Runner
+  private readonly options: WebGPUOptions
+  private readonly tuningLimits: TuningLimits & RunnerLimits
+  private choices: Choices | null = null
+  private tuning: Promise<unknown> | null = null
 
-  constructor({ device, software, description }: OpenDevice, subgroup: number, options: WebGPUOptions) {
+  constructor({ device, matrices, software, description }: OpenDevice, subgroup: number, options: WebGPUOptions) {
     this.device = device
     this.software = software
     this.description = description
@@ -99,7 +118,9 @@ class Implementation implements WebGPUBackend {
       this.limits.bufferBytes,
     )
     this.compiled = new Pipelines(device)
-    this.runner = new Runner(device, this.queue, this.buffers, this.compiled, {
+    this.options = options
+    this.tuningLimits = {
+      matrices,
       threads: Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
       workgroupBytes: limits.maxComputeWorkgroupStorageSize,
       software: slow,
@@ -108,7 +129,8 @@ class Implementation implements WebGPUBackend {
       checked,
       buffersPerKernel: this.limits.buffersPerKernel,
       workgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
-    })
+    }
+    this.runner = new Runner(device, this.queue, this.buffers, this.compiled, this.tuningLimits)
   }
 
   get bytesInUse(): number {
@@ -234,6 +256,87 @@ class Implementation implements WebGPUBackend {
     if (between) this.buffers.give(between)
   }
 
+  /** What kernels may use, for names of what is kept. */
+  private get identity(): string {
+    const { threads, workgroupBytes, subgroup, half, software, matrices, buffersPerKernel } = this.tuningLimits
+    const can = { threads, workgroupBytes, subgroup, half, software, matrices, buffersPerKernel }
+    return `${this.description} ${JSON.stringify(can)}`
+  }
+
+  private get keptAs(): string {
+    let hash = 0x811c9dc5
+    for (const c of this.identity) hash = Math.imul(hash ^ c.codePointAt(0)!, 0x01000193) >>> 0
+    return `webgpu-${hash.toString(16)}.json`
+  }
+
+  /** Looks up what was measured on this device before. */
+  async recall(): Promise<void> {
+    const { tuningCache } = this.options
+    if (tuningCache === false || (this.software && tuningCache === undefined)) return
+    const text = await readKept(this.keptAs, tuningCache)
+    if (text === undefined) return
+    const { Choices } = await import('./tuning/choices.ts')
+    const choices = new Choices(this.identity, this.tuningLimits)
+    if (!choices.read(text)) return
+    if (this.tuningLimits.matrices.length) await loadMatrixUnits()
+    this.use(choices)
+  }
+
+  private use(choices: Choices): void {
+    this.choices = choices
+    this.runner.adopt((kernel, alias) => choices.find(kernel, alias))
+  }
+
+  /** Tunes once what is queued now has been started; again after that, if other programs came meanwhile. */
+  private tuneSoon(): void {
+    this.tuning ??= Promise.resolve()
+      .then(() => new Promise(resolve => setTimeout(resolve, 0)))
+      .then(() => {
+        this.tuning = null
+        return this.tune()
+      })
+      // a device that is lost rejects what runs on it
+      .catch(() => {})
+  }
+
+  private turn: Promise<unknown> = Promise.resolve()
+
+  tune(testing: TunerTest = {}): Promise<Tuned[]> {
+    const next = this.turn.then(() => this.tuneNow(testing))
+    this.turn = next.catch(() => {})
+    return next
+  }
+
+  private async tuneNow(testing: TunerTest): Promise<Tuned[]> {
+    this.queue.check()
+    const [{ tuneAll }, { Choices }] = await Promise.all([import('./tuning/tune.ts'), import('./tuning/choices.ts')])
+    if (this.tuningLimits.matrices.length) await loadMatrixUnits()
+    const choices = this.choices ?? new Choices(this.identity, this.tuningLimits)
+    const on = { device: this.device, pipelines: this.compiled, limits: this.tuningLimits, half: this.half, ...testing }
+    const tuned = await tuneAll(on, choices, [...this.runner.met()]).catch(async reason => {
+      // what a lost device refuses comes before the news of its loss
+      await new Promise(resolve => setTimeout(resolve, 0))
+      throw this.queue.failure ?? reason
+    })
+    if (tuned.length === 0) return tuned
+    this.use(choices)
+    await this.keep(choices)
+    return tuned
+  }
+
+  private async keep(choices: Choices): Promise<void> {
+    const { tuningCache } = this.options
+    if (tuningCache === false || (this.software && tuningCache === undefined)) return
+    // what another process has measured meanwhile stays
+    const text = await readKept(this.keptAs, tuningCache)
+    if (text !== undefined) choices.read(text)
+    await writeKept(this.keptAs, String(choices), tuningCache).catch(error =>
+      console.warn(
+        `cairn: what was measured on the GPU could not be kept: ${error instanceof Error ? error.message : error}`,
+      ),
+    )
+  }
+
   preset(kernel: Kernel, printed: Printed): void {
     this.runner.preset(kernel, printed)
   }
@@ -259,6 +362,7 @@ class Implementation implements WebGPUBackend {
     watch?: WatchLaunch,
   ): Promise<void> {
     const loaded = executable as LoadedProgram
+    if (this.options.tune && loaded.latestSymbols === null) this.tuneSoon()
     if (!watch) return this.runner.run(loaded, bindings, scalars, symbols)
     return this.runOneByOne(loaded.program, launch => this.runner.run(launch, bindings, scalars, symbols), watch)
   }

@@ -2,22 +2,29 @@
 // features of the adapter are requested in full, so that what the hardware can do is what kernels may use.
 
 import { DeviceError } from '../../errors.ts'
+import type { MatrixConfig } from './subgroup-matrix.ts'
 
 export interface OpenDevice {
   readonly device: GPUDevice
+  /** what the matrix units multiply (f16 or f32, added in f32); none where subgroups are not all of one size */
+  readonly matrices: readonly MatrixConfig[]
   /** a CPU pretending to be a GPU; `auto` must not pick it */
   readonly software: boolean
   /** vendor, architecture, driver: for messages */
   readonly description: string
 }
 
-const wantedFeatures = ['shader-f16', 'subgroups', 'timestamp-query'] as const
+const wantedFeatures = ['shader-f16', 'subgroups', 'timestamp-query', 'chromium-experimental-subgroup-matrix'] as const
 
 /**
  * Dawn's own switches. Without the first NVIDIA's Linux driver hides f16. The second leaves workgroup memory as it is, which
- * kernels here always write first: SwiftShader zeroes it element by element, in code that takes a second to compile.
+ * kernels here always write first: SwiftShader zeroes it element by element, in code that takes a second to compile. The third shows experimental features,
+ * matrix units among them. Timestamps are rounded to 0.1 ms for the sake of web pages, unless told otherwise.
  */
-const dawnOptions = ['enable-dawn-features=vulkan_enable_f16_on_nvidia,disable_workgroup_init']
+const dawnOptions = [
+  'enable-dawn-features=vulkan_enable_f16_on_nvidia,disable_workgroup_init,allow_unsafe_apis',
+  'disable-dawn-features=timestamp_quantization',
+]
 
 /** @throws DeviceError when there is no adapter, saying what to install */
 export async function openDevice(): Promise<OpenDevice> {
@@ -29,9 +36,27 @@ export async function openDevice(): Promise<OpenDevice> {
   const { vendor, architecture, description } = adapter.info
   return {
     device,
+    matrices: matricesOf(adapter),
     software: isSoftware(adapter),
     description: [vendor, architecture, description].filter(Boolean).join(' ') || 'unknown adapter',
   }
+}
+
+function matricesOf({ info, features }: GPUAdapter): MatrixConfig[] {
+  if (!features.has('chromium-experimental-subgroup-matrix') || info.subgroupMinSize !== info.subgroupMaxSize) return []
+  // not in the types: an experiment of Chromium's
+  const { subgroupMatrixConfigs: configs = [] } = info as { subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> }
+  return [...configs].flatMap(({ componentType: type, resultComponentType: result, M, N, K }) =>
+    (type === 'f16' || type === 'f32') && result === 'f32' ? [{ type, m: M, n: N, k: K }] : [],
+  )
+}
+
+interface SubgroupMatrixConfig {
+  readonly componentType: string
+  readonly resultComponentType: string
+  readonly M: number
+  readonly N: number
+  readonly K: number
 }
 
 /** Whether there is a GPU that is not a CPU in disguise: what 'auto' may pick. */

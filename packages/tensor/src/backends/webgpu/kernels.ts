@@ -10,11 +10,11 @@ import { printNarrow } from './narrow.ts'
 import { printLoops, type Shader } from './print.ts'
 import { splitProduct } from './split.ts'
 import { chooseStrategy, type ThreadLimits } from './strategy.ts'
-import { printSubgroupMatrix } from './subgroup-matrix.ts'
 import type { How } from './writer.ts'
 
 /** What only some programs compute, so that only they load its text. */
 const attention = new Later(() => import('./attention.ts'))
+const matrixUnits = new Later(() => import('./subgroup-matrix.ts'))
 
 /** Loads the printers of these kernels; null where they are there. */
 export const loadTemplates = (kernels: readonly Kernel[]): Promise<unknown> | null =>
@@ -28,6 +28,9 @@ export interface Printed {
 }
 
 export const alone = (shader: Shader): Printed => ({ stages: [shader], scratch: null })
+
+/** Loads the printer for matrix units, which is asked for only where it was measured to be the fastest. */
+export const loadMatrixUnits = (): Promise<unknown> | null => matrixUnits.need()
 
 /** `alias[i]` is the binding of buffer i (writer.ts). @param choice what was measured to be the fastest; by default a guess */
 export function printKernel(
@@ -63,7 +66,7 @@ export function printKernel(
       case 'narrow':
         return printNarrow(of, chosen.narrow, bindings, how, part)
       case 'matrix':
-        return printSubgroupMatrix(of, chosen.matrix, bindings, how, part)
+        return matrixUnits.module.printSubgroupMatrix(of, chosen.matrix, bindings, how, part)
       default:
         return chosen satisfies never
     }

@@ -7,12 +7,14 @@ import type { Bounded, Kernel } from '../../kernel/ir.ts'
 import type { Launch } from '../../kernel/launch.ts'
 import type { Binding, Executable, Program } from '../backend.ts'
 import { type Block, type Buffers, refused } from './buffers.ts'
+import type { Choice } from './choose.ts'
 import { type Printed, printKernel } from './kernels.ts'
 import type { Compiled, Pipelines } from './pipelines.ts'
 import type { Shader } from './print.ts'
 import type { DeviceQueue } from './queue.ts'
 import { storedBytes } from './stored.ts'
 import type { ThreadLimits } from './strategy.ts'
+import type { Met } from './tuning/tune.ts'
 import { type Field, fillUniforms } from './uniforms.ts'
 import { evaluateWork, type Work, workOf } from './work.ts'
 
@@ -73,6 +75,8 @@ interface LaunchState {
 /** What the launches of a run bind. */
 interface BoundRun {
   readonly extent: Extent
+  /** as they were when it was called: a program may be compiled again before its turn comes */
+  readonly launches: readonly LaunchState[]
   readonly places: readonly Place[]
   readonly variants: readonly (Variant | null)[]
   /** made when they are encoded */
@@ -95,7 +99,13 @@ export class Runner {
   private readonly buffers: Buffers
   private readonly pipelines: Pipelines
   private readonly limits: RunnerLimits
-  private readonly printed = new WeakMap<Kernel, Map<string, Variant>>()
+  private printed = new WeakMap<Kernel, Map<string, Variant>>()
+  private readonly presets = new WeakMap<Kernel, Printed>()
+  /** what was measured to be the fastest for a kernel (tuning/) */
+  private choose: (kernel: Kernel, alias: readonly number[]) => Choice | null = () => null
+  /** choices so far: programs loaded under older ones are compiled again when they run next */
+  private generation = 0
+  private readonly programs = new Set<LoadedProgram>()
   /** bound where a kernel's buffer has no bytes */
   private nothing: Block | null = null
   /** what stages of one launch leave for each other; launches run one after the other, so they share it */
@@ -110,7 +120,27 @@ export class Runner {
   }
 
   load(program: Program): LoadedProgram {
-    return new LoadedProgram(program, this.buffers, kernel => this.variant(kernel, identity(kernel.buffers.length)))
+    const loaded = new LoadedProgram(program, this.buffers, this.programs)
+    this.compileAll(loaded)
+    this.programs.add(loaded)
+    return loaded
+  }
+
+  private compileAll(loaded: LoadedProgram): void {
+    loaded.compile(this.generation, kernel => this.variant(kernel, identity(kernel.buffers.length)))
+  }
+
+  /** Takes over other choices of templates. */
+  adopt(choose: (kernel: Kernel, alias: readonly number[]) => Choice | null): void {
+    this.choose = choose
+    this.printed = new WeakMap()
+    this.generation++
+  }
+
+  /** The kernels that were run, with the sizes of their last run. */
+  *met(): Iterable<Met> {
+    for (const { latestSymbols: symbols, launches } of this.programs)
+      if (symbols) for (const { launch } of launches) yield { kernel: launch.kernel, symbols }
   }
 
   run(
@@ -121,6 +151,7 @@ export class Runner {
   ): Promise<void> {
     const { promise, resolve, reject } = this.queue.promise<void>()
     try {
+      if (loaded.generation !== this.generation) this.compileAll(loaded)
       const extent = loaded.extentFor(symbols)
       const places = bindings.map(b => ({ block: this.buffers.blockOf(b), offset: b.offset, bytes: b.bytes }))
       if (extent.scratch > 0) places.push({ block: this.scratchFor(extent.scratch), offset: 0, bytes: extent.scratch })
@@ -130,8 +161,8 @@ export class Runner {
           ? null
           : this.bound(loaded.launches[i].launch, places, symbols),
       )
-      const { parameters, outside } = loaded
-      const told = outside && this.buffers.take(loaded.outsideBytes, 'staging')
+      const { parameters, outside, outsideBytes, checks } = loaded
+      const told = outside && this.buffers.take(outsideBytes, 'staging')
       this.queue.enqueue({
         waits: () => pendingOf(bound, parameters) ?? outside?.pending ?? told?.pending ?? null,
         start: () => {
@@ -139,11 +170,11 @@ export class Runner {
             for (const { compiled } of v?.stages ?? []) if (compiled.error) throw compiled.error
           for (const p of places) if (p.block.failed) throw refused(p.block)
           for (const block of [parameters, outside, told]) if (block?.failed) throw refused(block)
-          if (outside) this.queue.transfer().clearBuffer(outside.gpu, 0, loaded.outsideBytes)
-          this.encode(loaded, parameters, bound, words)
+          if (outside) this.queue.transfer().clearBuffer(outside.gpu, 0, outsideBytes)
+          this.encode(loaded, parameters, outside, bound, words)
           if (told) {
-            this.queue.transfer().copyBufferToBuffer(outside!.gpu, 0, told.gpu, 0, loaded.outsideBytes)
-            this.queue.onSubmit(() => void this.look(loaded, told, symbols).then(resolve, reject))
+            this.queue.transfer().copyBufferToBuffer(outside!.gpu, 0, told.gpu, 0, outsideBytes)
+            this.queue.onSubmit(() => void this.look(checks, outsideBytes, told, symbols).then(resolve, reject))
             return
           }
           this.queue.onSubmit(
@@ -163,23 +194,29 @@ export class Runner {
   }
 
   /** @throws IndexError for the first index outside of its axis that the kernels told of */
-  private async look(loaded: LoadedProgram, told: Block, symbols: ArrayLike<number>): Promise<void> {
+  private async look(
+    checks: LoadedProgram['checks'],
+    bytes: number,
+    told: Block,
+    symbols: ArrayLike<number>,
+  ): Promise<void> {
     try {
-      await told.gpu.mapAsync(1, 0, loaded.outsideBytes)
+      await told.gpu.mapAsync(1, 0, bytes)
     } catch (reason) {
       throw lost(reason)
     }
-    const words = new Int32Array(told.gpu.getMappedRange(0, loaded.outsideBytes).slice(0))
+    const words = new Int32Array(told.gpu.getMappedRange(0, bytes).slice(0))
     told.gpu.unmap()
     this.buffers.give(told)
-    for (const { word, check } of loaded.checks)
+    for (const { word, check } of checks)
       if (words[word] !== 0) throw outsideAxis(check.by, check.axis, words[word], evaluateDim(check.size, symbols))
   }
 
   private encode(
     loaded: LoadedProgram,
     parameters: Block | null,
-    { extent, places, variants, groups }: BoundRun,
+    outside: Block | null,
+    { extent, launches, places, variants, groups }: BoundRun,
     words: Uint32Array,
   ): void {
     if (parameters && loaded.onDevice !== words) {
@@ -190,14 +227,14 @@ export class Runner {
     }
     let pipeline: GPUComputePipeline | null = null
     let pass: GPUComputePassEncoder | null = null
-    loaded.launches.forEach((state, i) => {
+    launches.forEach((state, i) => {
       const variant = variants[i]
       if (!variant) return
       if (!pass) {
         pass = this.queue.compute()
         pipeline = null
       }
-      const bound = (groups[i] ??= this.group(state, variant, places, parameters, loaded.outside))
+      const bound = (groups[i] ??= this.group(state, variant, places, parameters, outside))
       for (let stage = 0; stage < bound.length; stage++) {
         const own = variant.stages[stage].compiled.pipeline!
         if (own !== pipeline) pass.setPipeline((pipeline = own))
@@ -310,7 +347,8 @@ export class Runner {
 
   /** Uses `printed` for a kernel: to test or measure a template that would not be chosen. */
   preset(kernel: Kernel, printed: Printed): void {
-    this.printed.set(kernel, new Map([[identity(kernel.buffers.length).join(), this.compile(kernel, printed)]]))
+    this.presets.set(kernel, printed)
+    this.printed.delete(kernel)
   }
 
   private compile({ name }: Kernel, { stages, scratch }: Printed): Variant {
@@ -329,7 +367,9 @@ export class Runner {
           buffers: kernel.buffers.length,
           limit: this.limits.buffersPerKernel,
         })
-      variants.set(key, (variant = this.compile(kernel, printKernel(kernel, this.limits, alias, this.limits))))
+      const preset = key === identity(kernel.buffers.length).join() && this.presets.get(kernel)
+      const print = (): Printed => printKernel(kernel, this.limits, alias, this.limits, this.choose(kernel, alias))
+      variants.set(key, (variant = this.compile(kernel, preset || print())))
     }
     return variant
   }
@@ -338,17 +378,19 @@ export class Runner {
 /** A program with its parameter block. */
 export class LoadedProgram implements Executable {
   readonly program: Program
-  readonly launches: readonly LaunchState[]
+  /** of the choices that it was compiled under */
+  generation = -1
+  launches: readonly LaunchState[] = []
   parameters: Block | null = null
   /** where checked kernels tell of indices outside of their axis */
   outside: Block | null = null
   outsideBytes = 0
-  readonly checks: { readonly check: Bounded; readonly word: number }[] = []
-  private readonly variants: readonly Variant[]
+  checks: { readonly check: Bounded; readonly word: number }[] = []
+  private variants: readonly Variant[] = []
   private readonly buffers: Buffers
   /** the parameters that the block holds, once the queue is where it is now */
   onDevice: Uint32Array | null = null
-  private readonly words: Uint32Array
+  private words = new Uint32Array()
   private latest: Uint32Array | null = null
   private extent: Extent | null = null
   private bound: BoundRun | null = null
@@ -357,12 +399,31 @@ export class LoadedProgram implements Executable {
   /** the sizes in `words` */
   private sized: Extent | null = null
   /** where `words` mentions a number of the program */
-  private readonly scalarFields: { readonly at: number; readonly slot: number; readonly field: Field }[] = []
+  private scalarFields: { readonly at: number; readonly slot: number; readonly field: Field }[] = []
   private disposed = false
+  private readonly among: Set<LoadedProgram>
 
-  constructor(program: Program, buffers: Buffers, compile: (kernel: Kernel) => Variant) {
+  constructor(program: Program, buffers: Buffers, among: Set<LoadedProgram>) {
     this.program = program
     this.buffers = buffers
+    this.among = among
+  }
+
+  get latestSymbols(): Float64Array | null {
+    return this.extent?.symbols ?? null
+  }
+
+  /** Compiles it, or compiles it again for other choices of templates. */
+  compile(generation: number, compile: (kernel: Kernel) => Variant): void {
+    if (this.disposed) return
+    const { program, buffers } = this
+    this.generation = generation
+    this.release()
+    this.checks = []
+    this.scalarFields = []
+    this.scalars = []
+    this.outsideBytes = 0
+    this.onDevice = this.latest = this.extent = this.sized = this.bound = null
     this.variants = program.launches.map(({ kernel }) => compile(kernel))
     let end = 0
     this.launches = program.launches.map((launch, i): LaunchState => {
@@ -413,6 +474,7 @@ export class LoadedProgram implements Executable {
     const stays = (i: number): boolean => moved !== null && !this.launches[i].slots.some(slot => moved.has(slot))
     this.bound = {
       extent,
+      launches: this.launches,
       places,
       variants: this.launches.map((_, i) => (stays(i) ? before!.variants[i] : find(i))),
       groups: this.launches.map((_, i) => (stays(i) ? before!.groups[i] : null)),
@@ -445,6 +507,11 @@ export class LoadedProgram implements Executable {
   [Symbol.dispose](): void {
     if (this.disposed) return
     this.disposed = true
+    this.among.delete(this)
+    this.release()
+  }
+
+  private release(): void {
     if (this.parameters) this.buffers.give(this.parameters)
     if (this.outside) this.buffers.give(this.outside)
     this.parameters = this.outside = null

@@ -39,9 +39,7 @@ export function chooseStrategy(kernel: LoopKernel, limits: ThreadLimits): Strate
   const length = sharedLength(kernel)
   // few items: all the threads that a workgroup may have, since only that many processors will work
   const wide = items < 32 ? 1024 : 256
-  // an entry a thread and those they are combined into, twice: one loop's are read while the next one's are written
-  const entries = limits.workgroupBytes / 4 / (2 * (1 + 1 / radix + 1 / radix ** 2))
-  const most = floorPower(Math.min(wide, limits.threads, entries / Math.max(1, mostCombined(kernel))))
+  const most = floorPower(Math.min(wide, limits.threads, entriesOf(kernel, limits)))
   const { subgroup } = limits
   let lanes = 1
   if (limits.software) {
@@ -63,6 +61,21 @@ export function chooseStrategy(kernel: LoopKernel, limits: ThreadLimits): Strate
   if (lanes > 1) return { threads: limits.software ? lanes : Math.max(lanes, Math.min(most, 128)), lanes, subgroup }
   return { threads: floorPower(Math.min(items >= manyItems ? 256 : 64, limits.threads)), lanes: 1 }
 }
+
+/** Threads of a workgroup whose sums fit in its memory: an entry each and those they are combined into, twice, since one loop's are read while the next one's are written. */
+const entriesOf = (kernel: LoopKernel, { workgroupBytes }: ThreadLimits): number =>
+  workgroupBytes / 4 / (2 * (1 + 1 / radix + 1 / radix ** 2)) / Math.max(1, mostCombined(kernel))
+
+/** The most threads of a workgroup that may share items of a kernel; 1: they may not. */
+export const shareableBy = (kernel: LoopKernel, limits: ThreadLimits): number =>
+  sharedLength(kernel) === 0 ? 1 : floorPower(Math.min(limits.threads, entriesOf(kernel, limits)))
+
+/** The iterations of the longest loop. */
+export const longestLoop = (kernel: LoopKernel): number =>
+  Math.max(
+    0,
+    ...kernel.body.map(s => (s.kind === 'loop' ? flatten(s).axes.reduce((n, axis) => n * axis.size.sample, 1) : 0)),
+  )
 
 /** The iterations of the longest loop that lanes may share; 0 when the body does not allow it. */
 function sharedLength(kernel: LoopKernel): number {
@@ -110,7 +123,7 @@ export function flatten(loop: Loop): { axes: Loop['axis'][]; body: readonly Stmt
   return { axes, body }
 }
 
-function mostCombined(kernel: LoopKernel): number {
+export function mostCombined(kernel: LoopKernel): number {
   return Math.max(0, ...kernel.body.map(s => (s.kind === 'loop' ? s.reduces.length : 0)))
 }
 
