@@ -5,6 +5,7 @@ import type { Tuned } from './backends/webgpu/tuning/tune.ts'
 import { DeviceError } from './errors.ts'
 import { Engine } from './graph/engine.ts'
 import { ReferenceExecutor } from './graph/reference.ts'
+import { readKept, writeKept } from './io/files.ts'
 
 export type DeviceName = 'wasm' | 'webgpu' | 'reference'
 
@@ -33,7 +34,7 @@ const makers: Record<DeviceName, () => Engine> = {
         import('./backends/webgpu/backend.ts'),
         import('./graph/compiled.ts'),
       ])
-      return new CompiledExecutor(await createWebGPUBackend(options.webgpu))
+      return new CompiledExecutor(await createWebGPUBackend(options.webgpu, { read: readKept, write: writeKept }))
     }),
 }
 

@@ -7,7 +7,6 @@
 import { debuggingAnything } from '../../debug.ts'
 import type { DType, TypedArray } from '../../dtype.ts'
 import { DeviceError, DeviceLostError } from '../../errors.ts'
-import { readKept, writeKept } from '../../io/files.ts'
 import type { Kernel } from '../../kernel/ir.ts'
 import type { Backend, Binding, DeviceBuffer, Executable, Limits, Program, WatchLaunch } from '../backend.ts'
 import { type Block, Buffers, refused } from './buffers.ts'
@@ -39,6 +38,12 @@ export interface WebGPUOptions {
   readonly tuningCache?: string | false
 }
 
+/** Where texts are kept from run to run; `place` is the option `tuningCache`, where it names one. */
+export interface Keeper {
+  read(name: string, place?: string): Promise<string | undefined>
+  write(name: string, text: string, place?: string): Promise<void>
+}
+
 export interface WebGPUBackend extends Backend {
   /** A CPU pretending to be a GPU: right for tests, never for 'auto'. */
   readonly software: boolean
@@ -62,14 +67,17 @@ export interface WebGPUBackend extends Backend {
 }
 
 /** @throws DeviceError where there is no WebGPU or no adapter, saying what to install */
-export async function createWebGPUBackend(options: WebGPUOptions = {}): Promise<WebGPUBackend> {
+export async function createWebGPUBackend(
+  options: WebGPUOptions = {},
+  keeper: Keeper | null = null,
+): Promise<WebGPUBackend> {
   const opened = await openDevice()
   if (options.half && !opened.device.features.has('shader-f16'))
     throw new DeviceError(
       'webgpu',
       'this GPU has no f16 in memory (no `shader-f16`); leave out `half`: f16 is then emulated',
     )
-  const backend = new Implementation(opened, await subgroupWidth(opened.device), options)
+  const backend = new Implementation(opened, await subgroupWidth(opened.device), options, keeper)
   await backend.recall()
   return backend
 }
@@ -87,11 +95,17 @@ class Implementation implements WebGPUBackend {
   private readonly compiled: Pipelines
   private readonly runner: Runner
   private readonly options: WebGPUOptions
+  private readonly keeper: Keeper | null
   private readonly tuningLimits: TuningLimits & RunnerLimits
   private choices: Choices | null = null
   private tuning: Promise<unknown> | null = null
 
-  constructor({ device, matrices, software, description }: OpenDevice, subgroup: number, options: WebGPUOptions) {
+  constructor(
+    { device, matrices, software, description }: OpenDevice,
+    subgroup: number,
+    options: WebGPUOptions,
+    keeper: Keeper | null,
+  ) {
     this.device = device
     this.software = software
     this.description = description
@@ -119,6 +133,8 @@ class Implementation implements WebGPUBackend {
     )
     this.compiled = new Pipelines(device)
     this.options = options
+    // tests and counts on a software device must not depend on what lies in a folder of the user's
+    this.keeper = options.tuningCache === false || (software && options.tuningCache === undefined) ? null : keeper
     this.tuningLimits = {
       matrices,
       threads: Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX),
@@ -263,6 +279,10 @@ class Implementation implements WebGPUBackend {
     return `${this.description} ${JSON.stringify(can)}`
   }
 
+  private get place(): string | undefined {
+    return this.options.tuningCache || undefined
+  }
+
   private get keptAs(): string {
     let hash = 0x811c9dc5
     for (const c of this.identity) hash = Math.imul(hash ^ c.codePointAt(0)!, 0x01000193) >>> 0
@@ -271,9 +291,7 @@ class Implementation implements WebGPUBackend {
 
   /** Looks up what was measured on this device before. */
   async recall(): Promise<void> {
-    const { tuningCache } = this.options
-    if (tuningCache === false || (this.software && tuningCache === undefined)) return
-    const text = await readKept(this.keptAs, tuningCache)
+    const text = await this.keeper?.read(this.keptAs, this.place)
     if (text === undefined) return
     const { Choices } = await import('./tuning/choices.ts')
     const choices = new Choices(this.identity, this.tuningLimits)
@@ -325,16 +343,17 @@ class Implementation implements WebGPUBackend {
   }
 
   private async keep(choices: Choices): Promise<void> {
-    const { tuningCache } = this.options
-    if (tuningCache === false || (this.software && tuningCache === undefined)) return
+    if (!this.keeper) return
     // what another process has measured meanwhile stays
-    const text = await readKept(this.keptAs, tuningCache)
+    const text = await this.keeper.read(this.keptAs, this.place)
     if (text !== undefined) choices.read(text)
-    await writeKept(this.keptAs, String(choices), tuningCache).catch(error =>
-      console.warn(
-        `cairn: what was measured on the GPU could not be kept: ${error instanceof Error ? error.message : error}`,
-      ),
-    )
+    await this.keeper
+      .write(this.keptAs, String(choices), this.place)
+      .catch(error =>
+        console.warn(
+          `cairn: what was measured on the GPU could not be kept: ${error instanceof Error ? error.message : error}`,
+        ),
+      )
   }
 
   preset(kernel: Kernel, printed: Printed): void {

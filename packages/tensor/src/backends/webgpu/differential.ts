@@ -6,11 +6,11 @@ import { bf16ToNumber, f16ToNumber } from '../../kernel/half.ts'
 import { interpret } from '../../kernel/interpret.ts'
 import type { Kernel } from '../../kernel/ir.ts'
 import type { Program } from '../backend.ts'
-import { createWebGPUBackend, type WebGPUBackend, type WebGPUOptions } from './backend.ts'
+import { createWebGPUBackend, type Keeper, type WebGPUBackend, type WebGPUOptions } from './backend.ts'
 
 /** A backend, or null where there is no adapter. */
-export const openBackend = (options?: WebGPUOptions): Promise<WebGPUBackend | null> =>
-  createWebGPUBackend(options).catch(() => null)
+export const openBackend = (options?: WebGPUOptions, keeper?: Keeper): Promise<WebGPUBackend | null> =>
+  createWebGPUBackend(options, keeper).catch(() => null)
 
 export interface Run {
   readonly scalars?: readonly number[]

@@ -1,12 +1,9 @@
 // The tuner: what there is to choose from is right on this device, what was chosen is used and kept, and what is no text of ours is measured again.
 
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { axis, binary, buffer, declare, f32, load, loop, rowMajor, store, update } from '../../../kernel/build.ts'
 import type { Kernel, LoopKernel } from '../../../kernel/ir.ts'
-import type { WebGPUBackend } from '../backend.ts'
+import type { Keeper, WebGPUBackend } from '../backend.ts'
 import type { Choice } from '../choose.ts'
 import { differences, onDevice, openBackend, single } from '../differential.ts'
 import { printKernel } from '../kernels.ts'
@@ -17,14 +14,19 @@ import { candidates, type TuningLimits } from './space.ts'
 
 const backend = await openBackend()
 const why = backend ? '' : ' (skipped: no WebGPU adapter)'
-const folder = await mkdtemp(join(tmpdir(), 'cairn-tuning-'))
+/** by place and name */
+const kept = new Map<string, string>()
+const keeper: Keeper = {
+  read: (name, place) => Promise.resolve(kept.get(`${place}/${name}`)),
+  write: (name, text, place) =>
+    place === 'full' ? Promise.reject(new Error('no space')) : Promise.resolve(void kept.set(`${place}/${name}`, text)),
+}
 const opened: WebGPUBackend[] = []
 afterAll(async () => {
   for (const b of [backend, ...opened]) await b?.dispose()
-  await rm(folder, { recursive: true, force: true })
 })
 const open = async (tuningCache: string | false): Promise<WebGPUBackend> => {
-  const b = (await openBackend({ tuningCache, software: false }))!
+  const b = (await openBackend({ tuningCache, software: false }, keeper))!
   opened.push(b)
   return b
 }
@@ -196,7 +198,7 @@ describe.skipIf(!backend)(`tuning${why}`, () => {
 
   test('the fastest is used from the next run on, kept in a file, and known to the next device', async () => {
     const kernel = sums(2, 40)
-    const first = await open(folder)
+    const first = await open('here')
     const pipelines = first.pipelines
     const { before, tuned, after, asked } = await runOnce(first, kernel)
     expect(tuned).toHaveLength(1)
@@ -205,41 +207,40 @@ describe.skipIf(!backend)(`tuning${why}`, () => {
     after.forEach((x, i) => void expect(x).toBeCloseTo(before[i], 3))
     expect(first.pipelines).toBeGreaterThan(pipelines + 1)
     expect(await first.tune({ clock: backwards().clock })).toEqual([])
-    const [file] = await readdir(folder)
-    expect(file).toMatch(/^webgpu-[0-9a-f]+\.json$/)
+    const [file] = kept.keys()
+    expect(file).toMatch(/^here\/webgpu-[0-9a-f]+\.json$/)
 
-    const second = await open(folder)
+    const second = await open('here')
     expect((await runOnce(second, kernel)).tuned).toEqual([])
 
     // broken: measured again, and whole again
-    await writeFile(join(folder, file), '{"format": "cairn')
-    const third = await open(folder)
+    kept.set(file, '{"format": "cairn')
+    const third = await open('here')
     expect((await runOnce(third, kernel)).tuned).toHaveLength(1)
-    expect(JSON.parse(await readFile(join(folder, file), 'utf8')).choices).toHaveProperty([classOf(kernel, [0, 1])!])
+    expect(JSON.parse(kept.get(file)!).choices).toHaveProperty([classOf(kernel, [0, 1])!])
 
     // what another program has measured meanwhile stays
     await runOnce(third, sums(2, 90))
-    expect(Object.keys(JSON.parse(await readFile(join(folder, file), 'utf8')).choices)).toHaveLength(2)
+    expect(Object.keys(JSON.parse(kept.get(file)!).choices)).toHaveLength(2)
   })
 
-  test('turned off nothing is kept; a folder that cannot be written is told', async () => {
-    const before = await readdir(folder)
-    const b = await open(false)
-    expect((await runOnce(b, sums(3, 30))).tuned).toHaveLength(1)
-    expect(await readdir(folder)).toEqual(before)
-    const warnings: string[] = []
-    const { warn } = console
-    console.warn = (text: string) => void warnings.push(text)
-    try {
-      const file = join(folder, 'no folder')
-      await writeFile(file, '')
-      const c = await open(file)
-      expect((await runOnce(c, sums(3, 30))).tuned).toHaveLength(1)
-    } finally {
-      console.warn = warn
-      await rm(join(folder, 'no folder'), { force: true })
-    }
-    expect(warnings.join()).toMatch(/could not be kept/)
+  test('turned off nothing is kept; a place that cannot be written is told', async () => {
+    const before = [...kept]
+    expect((await runOnce(await open(false), sums(3, 30))).tuned).toHaveLength(1)
+    expect([...kept]).toEqual(before)
+    const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+    expect((await runOnce(await open('full'), sums(3, 30))).tuned).toHaveLength(1)
+    expect(warn.mock.calls.join()).toMatch(/could not be kept: no space/)
+    warn.mockRestore()
+  })
+
+  test.skipIf(!backend?.software)('a software device looks up nothing unless a place is named', async () => {
+    let asked = 0
+    const counting = { ...keeper, read: () => Promise.resolve(void asked++) }
+    opened.push((await openBackend({}, counting))!)
+    expect(asked).toBe(0)
+    opened.push((await openBackend({ tuningCache: 'here' }, counting))!)
+    expect(asked).toBe(1)
   })
 
   test('by the device’s own clock', async () => {
