@@ -78,7 +78,7 @@ export const rows: readonly Row[] = [
   ...of('erfc', special.erfc, f.erfc, [[-5, 10]], [0, 0.5]),
   ...of('erfinv', special.erfinv, f.erfinv, [[-1, 1]], [0]),
   ...of('ndtr', special.ndtr, f.ndtr, [[-14, 6]], [0]),
-  ...of('ndtri', special.ndtri, f.ndtri, [[2 ** -23, 1 - 2 ** -24]], [0.5]),
+  ...of('ndtri', special.ndtri, f.ndtri, [[2 ** -126, 1 - 2 ** -24]], [0.5]),
   ...absolute(of('lgamma', special.lgamma, f.lgamma, [[tiny, 1e36], [-20, -1e-30]], [1, 2])), // biome-ignore format: one line
   ...absolute(of('digamma', special.digamma, f.digamma, [[2 ** -125, 1e36], [-20, -(2 ** -125)]], [1, 1.4616321])), // biome-ignore format: one line
   { op: 'polygamma(1)', ranges: [[1e-18, 1e18]], run: x => special.polygamma(x, 1), exact: f.trigamma },

@@ -1,5 +1,18 @@
 import { expect, test } from 'vitest'
-import { checkpoint, dropout, grad, manualSeed, randn, readAll, type Tensor, tensor } from '../index.ts'
+import {
+  checkpoint,
+  dropout,
+  grad,
+  hessian,
+  jvp,
+  manualSeed,
+  randn,
+  readAll,
+  type Tensor,
+  tensor,
+  vmap,
+} from '../index.ts'
+import { expectClose } from '../testing/close.ts'
 import { onEachDevice } from '../testing/devices.ts'
 
 /** Four layers over [32, 64] with a residual, a norm, a product, dropout and a softmax. */
@@ -50,6 +63,38 @@ onEachDevice('through grad, second derivatives and checkpoints in checkpoints', 
   }
   results[1].forEach((v, i) => void expect(v).toBeCloseTo(results[0][i], 5))
 })
+
+onEachDevice(
+  'inside vmap, jvp and their nestings it is the function without it',
+  async () => {
+    const w = tensor([2, -1, 0.5])
+    const plain = (x: Tensor): Tensor => x.mul(w).tanh().cumsum(-1).softmax(-1)
+    const saving = (x: Tensor): Tensor => checkpoint((y: Tensor) => checkpoint((z: Tensor) => z.mul(w).tanh(), y).cumsum(-1).softmax(-1), x) // biome-ignore format: one line
+    const x = tensor([0.3, -0.7, 1.1])
+    const rows = tensor([[0.3, -0.7, 1.1], [0.1, 0.2, -0.4]]) // biome-ignore format: rows
+    const along = tensor([1, 0.5, -2])
+    const last = (f: (x: Tensor) => Tensor) => (x: Tensor) => f(x).square().select(-1, 0)
+    const uses: ((f: (x: Tensor) => Tensor) => Tensor)[] = [
+      f => vmap(f)(rows),
+      f => jvp(f, [x], [along])[1],
+      f => grad(last(f))(x),
+      f => vmap(grad(last(f)))(rows),
+      f => grad((r: Tensor) => vmap(f)(r).square().sum())(rows),
+      f => jvp(grad(last(f)), [x], [along])[1],
+      f => jvp((r: Tensor) => vmap(f)(r), [rows], [rows.cos()])[1],
+      f => vmap((r: Tensor) => jvp(f, [r], [along])[1])(rows),
+      f => hessian(last(f))(x),
+    ]
+    for (const [i, use] of uses.entries())
+      expectClose(
+        await use(saving).numbers(),
+        await use(plain).numbers(),
+        { absolute: 1e-6, relative: 1e-5 },
+        `use ${i}`,
+      )
+  },
+  { on: ['reference', 'wasm'] },
+)
 
 test('what it wraps returns one tensor', () => {
   expect(() => checkpoint((async (x: Tensor) => x) as never, tensor(1))).toThrow('one tensor')

@@ -183,13 +183,13 @@ fn reduce_far(x: f32) -> vec2f {
 }`,
   },
 
-  // x = quadrant * pi/2 + r, |r| <= pi/4; Cody & Waite in three parts where their products are exact
+  // x = quadrant * pi/2 + r, |r| <= pi/4; Cody & Waite in four parts, of which the products of three are exact
   reduce_angle: {
     needs: ['reduce_far'],
     code: `fn reduce_angle(x: f32) -> vec2f {
   if (abs(x) < 8000f) {
     let n = round(x * 0.6366197723675814f);
-    let r = ((x - n * 1.5703125f) - n * 0.000483751296997070312f) - n * 7.549789948768648e-8f;
+    let r = (((x - n * 1.5703125f) - n * 0.000483751296997070312f) - n * 7.549533620476723e-8f) - n * 2.563344068257090e-12f;
     return vec2f(r, f32(i32(n) & 3));
   }
   return reduce_far(x);
