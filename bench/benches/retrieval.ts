@@ -2,7 +2,7 @@
 import type { BenchOptions, Measurement } from '../bench.ts'
 
 export const description =
-  'search by words against MiniSearch, Orama, wink and FlexSearch. Args: lexical (default), million [passages], recovery [passages] [in a document]'
+  'search by words against MiniSearch, Orama, wink and FlexSearch. Args: lexical (default), million [passages], recovery [passages] [in a document], chunkers'
 
 export async function* run({ args }: BenchOptions): AsyncGenerator<Measurement> {
   const [what = 'lexical', count, each = '10'] = args
@@ -12,5 +12,8 @@ export async function* run({ args }: BenchOptions): AsyncGenerator<Measurement> 
   else if (what === 'recovery') {
     const { recoveryBench } = await import('../retrieval/recovery.ts')
     yield* recoveryBench(Number(count ?? 100_000), Number(each))
-  } else throw new Error(`bench retrieval: there is no part '${what}'; there are lexical, million, recovery.`)
+  } else if (what === 'chunkers') {
+    const { chunkersBench } = await import('../retrieval/chunkers.ts')
+    yield* chunkersBench()
+  } else throw new Error(`bench retrieval: there is no part '${what}'; there are lexical, million, recovery, chunkers.`)
 }

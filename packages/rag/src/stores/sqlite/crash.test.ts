@@ -169,6 +169,97 @@ describe('a byte that changes', () => {
   })
 })
 
+describe('a byte that changes in a file that was not closed', () => {
+  const path = join(folder, 'killed.db')
+  const flipped = join(folder, 'killed-flipped.db')
+  const next = random(seed + 2)
+  const flip = (bytes: Buffer, at: number): Buffer => {
+    const changed = Buffer.from(bytes)
+    changed[at] ^= 1 << Math.floor(next() * 8)
+    return changed
+  }
+  /** The store's file and its log as a killed process leaves them. */
+  async function killed(): Promise<{ main: Buffer; log: Buffer }> {
+    for (const rest of ['', '-wal', '-shm']) rmSync(path + rest, { force: true })
+    await makeFile(path)
+    await using store = await openSqliteStore(path)
+    for (let n = 13; n <= 24; n++) {
+      const step = operation(n)
+      if ('put' in step) await store.put(step.put)
+      else await store.delete(step.delete)
+    }
+    return { main: readFileSync(path), log: readFileSync(`${path}-wal`) }
+  }
+  const write = (main: Buffer, log?: Buffer): void => {
+    for (const rest of ['', '-wal', '-shm']) rmSync(flipped + rest, { force: true })
+    writeFileSync(flipped, main)
+    if (log) writeFileSync(`${flipped}-wal`, log)
+  }
+
+  test(`in the log: the frame is named, nothing is lost without a word (seed ${seed})`, {
+    timeout: 60_000,
+  }, async () => {
+    const { main, log } = await killed()
+    write(main, log)
+    expect(await verifySqliteFile(flipped)).toEqual([])
+    const frame = 24 + 8192
+    const frames = Math.floor((log.length - 32) / frame)
+    expect(frames).toBeGreaterThan(20)
+    let refused = 0
+    for (let at = 0; at < log.length - 1; at += at < 32 ? 7 : Math.floor((1 + next()) * (log.length / 40))) {
+      write(main, flip(log, at))
+      const damage = await verifySqliteFile(flipped)
+      const number = Math.floor((at - 32) / frame) + 1
+      expect(damage[0]?.what, `byte ${at}`).toContain(at < 32 ? 'the log, its header' : `the log, frame ${number},`)
+      write(main, flip(log, at))
+      const error = await openSqliteStore(flipped).then(store => store.close(), (e: unknown) => e) // biome-ignore format: a line
+      if (!error) continue
+      expect(error).toBeInstanceOf(RagFormatError)
+      expect((error as Error).message).toContain('the log')
+      refused++
+    }
+    expect(refused).toBeGreaterThan(10)
+    // What a crash cut off is no damage.
+    for (const end of [log.length - 1, log.length - 5000, 32 + frame, 40, 3]) {
+      write(main, log.subarray(0, end))
+      expect(await verifySqliteFile(flipped), `${end}`).toEqual([])
+    }
+  })
+
+  test(`in every kind of page: named, or nothing is kept there (seed ${seed})`, { timeout: 60_000 }, async () => {
+    const { DatabaseSync } = await import('node:sqlite')
+    const left = await killed()
+    const whole = join(folder, 'whole.db')
+    writeFileSync(whole, left.main)
+    writeFileSync(`${whole}-wal`, left.log)
+    const db = new DatabaseSync(whole)
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    const pages = db.prepare('SELECT name, pagetype, pageno, unused FROM dbstat').all() as { name: string; pagetype: string; pageno: number; unused: number }[] // biome-ignore format: a type
+    db.close()
+    const main = readFileSync(whole)
+    write(main)
+    expect(await verifySqliteFile(flipped)).toEqual([])
+    const kinds = Map.groupBy(pages, ({ name, pagetype }) => `${name} ${pagetype}`)
+    for (const name of ['versions', 'chunks', 'vectors', 'segments', 'removed', 'settings'])
+      expect([...kinds.keys()].join(), name).toContain(name)
+    for (const [kind, list] of kinds) {
+      if (kind.startsWith('sqlite_')) continue
+      let named = 0
+      for (let i = 0; i < 8; i++) {
+        const { pageno, unused } = list[Math.floor(next() * list.length)]
+        const at = (pageno - 1) * 8192 + Math.floor(next() * 8192)
+        write(flip(main, at))
+        const damage = await verifySqliteFile(flipped)
+        if (damage.length) named++
+        // Where SQLite keeps nothing it has zeros (what was deleted is overwritten), and only a seal would know.
+        else expect(main[at] === 0 && unused > 0 ? 0 : main[at], `${kind}, page ${pageno}, byte ${at}`).toBe(0)
+      }
+      const full = list.every(({ unused }) => unused < 1024)
+      if (full) expect(named, kind).toBeGreaterThan(3)
+    }
+  })
+})
+
 test('what is no store is refused by name', async () => {
   const { DatabaseSync } = await import('node:sqlite')
   const text = join(folder, 'text.db')

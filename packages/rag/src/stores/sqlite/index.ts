@@ -1,9 +1,11 @@
 // The embedded store on Node's own SQLite: `@cairn/rag/sqlite`.
 
-import { RagError } from '../../errors.ts'
+import { RagError, RagFormatError } from '../../errors.ts'
 import type { Damage, Store } from '../store.ts'
+import { checkLog } from './log.ts'
 import { openNodeDriver } from './node-driver.ts'
 import { openOver, type SqliteStoreOptions } from './open.ts'
+import { FORMAT } from './records.ts'
 import { checkSeal, seal, unseal } from './seal.ts'
 
 export type { SqliteStoreOptions }
@@ -15,6 +17,11 @@ export type { SqliteStoreOptions }
  */
 export async function openSqliteStore(path: string, options: SqliteStoreOptions = {}): Promise<Store> {
   if (path === ':memory:') return openOver(await openNodeDriver(path), options)
+  const log = await checkLog(path)
+  if (log?.certain) {
+    if (options.damaged !== 'skip') throw new RagFormatError(FORMAT, log.what, log.problem)
+    options.onDamage?.(log)
+  }
   if (options.readOnly) return openOver(await openNodeDriver(path, { readOnly: true }), options)
   await unseal(path)
   return openOver(await openNodeDriver(path), options, alone => (alone ? seal(path) : undefined))
@@ -26,6 +33,8 @@ export async function openSqliteStore(path: string, options: SqliteStoreOptions 
  */
 export async function verifySqliteFile(path: string): Promise<Damage[]> {
   const { damage } = await checkSeal(path)
+  const log = await checkLog(path)
+  if (log) damage.push({ what: log.what, problem: log.problem, repaired: false })
   try {
     await using store = await openSqliteStore(path, { readOnly: true, damaged: 'skip' })
     return [...damage, ...(await store.verify())]
