@@ -48,6 +48,8 @@ export interface Limits {
   readonly parts: boolean
   /** the gradients of attention come from two kernels, one an item a query, one an item a key */
   readonly splitAttention: boolean
+  /** rows of a piece into which long columns are cut, so that there are items enough for a GPU; 0: they are not */
+  readonly columnPiece: number
   /** products read f16 and bf16 operands as they are in memory; else as f32 copies */
   readonly narrowProducts: boolean
   /** dtypes that can be stored and computed */

@@ -16,7 +16,9 @@ const reference = new Engine('reference', () => Promise.resolve(new ReferenceExe
 const compiled = new CompiledExecutor(new InterpretBackend())
 const kernels = new Engine('interpret', () => Promise.resolve(compiled))
 const narrow = new Engine('narrow', () =>
-  Promise.resolve(new CompiledExecutor(new InterpretBackend({ scratch: false, parts: false, buffersPerKernel: 6 }))),
+  Promise.resolve(
+    new CompiledExecutor(new InterpretBackend({ scratch: false, parts: false, buffersPerKernel: 6, columnPiece: 4 })),
+  ),
 )
 
 beforeAll(() => Promise.all([reference.ready(), kernels.ready(), narrow.ready()]))
@@ -44,6 +46,14 @@ interface Program {
 }
 
 const programs: Record<string, Program> = {
+  'sums down long columns': {
+    shapes: [[37, 5], [3, 16, 6], [40]],
+    run: ([x, y, z]) => {
+      const scaled = x.mul(2).sum(0).add(x.mean(0)).exp()
+      const both = y.sum([0, 1]).mul(y.amax([0, 1]))
+      return cat([scaled, both, y.transpose(0, 2).sum(1).reshape([-1]), z.sum().reshape([1]), x.sum(1)], 0)
+    },
+  },
   'a state shifted at every step': {
     // each step reads the last one at three places: inlined without a bound, that is 3^14 places
     shapes: [[2, 7]],

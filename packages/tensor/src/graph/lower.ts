@@ -23,7 +23,7 @@ import { attentionOps } from '../primitives/attention-sources.ts'
 import { type ReduceName, reduceStart } from '../primitives/reduce.ts'
 import { type Access, bounded, Emitter, leafRef, type Ref, type Scope, valueRef } from './emit.ts'
 import type { GNode } from './gnode.ts'
-import { isLong, pieceLength } from './long.ts'
+import { isLong, isLongDown, pieceLength } from './long.ts'
 import { lowerAttention } from './lower-attention.ts'
 import { type Group, isLeaf, isReduce, weightOf } from './schedule.ts'
 import { flatIndex, viewOps } from './views.ts'
@@ -49,6 +49,8 @@ export interface LowerOptions {
   /** dq and the gradients of k and v by one kernel each: threads that cannot wait for each other */
   readonly splitAttention: boolean
   readonly buffersPerKernel: number
+  /** rows of a piece of columns (long.ts) */
+  readonly columnPiece: number
 }
 
 const combine: Readonly<Record<ReduceName, ReduceOp>> = { sum: 'add', prod: 'mul', amax: 'max', amin: 'min' }
@@ -381,7 +383,7 @@ function reductionsOf(group: Group, options: LowerOptions): Reduction[] {
 
 function lowerRows(group: Group, options: LowerOptions): Lowered[] {
   const reductions = reductionsOf(group, options)
-  const split = splitOf(group, reductions)
+  const split = splitOf(group, reductions, options)
   return split ? lowerInTwo(group, split, options) : [lowerRow(group, reductions, options)]
 }
 
@@ -639,18 +641,41 @@ function renumberScratch(body: readonly Stmt[], buffers: number): Stmt[] {
 
 /** The spaces of a group whose reductions are cut into pieces, which run in parallel; a second kernel joins them. */
 interface Split {
-  readonly long: readonly Space[]
+  readonly long: readonly LongSpace[]
   readonly short: readonly Space[]
 }
 
-function splitOf(group: Group, reductions: readonly Reduction[]): Split | null {
+interface LongSpace extends Space {
+  /** elements of a piece */
+  readonly piece: number
+  /** neighbouring results are loaded side by side */
+  readonly columns: boolean
+}
+
+function splitOf(group: Group, reductions: readonly Reduction[], options: LowerOptions): Split | null {
   if (reductions.length === 0 || reductions.some(r => r.level > 0)) return null
   if ([...group.outputs.values()].some(index => dependsOnAxes(index, group.inner))) return null
   if (!group.axes.every(a => isConstant(a.size))) return null
-  const outer = productDim(group.axes.filter(a => !group.inner.includes(a)).map(a => a.size)).factor
-  const spaces = spacesOf(reductions)
-  const long = spaces.filter(s => isLong(outer, productDim(s.over.map(a => a.size)).factor))
-  return long.length ? { long, short: spaces.filter(s => !long.includes(s)) } : null
+  const outer = group.axes.filter(a => !group.inner.includes(a) && isLoop(a))
+  const count = productDim(outer.map(a => a.size)).factor
+  const long: LongSpace[] = []
+  const short: Space[] = []
+  const { columnPiece } = options
+  for (const space of spacesOf(reductions)) {
+    const inner = productDim(space.over.map(a => a.size)).factor
+    const down = isLongDown(count, inner, columnPiece) && isColumns(group, space, outer, options)
+    if (down) long.push({ ...space, piece: columnPiece, columns: true })
+    else if (isLong(count, inner)) long.push({ ...space, piece: pieceLength, columns: false })
+    else short.push(space)
+  }
+  return long.length ? { long, short } : null
+}
+
+function isColumns(group: Group, { over, reductions }: Space, outer: readonly Axis[], options: LowerOptions): boolean {
+  if (outer.length === 0) return false
+  const frame = new Frame(options, ownNodes(group))
+  for (const r of reductions) frame.emitter.value(r.node.sources[0], r.source)
+  return columnwise(frame.emitter.loads, outer, over)
 }
 
 const partialOf = (r: Reduction, shape: readonly Dim[]): Ref => ({
@@ -660,13 +685,13 @@ const partialOf = (r: Reduction, shape: readonly Dim[]): Ref => ({
 })
 
 /** The pieces of one space: a kernel, and the axis over pieces. */
-function lowerPieces(group: Group, space: Space, outer: readonly Axis[], options: LowerOptions) {
+function lowerPieces(group: Group, space: LongSpace, outer: readonly Axis[], options: LowerOptions) {
   const whole = productDim(space.over.map(a => a.size)).factor
   const cut = (flat: boolean) => {
     const frame = new Frame(options, ownNodes(group))
     const [axis] = space.over
     const size = flat ? whole : axis.size.factor
-    const length = flat ? pieceLength : Math.max(1, Math.floor((pieceLength * axis.size.factor) / whole))
+    const length = flat ? space.piece : Math.max(1, Math.floor((space.piece * axis.size.factor) / whole))
     const piece = newAxis(dim(Math.ceil(size / length)))
     const offset = newAxis(dim(length))
     const at = addIndex(scaleIndex(axisIndex(piece), dim(length)), axisIndex(offset))
@@ -691,14 +716,16 @@ function lowerPieces(group: Group, space: Space, outer: readonly Axis[], options
   const asOne = cut(true)
   const plain = asOne.frame.emitter.loads.every(l => l.index.terms.every(t => !t.atom || t.atom.kind === 'axis'))
   const { frame, piece, loops } = plain ? asOne : cut(false)
-  const shape = [...outer.map(a => a.size), piece.size]
-  const place = flatIndex([...outer, piece].map(axisIndex), shape)
+  // the axis whose neighbours are loaded side by side is last
+  const axes = space.columns ? [piece, ...outer] : [...outer, piece]
+  const shape = axes.map(a => a.size)
+  const place = flatIndex(axes.map(axisIndex), shape)
   const stores = space.reductions.map(r => frame.store(partialOf(r, shape), place, accumulator(r)))
   const kernel: LoopKernel = {
     kind: 'loop',
     ...frame.head(`${nameOf(group, options)}: pieces`),
-    parallel: [...outer, piece],
-    vector: false,
+    parallel: axes,
+    vector: space.columns,
     scratch: [],
     body: [...space.reductions.map(declare), loops, ...stores],
   }
@@ -740,7 +767,7 @@ function lowerInTwo(group: Group, { long, short }: Split, options: LowerOptions)
     kind: 'loop',
     ...frame.head(`${nameOf(group, options)}: join`),
     parallel: outer,
-    vector: false,
+    vector: long.every(s => s.columns),
     scratch: [],
     body,
   }

@@ -34,6 +34,7 @@ export class InterpretBackend implements Backend {
       scratch?: boolean
       parts?: boolean
       splitAttention?: boolean
+      columnPiece?: number
       maxBytes?: number
       buffersPerKernel?: number
     } = {},
@@ -46,6 +47,7 @@ export class InterpretBackend implements Backend {
       scratch: options.scratch ?? true,
       parts: options.parts ?? true,
       splitAttention: options.splitAttention ?? false,
+      columnPiece: options.columnPiece ?? 0,
       narrowProducts: true,
       dtypes: new Set<DType>(['f32', 'f16', 'bf16', 'f64', 'i32', 'u32', 'i8', 'u8', 'i64', 'bool']),
     }

@@ -193,6 +193,7 @@ class Implementation implements WasmBackend {
     scratch: true,
     parts: true,
     splitAttention: false,
+    columnPiece: 0,
     narrowProducts: false,
     dtypes: new Set(Object.keys(dtypes) as DType[]),
   }

@@ -121,6 +121,7 @@ class Implementation implements WebGPUBackend {
       scratch: false,
       parts: false,
       splitAttention: true,
+      columnPiece: slow ? 0 : 256,
       narrowProducts: true,
       dtypes: new Set(storedDTypes),
     }
