@@ -2,13 +2,14 @@
 // at the start and then counted on; the last parallel axis of a `vector` kernel runs in lanes, row segment by segment.
 
 import { type FuncBuilder, type Local, ModuleBuilder } from '@cairn/wasm'
-import type { ComputeType } from '../../dtype.ts'
+import type { ComputeType, DType } from '../../dtype.ts'
 import { evaluateDim } from '../../kernel/dim.ts'
 import type { Axis } from '../../kernel/index-expr.ts'
 import type { LoopKernel, Stmt } from '../../kernel/ir.ts'
 import { paramLayout } from '../../kernel/params.ts'
 import { BodyPrinter } from './print-body.ts'
 import { Code, type Node } from './print-code.ts'
+import { columnBytes, columnsOf, printColumns } from './print-columns.ts'
 import { Helpers } from './print-helpers.ts'
 import { laneCost } from './print-lanes.ts'
 import { printParts } from './print-parts.ts'
@@ -46,10 +47,14 @@ export function printLoopKernel(kernel: LoopKernel, options: PrintOptions): Uint
   const kernelOfPart = module.func(own, (f, params, begin, end, scratch) => {
     const code = new Code(f)
     const layout = paramLayout(kernel)
-    const memories = memoriesOf(kernel).map(m => m.dtype)
+    const columns = columnsOf(kernel, body)
+    const memories = [...memoriesOf(kernel).map(m => m.dtype), ...(columns?.totals.map(t => t.dtype as DType) ?? [])]
     const printer = new BodyPrinter(code, options, memories, layout, params, functions, body)
     placeScratch(kernel, printer, code.read(scratch))
-    printItems(kernel, body, printer, begin, end)
+    const across: Across = columns
+      ? (counter, limit) => printColumns(printer, columns, counter, limit, kernel.buffers.length, code.read(scratch))
+      : (counter, limit, axis) => printer.itemsInLanes(axis, counter, limit, body)
+    printItems(kernel, body, printer, begin, end, across)
     code.finish()
   })
   if (options.parts) printParts(module, kernelOfPart)
@@ -72,13 +77,24 @@ function placeScratch(kernel: LoopKernel, printer: BodyPrinter, scratch: Node): 
 
 /** Scratch bytes of one thread. */
 export function scratchBytes(kernel: LoopKernel, symbols: ArrayLike<number>): number {
+  const own = columnBytes(kernel, symbols)
   return kernel.scratch.reduce((sum, { dtype, size }) => {
     const bytes = evaluateDim(size, symbols) << storages[dtype].shift
     return sum + Math.ceil(bytes / scratchAlignment) * scratchAlignment
-  }, 0)
+  }, own)
 }
 
-function printItems(kernel: LoopKernel, body: readonly Stmt[], printer: BodyPrinter, begin: Local, end: Local): void {
+/** Prints items along the last axis, in lanes, from what a counter holds to a limit. */
+type Across = (counter: Local, limit: Node, axis: Axis) => void
+
+function printItems(
+  kernel: LoopKernel,
+  body: readonly Stmt[],
+  printer: BodyPrinter,
+  begin: Local,
+  end: Local,
+  across: Across,
+): void {
   const { code, f } = printer
   const types = accumulatorTypes(body)
   const last = kernel.parallel.at(-1)
@@ -89,7 +105,7 @@ function printItems(kernel: LoopKernel, body: readonly Stmt[], printer: BodyPrin
   code.set(item, code.read(begin))
 
   if (lanes && kernel.parallel.length === 1) {
-    printer.itemsInLanes(last, item, limit, body)
+    across(item, limit, last)
     return
   }
   const rows = lanes ? kernel.parallel.slice(0, -1) : kernel.parallel
@@ -129,7 +145,7 @@ function printItems(kernel: LoopKernel, body: readonly Stmt[], printer: BodyPrin
         const stop = code.min(printer.dim(last.size), code.add(from, room))
         const counter = f.local('i32')
         code.set(counter, from)
-        printer.itemsInLanes(last, counter, stop, body)
+        across(counter, stop, last)
         code.set(item, code.add(node, code.sub(stop, code.readMutable(column, scope, columnReads))))
         code.set(column, code.i32(0))
       }
