@@ -23,5 +23,5 @@ export {
   saveNpz,
   saveNpzFile,
 } from './npy.ts'
-export { type PackedBits, packBits, unpackBits } from './packed.ts'
+export { Packed, type PackedBits, packBits, unpackBits } from './packed.ts'
 export { formatTensor, formatValues, type PrintOptions } from './print.ts'
