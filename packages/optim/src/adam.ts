@@ -27,6 +27,14 @@ const adamSlots = ({ amsgrad }: AdamOptions): Record<string, number> => ({
   ...(amsgrad && { max_exp_avg_sq: 0 }),
 })
 
+/** Names of what is derived once a step; made again only for other numbers, since a rule is asked for each parameter. */
+let named = { group: -1, beta1: 0, beta2: 0, root: '', size: '' }
+function keysOf(group: number, beta1: number, beta2: number): typeof named {
+  if (named.group !== group || named.beta1 !== beta1 || named.beta2 !== beta2)
+    named = { group, beta1, beta2, root: `1 / sqrt(1 - ${beta2}^t)`, size: `lr ${group} / (1 - ${beta1}^t)` }
+  return named
+}
+
 function adam(update: Update<AdamOptions>, decoupled: boolean): Updated {
   const { g, options, state, clock, lr, group } = update
   const { betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, amsgrad } = options
@@ -36,8 +44,9 @@ function adam(update: Update<AdamOptions>, decoupled: boolean): Updated {
   const m = average(state('exp_avg'), slope, beta1)
   const v = average(state('exp_avg_sq'), slope.mul(slope), beta2)
   const top = amsgrad ? state('max_exp_avg_sq').maximum(v) : null
-  const root = clock.derive(`1 / sqrt(1 - ${beta2}^t)`, () => biasCorrection(clock, beta2).rsqrt())
-  const size = clock.derive(`lr ${group} / (1 - ${beta1}^t)`, () => biasCorrection(clock, beta1).reciprocal().mul(lr))
+  const keys = keysOf(group, beta1, beta2)
+  const root = clock.derive(keys.root, () => biasCorrection(clock, beta2).rsqrt())
+  const size = clock.derive(keys.size, () => biasCorrection(clock, beta1).reciprocal().mul(lr))
   const scale = (top ?? v).sqrt().mul(root).add(eps)
   return {
     p: p.sub(m.div(scale).mul(size)),

@@ -194,7 +194,7 @@ export abstract class Optimizer<O extends GroupOptions> {
           state: name => part.of(stateAt(name)),
           clock: clocks.get(p)!,
         })
-        for (const [name, next] of Object.entries(state ?? {})) part.write(stateAt(name), next)
+        for (const name in state) part.write(stateAt(name), state[name])
         part.write(p, value.to(p.dtype))
       }
     })
@@ -222,11 +222,12 @@ export abstract class Optimizer<O extends GroupOptions> {
 
   /** Advances the counters of the parameters that step. One that only some of its parameters still follow splits. */
   #tick(active: readonly Tensor[], write: (target: Tensor, value: Tensor) => void): Map<Tensor, Clock> {
-    const followers = Map.groupBy(this.#counters.keys(), p => this.#counters.get(p)!)
+    const followers = new Map<Counter, number>()
+    for (const counter of this.#counters.values()) followers.set(counter, (followers.get(counter) ?? 0) + 1)
     const clocks = new Map<Tensor, Clock>()
     const stepping = Map.groupBy(active, p => this.#counters.get(p))
     for (const [counter, params] of stepping) {
-      const whole = counter && followers.get(counter)!.length === params.length
+      const whole = counter && followers.get(counter) === params.length
       const own = whole ? counter : { values: counter ? copies(counter.values) : { step: scalar(params[0], 0) } }
       if (!whole) {
         this.#structure.current = new Structure()

@@ -131,13 +131,7 @@ function filled(
   checkShape(op, shape)
   const value = leaf(checkDType(op, options.dtype ?? 'f32'), placed(options))
   if (shape.length === 0) return finish(apply('identity', [value]), options)
-  const ranked = apply(
-    'reshape',
-    [value],
-    undefined,
-    shape.map(() => 1),
-  )
-  return finish(apply('expand', [ranked], undefined, shape), options)
+  return finish(apply('expand', [value], undefined, shape), options)
 }
 
 export const zeros = (shape: Shape, options: TensorOptions = {}): Tensor =>

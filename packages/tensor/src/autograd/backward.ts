@@ -17,52 +17,68 @@ export function gradients(
   history: boolean,
 ): Map<Node, Tensor> {
   return within('backward', { grad: history, internal: true }, () => {
-    const useful = reachable(
+    const { order, placeOf } = reachable(
       roots.map(r => r.node),
       wanted,
     )
-    const found = new Map<Node, Tensor>()
-    roots.forEach((root, i) => add(found, root.node, seeds[i]))
-    const order = [...useful].sort((a, b) => b.id - a.id)
+    const found = new Array<Tensor | undefined>(order.length)
+    const add = (place: number, g: Tensor): void => {
+      const before = found[place]
+      found[place] = before ? apply('add', [before, g]) : g
+    }
     const results = new Map<Node, Tensor>()
-    for (const node of order) {
-      const g = found.get(node)
+    roots.forEach((root, i) => {
+      const place = placeOf.get(root.node)
+      if (place !== undefined) add(place, seeds[i])
+    })
+    for (let place = 0; place < order.length; place++) {
+      const node = order[place]
+      const g = found[place]
       if (!g) continue
-      found.delete(node)
+      found[place] = undefined
       if (wanted ? wanted.has(node) : node.op === 'storage') results.set(node, g)
       if (node.sources.length === 0) continue
       const { vjp } = primitiveOf(node.op)
       if (!vjp) throw new GradientError(node.op, 'has no derivative; detach() its input')
       const sources = node.sources.map(s => new Tensor(s))
-      vjp(g, sources, new Tensor(node), node.attributes).forEach((part, i) => {
-        const source = node.sources[i]
-        if (part && useful.has(source)) add(found, source, part)
-      })
+      const parts = vjp(g, sources, new Tensor(node), node.attributes)
+      for (let i = 0; i < parts.length; i++) {
+        const part = parts[i]
+        if (!part) continue
+        const at = placeOf.get(node.sources[i])
+        if (at !== undefined) add(at, part)
+      }
     }
     return results
   })
 }
 
-function add(found: Map<Node, Tensor>, node: Node, g: Tensor): void {
-  const before = found.get(node)
-  found.set(node, before ? apply('add', [before, g]) : g)
-}
-
-/** Nodes with gradient history between the roots and what is wanted. */
-function reachable(roots: readonly Node[], wanted: ReadonlySet<Node> | null): Set<Node> {
-  const all = new Set<Node>()
-  const stack = [...roots]
+/** Nodes with gradient history between the roots and what is wanted, the newest first, and where in that order each is. */
+function reachable(
+  roots: readonly Node[],
+  wanted: ReadonlySet<Node> | null,
+): { order: readonly Node[]; placeOf: ReadonlyMap<Node, number> } {
+  let order: Node[] = []
+  const placeOf = new Map<Node, number>()
+  const stack = roots.filter(node => node.requiresGrad)
   while (stack.length) {
     const node = stack.pop()!
-    if (all.has(node) || !node.requiresGrad) continue
-    all.add(node)
-    stack.push(...node.sources)
+    if (placeOf.has(node)) continue
+    placeOf.set(node, 0)
+    order.push(node)
+    const { sources } = node
+    for (let i = 0; i < sources.length; i++) if (sources[i].requiresGrad) stack.push(sources[i])
   }
-  if (!wanted) return all
-  const useful = new Set<Node>()
-  for (const node of [...all].sort((a, b) => a.id - b.id))
-    if (wanted.has(node) || node.sources.some(s => useful.has(s))) useful.add(node)
-  return useful
+  order.sort((a, b) => b.id - a.id)
+  if (wanted) {
+    const useful = new Set<Node>()
+    for (let i = order.length - 1; i >= 0; i--)
+      if (wanted.has(order[i]) || order[i].sources.some(s => useful.has(s))) useful.add(order[i])
+    order = order.filter(node => useful.has(node))
+    placeOf.clear()
+  }
+  order.forEach((node, place) => void placeOf.set(node, place))
+  return { order, placeOf }
 }
 
 export interface BackwardOptions {

@@ -49,12 +49,12 @@ const intern = (text: string): number => {
   return id
 }
 
+const single = intern('f32')
+
 /** What is being written: the key, and beside it the sizes. A capture is never interrupted, so one of each serves all. */
 let words = new Int32Array(4096)
 let sizes = new Float64Array(4096)
-/** nodes whose sources are being walked; empty between walks */
-const path: Node[] = []
-/** for each of them how many of its sources have been walked */
+/** for each node of a path how many of its sources have been walked */
 let cursors = new Int32Array(1024)
 const double = new Float64Array(1)
 const halves = new Int32Array(double.buffer)
@@ -190,37 +190,32 @@ export class Capture {
     const epoch = this.#epoch
     const start = this.#resolve(root, root)
     if (start.seen === epoch) return start.number
-    const bottom = path.length
-    try {
-      start.seen = epoch
-      path.push(start)
-      let depth = cursorsOf(bottom)
-      let top = start
-      for (;;) {
-        const { sources } = top
-        if (cursors[depth] < sources.length) {
-          let source = sources[cursors[depth]++]
-          // what holds a value, or may be given one by this piece, is looked up
-          if (isLookedUp(source)) source = this.#resolve(source, top)
-          else if (source.named && wasComputed(source, epoch) && !wasComputed(top, epoch)) this.boundary.add(source)
-          if (source.seen !== epoch) {
-            source.seen = epoch
-            if (source.sources.length === 0) this.#add(source)
-            else {
-              depth = cursorsOf(path.push(source) - 1)
-              top = source
-            }
+    // A path of its own for each walk: V8 notes every young object that is written into an old array.
+    const path: Node[] = [start]
+    start.seen = epoch
+    let depth = cursorsOf(0)
+    let top = start
+    for (;;) {
+      const { sources } = top
+      if (cursors[depth] < sources.length) {
+        let source = sources[cursors[depth]++]
+        // what holds a value, or may be given one by this piece, is looked up
+        if (isLookedUp(source)) source = this.#resolve(source, top)
+        else if (source.named && wasComputed(source, epoch) && !wasComputed(top, epoch)) this.boundary.add(source)
+        if (source.seen !== epoch) {
+          source.seen = epoch
+          if (source.sources.length === 0) this.#add(source)
+          else {
+            depth = cursorsOf(path.push(source) - 1)
+            top = source
           }
-        } else {
-          path.pop()
-          this.#add(top)
-          if (path.length === bottom) return start.number
-          depth--
-          top = path[depth]
         }
+      } else {
+        path.pop()
+        this.#add(top)
+        if (depth-- === 0) return start.number
+        top = path[depth]
       }
-    } finally {
-      path.length = bottom
     }
   }
 
@@ -242,7 +237,7 @@ export class Capture {
       this.#scalars.push(node.leaf!.scalar)
     } else if (op !== 'constant') node.computedBy = node.computedBy || this.#epoch
     data[at++] = intern(op)
-    data[at++] = intern(node.dtype)
+    data[at++] = node.dtype === 'f32' ? single : intern(node.dtype)
     data[at++] = leaf
     data[at++] = shape.length
     data[at++] = attributes === noAttributes ? -1 : 0
@@ -298,7 +293,8 @@ export class Capture {
       words = larger
     }
     const found: CapturedRoot[] = []
-    for (const { node, target } of roots) {
+    for (let i = 0; i < roots.length; i++) {
+      const { node, target } = roots[i]
       const leaf = target.seen === this.#epoch ? target.number : -1
       words[at++] = node
       words[at++] = leaf

@@ -461,9 +461,9 @@ function replay(recording: Recording, { storages, tensors, numbers }: Inputs): u
 function lookUp(entry: Recording['tape'][number]): readonly number[] {
   switch (entry.kind) {
     case 'live': {
-      const value = entry.live.read()
-      if (value === undefined) throw new JitError('jit', 'what a learning rate belongs to is gone')
-      return [value]
+      const owner = entry.owner.deref()
+      if (!owner) throw new JitError('jit', 'what a learning rate belongs to is gone')
+      return [entry.of(owner)]
     }
     case 'draw': {
       const generator = entry.generator?.deref()

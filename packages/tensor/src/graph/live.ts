@@ -5,16 +5,14 @@ import { state } from './scope.ts'
 
 /** A number that is read when an op takes it, and at each call of a jitted function. Goes wherever an op takes a number. */
 export class Live {
-  readonly #owner: WeakRef<object>
-  readonly #read: (owner: object) => number
-  constructor(owner: object, read: (owner: object) => number) {
-    this.#owner = new WeakRef(owner)
-    this.#read = read
+  readonly owner: object
+  readonly of: (owner: object) => number
+  constructor(owner: object, of: (owner: object) => number) {
+    this.owner = owner
+    this.of = of
   }
-  /** @returns undefined once its owner is gone */
-  read(): number | undefined {
-    const owner = this.#owner.deref()
-    return owner && this.#read(owner)
+  read(): number {
+    return this.of(this.owner)
   }
 }
 

@@ -17,6 +17,8 @@ import { type Memory, Storage } from './storage.ts'
 export type Way = 'init' | 'grad' | 'assign'
 
 const effectNames: Record<Way, string> = { init: 'own', grad: 'backward', assign: 'assign' }
+/** Ways as bits. */
+const wayBits: Record<Way, number> = { init: 1, grad: 2, assign: 4 }
 
 /** A write of a storage that is under way. */
 interface Write {
@@ -60,7 +62,8 @@ type Entry = Assign | Keep
 
 interface Piece {
   readonly entries: Entry[]
-  readonly ways: Map<Storage, Set<Way>>
+  /** the ways in which each storage is assigned, as bits */
+  readonly ways: Map<Storage, number>
   inits: boolean
 }
 
@@ -125,13 +128,16 @@ export class Queue {
     checkEffect(effectNames[way])
     if (storage.disposed) throw new StaleError('assign', `${storage.label} was disposed`)
     state.trace?.enter(this)
-    if ((way !== 'init' && this.#open.inits) || this.#open.ways.get(storage)?.has(way)) this.#cut()
+    const bit = wayBits[way]
+    let before = this.#open.ways.get(storage) ?? 0
+    if ((way !== 'init' && this.#open.inits) || before & bit) {
+      this.#cut()
+      before = this.#open.ways.get(storage) ?? 0
+    }
     const base = storage.head
     const leaf = storage.leaf()
     this.#open.entries.push(new Assign(storage, value, leaf, base))
-    const ways = this.#open.ways.get(storage)
-    if (ways) ways.add(way)
-    else this.#open.ways.set(storage, new Set([way]))
+    this.#open.ways.set(storage, before | bit)
     if (way === 'init') this.#open.inits = true
     storage.head = leaf
     if (!state.trace && nodeCount() - this.#nodesAtRun > longGraph) quietly(this.run())
@@ -146,10 +152,8 @@ export class Queue {
 
   /** A gradient that nobody wants any more: its pending writes run only if something else reads them. */
   drop(storage: Storage): void {
-    for (const piece of [...this.#closed, this.#open]) {
-      for (const entry of piece.entries) if (entry.kind === 'assign' && entry.storage === storage) entry.optional = true
-      piece.ways.get(storage)?.delete('grad')
-    }
+    for (const piece of this.#closed) dropFrom(piece, storage)
+    dropFrom(this.#open, storage)
   }
 
   /** Runs everything queued; resolves when the device has finished it. */
@@ -431,7 +435,8 @@ export class Queue {
     const { capture, last, numbers } = survey
     const results: TargetRecord[] = []
     const roots: Root[] = []
-    for (const { storage } of last) results.push(new TargetRecord(storage, storage.writes, null))
+    // plain loops: what runs once a step is seldom compiled, and an iterator makes an object for each turn there
+    for (let i = 0; i < last.length; i++) results.push(new TargetRecord(last[i].storage, last[i].storage.writes, null))
     for (const node of survey.kept)
       results.push(new TargetRecord(new Storage(this.#engine, node.shape, node.dtype), 0, node))
     for (let i = 0; i < results.length; i++) roots.push(new Root(numbers[i], results[i].storage))
@@ -449,7 +454,7 @@ export class Queue {
       }
       const { storages, scalars } = captured
       const targets: Storage[] = []
-      for (const { storage } of results) targets.push(storage)
+      for (let i = 0; i < results.length; i++) targets.push(results[i].storage)
       try {
         finished = this.#launch(executor, prepared, { storages, scalars, targets }, last, assigns, mayRetry)
       } catch (error) {
@@ -458,7 +463,8 @@ export class Queue {
       }
       record?.({ prepared, captured, targets: results })
     }
-    for (const { node, storage } of results) {
+    for (let i = last.length; i < results.length; i++) {
+      const { node, storage } = results[i]
       if (!node) continue
       node.alias = storage.head
       if (!node.requiresGrad) node.sources = noSources
@@ -493,7 +499,8 @@ export class Queue {
     const sources: (Node | null)[] = []
     let finished: Promise<void>
     try {
-      for (const storage of storages) {
+      for (let i = 0; i < storages.length; i++) {
+        const storage = storages[i]
         if (storage.disposed) throw new StaleError('run', `reads ${storage.label}, which was disposed`)
         if (storage.settled?.error) throw storage.settled.error
         sources.push(storage.settled)
@@ -506,9 +513,9 @@ export class Queue {
       }
       throw error
     }
-    for (const { storage, leaf } of last) storage.settled = leaf
-    for (const target of targets) target.settled ??= target.head
-    const written = targets.map(target => target.settled!)
+    for (let i = 0; i < last.length; i++) last[i].storage.settled = last[i].leaf
+    const written: Node[] = []
+    for (let i = 0; i < targets.length; i++) written.push((targets[i].settled ??= targets[i].head))
     return finished.then(
       () => {
         // handed over before it was known that what it reads had failed
@@ -533,6 +540,13 @@ export class Queue {
     if (!storage || storage.settled !== leaf) throw stale(leaf, node)
     return storage
   }
+}
+
+function dropFrom({ entries, ways }: Piece, storage: Storage): void {
+  const written = ways.get(storage)
+  if (written === undefined) return
+  for (const entry of entries) if (entry.kind === 'assign' && entry.storage === storage) entry.optional = true
+  ways.set(storage, written & ~wayBits.grad)
 }
 
 const rootsOf = (piece: Piece): Node[] => piece.entries.map(e => (e.kind === 'assign' ? e.value : e.node))
@@ -644,9 +658,9 @@ function resolve(node: Node, reader: Node): Node {
 function surveyOf(assigns: readonly Assign[], kept: readonly Node[]): Survey {
   const capture = new Capture(resolve)
   try {
-    for (const e of assigns) e.needed = false
+    for (let i = 0; i < assigns.length; i++) assigns[i].needed = false
     let last = lastWrites(assigns)
-    for (const e of last) capture.walk(e.value)
+    for (let i = 0; i < last.length; i++) capture.walk(last[i].value)
     let all = kept.length ? [...new Set(kept)] : kept
     for (const node of all) capture.walk(node)
     // what is found while walking was walked; only its number is wanted
@@ -657,8 +671,8 @@ function surveyOf(assigns: readonly Assign[], kept: readonly Node[]): Survey {
       all = [...more]
     }
     const numbers: number[] = []
-    for (const e of last) numbers.push(capture.walk(e.value))
-    for (const node of all) numbers.push(capture.walk(node))
+    for (let i = 0; i < last.length; i++) numbers.push(capture.walk(last[i].value))
+    for (let i = 0; i < all.length; i++) numbers.push(capture.walk(all[i]))
     return { capture, last, kept: all, numbers }
   } catch (error) {
     capture.undo()
@@ -669,11 +683,13 @@ function surveyOf(assigns: readonly Assign[], kept: readonly Node[]): Survey {
 /** For each storage the last write that runs, and in `storage.writes` how many versions the piece makes of it. */
 function lastWrites(assigns: readonly Assign[]): Assign[] {
   const last: Assign[] = []
-  for (const { storage } of assigns) {
+  for (let i = 0; i < assigns.length; i++) {
+    const { storage } = assigns[i]
     storage.writes = 0
     storage.lastWrite = -1
   }
-  for (const e of assigns) {
+  for (let i = 0; i < assigns.length; i++) {
+    const e = assigns[i]
     const { storage } = e
     storage.writes++
     if (e.optional && !e.needed) continue

@@ -14,7 +14,7 @@ import { type Storage, storageCount } from './storage.ts'
 
 /** What is done on the host at each call, in order. */
 export type TapeEntry =
-  | { readonly kind: 'live'; readonly live: Live }
+  | { readonly kind: 'live'; readonly owner: WeakRef<object>; readonly of: (owner: object) => number }
   /** key and counter of a draw; null: from the global generator */
   | { readonly kind: 'draw'; readonly generator: WeakRef<Generator> | null }
   | { readonly kind: 'effect'; readonly owner: WeakRef<object>; readonly act: (owner: object) => void }
@@ -134,10 +134,10 @@ export class Trace {
     this.#unguarded--
     let entry = this.#lives.get(live)
     if (entry === undefined) {
-      entry = this.tape.push({ kind: 'live', live }) - 1
+      entry = this.tape.push({ kind: 'live', owner: new WeakRef(live.owner), of: live.of }) - 1
       this.#lives.set(live, entry)
     }
-    return { value: value ?? Number.NaN, origin: { entry, part: 0 } }
+    return { value, origin: { entry, part: 0 } }
   }
 
   /** @returns the entry of a draw */

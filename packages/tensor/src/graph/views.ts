@@ -48,7 +48,8 @@ export function through(view: GNode, index: readonly Index[]): Seen {
       return { index: out, ...nothing }
     }
     case 'expand':
-      return { index: index.map((at, d) => (isDim(x.shape[d], 1) ? zeroIndex : at)), ...nothing }
+      // 0-d: one element, which fills any shape
+      return { index: x.shape.map((n, d) => (isDim(n, 1) ? zeroIndex : index[d])), ...nothing }
     case 'slice':
       return {
         index: index.map((at, d) => addIndex(dimIndex(view.sizes[d]), scaleIndex(at, dim(view.steps[d])))),

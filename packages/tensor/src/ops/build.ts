@@ -44,7 +44,7 @@ export function operand(op: string, value: Operand | Constant, like: Tensor, dty
 }
 
 function liveOf(op: string, live: Live, like: Tensor, dtype: DType): Tensor {
-  if (!state.trace) return operand(op, live.read() ?? Number.NaN, like, dtype)
+  if (!state.trace) return operand(op, live.read(), like, dtype)
   const { value, origin } = state.trace.read(live)
   const leaf = operand(op, value, like, dtype)
   leaf.node.leaf!.origin = origin
@@ -62,7 +62,7 @@ export function expandTo(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x
   const missing = shape.length - x.ndim
   const ranked =
-    missing === 0
+    missing === 0 || x.ndim === 0
       ? x
       : apply(
           'reshape',

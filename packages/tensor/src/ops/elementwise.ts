@@ -183,19 +183,7 @@ export const fullLike = (x: Tensor, value: number): Tensor => fill(x, value)
 function fill(x: Tensor, value: number | Constant): Tensor {
   const v = operand('fullLike', value, x)
   if (x.ndim === 0) return apply('identity', [v])
-  return apply(
-    'expand',
-    [
-      apply(
-        'reshape',
-        [v],
-        undefined,
-        x.shape.map(() => 1),
-      ),
-    ],
-    undefined,
-    x.shape,
-  )
+  return apply('expand', [v], undefined, x.shape)
 }
 
 // --- activations ---

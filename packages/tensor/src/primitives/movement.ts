@@ -6,7 +6,7 @@ import type { Attributes } from '../graph/node.ts'
 import { positions } from '../ops/build.ts'
 import { type Shape, sizeOf, stridesOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
-import { everyExample, shiftAxes, shiftAxis } from './batching.ts'
+import { everyExample, exampleShape, shiftAxes, shiftAxis } from './batching.ts'
 import type { Primitive, Value } from './types.ts'
 
 /** Fills `out` from the source position that `from` gives for each result index; negative means 0. */
@@ -70,11 +70,14 @@ const permute: Primitive = {
   },
 }
 
-/** Axes of size 1 repeat to the wanted size; ranks are equal. */
+const repeated = shiftAxes(attributes => attributes)
+
+/** Axes of size 1 repeat to the wanted size; ranks are equal, or the source is 0-d and fills any shape. */
 const expand: Primitive = {
   family: 'movement',
   infer([x], _, shape) {
-    const fits = x.shape.length === shape!.length && x.shape.every((n, i) => n === shape![i] || n === 1)
+    const rank = x.shape.length
+    const fits = rank === 0 || (rank === shape!.length && x.shape.every((n, i) => n === shape![i] || n === 1))
     if (!fits)
       throw new ShapeError(
         'expand',
@@ -83,12 +86,19 @@ const expand: Primitive = {
     return { shape: shape!, dtype: x.dtype }
   },
   vjp(g, [x], out) {
+    if (x.ndim === 0) return [g.sum()]
     const axes = out.shape.flatMap((n, i) => (n !== x.shape[i] ? [i] : []))
     return [axes.length ? g.sum(axes, { keepDim: true }) : g]
   },
-  batch: shiftAxes(attributes => attributes),
+  batch(batch) {
+    const { size, sources, shape, again } = batch
+    const [x] = sources
+    if (exampleShape(x).length > 0) return repeated(batch)
+    return again([x.batched ? x.value.reshape([size, ...shape.map(() => 1)]) : x.value], undefined, [size, ...shape])
+  },
   evaluate([x], out) {
-    const step = stridesOf(x.shape).map((s, i) => (x.shape[i] === 1 ? 0 : s))
+    const strides = stridesOf(x.shape)
+    const step = out.shape.map((_, i) => (x.shape.length === 0 || x.shape[i] === 1 ? 0 : strides[i]))
     move(x, out, index => dot(index, step))
   },
 }
