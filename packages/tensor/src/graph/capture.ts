@@ -4,7 +4,7 @@
 // copying them, and nodes become objects when a plan is compiled from them.
 
 import type { DType } from '../dtype.ts'
-import { TransformError } from '../errors.ts'
+import { ShapeError, TransformError } from '../errors.ts'
 import { type Attributes, type Node, noAttributes } from './node.ts'
 import type { Storage } from './storage.ts'
 
@@ -42,14 +42,16 @@ export class Root {
   }
 }
 
-const interned = new Map<string, number>()
-const intern = (text: string): number => {
-  let id = interned.get(text)
-  if (id === undefined) interned.set(text, (id = interned.size))
+const opNumbers = new Map<string, number>()
+const dtypeNumbers = new Map<string, number>()
+const modeNumbers = new Map<string, number>()
+function intern(numbers: Map<string, number>, text: string): number {
+  let id = numbers.get(text)
+  if (id === undefined) numbers.set(text, (id = numbers.size))
   return id
 }
 
-const single = intern('f32')
+const single = intern(dtypeNumbers, 'f32')
 
 /** What is being written: the key, and beside it the sizes. A capture is never interrupted, so one of each serves all. */
 let words = new Int32Array(4096)
@@ -75,16 +77,18 @@ const keyed = {
 }
 keyed satisfies Record<keyof Attributes, boolean>
 
-/** Words of a node before its sources: op, dtype, leaf, rank, attributes, sources. */
-const head = 6
+/**
+ * A node in the key: a word of these fields, the number of a leaf or of a place in the table of scalars, sources, attributes, the classes of its sizes.
+ * Most nodes take four or five words, and every word is hashed and compared.
+ */
+const field = { dtype: 10, attributes: 14, rank: 15, sources: 22 } as const
+const rankMask = 127
+/** as many sources or more: their number is a word of its own */
+const manySources = 1023
+/** sizes in a word of classes */
+const classesEach = 16
 
-/** Words of a node, as `Capture.#add` writes them. */
-function wordsOf({ sources, shape, attributes }: Node): number {
-  const { axes, steps, sizes, value } = attributes
-  const count = head + sources.length + shape.length + (sizes?.length ?? 0)
-  if (attributes === noAttributes) return count
-  return count + 6 + (axes?.length ?? 0) + (steps?.length ?? 0) + (value === undefined ? 0 : 2)
-}
+const numbered = (op: string): boolean => op === 'storage' || op === 'scalar'
 
 /** A capture as it was handed over. Its key and sizes are read in place until the next capture begins; who needs them later calls `hold`. */
 export class Captured {
@@ -158,11 +162,15 @@ export class Captured {
     let sizesAt = 0
     return order.map(node => {
       const { op, dtype, attributes } = node
-      const sources = Array.from(key.subarray(at + head, at + head + key[at + 5]))
-      const rank = node.shape.length
-      const captured = { op, sources, dtype, rank, attributes, sizesAt, leaf: key[at + 2] }
-      at += wordsOf(node)
-      sizesAt += rank + (attributes.sizes?.length ?? 0)
+      const word = key[at++]
+      const rank = (word >> field.rank) & rankMask
+      let count = word >>> field.sources
+      if (count === manySources) count = key[at++]
+      const leaf = numbered(op) ? key[at++] : -1
+      const captured = { op, sources: Array.from(key.subarray(at, at + count)), dtype, rank, attributes, sizesAt, leaf }
+      const sizes = attributes.sizes?.length ?? 0
+      at += count + attributeWords(attributes) + Math.ceil(rank / classesEach) + Math.ceil(sizes / classesEach)
+      sizesAt += rank + sizes
       return captured
     })
   }
@@ -224,31 +232,36 @@ export class Capture {
     if (op === 'placeholder')
       throw new TransformError('vmap', 'a value of one example has left the function; return it as a result')
     let at = this.#words
-    if (at + wordsOf(node) > words.length) {
-      const larger = new Int32Array(2 * (at + wordsOf(node)))
-      larger.set(words)
-      words = larger
-    }
+    const rank = shape.length
+    const count = sources.length
+    if (rank > rankMask) throw new ShapeError(op, `has ${rank} axes, more than ${rankMask}`)
+    makeRoom(at + 3 + count + rank)
     const data = words
-    let leaf = -1
-    if (node.storage !== null) leaf = this.#storageOf(node.storage)
+    const dtype = node.dtype === 'f32' ? single : intern(dtypeNumbers, node.dtype)
+    const named = attributes === noAttributes ? 0 : 1
+    const many = count >= manySources
+    data[at++] =
+      intern(opNumbers, op) |
+      (dtype << field.dtype) |
+      (named << field.attributes) |
+      (rank << field.rank) |
+      ((many ? manySources : count) << field.sources)
+    if (many) data[at++] = count
+    if (node.storage !== null) data[at++] = this.#storageOf(node.storage)
     else if (op === 'scalar') {
-      leaf = this.#scalars.length
+      data[at++] = this.#scalars.length
       this.#scalars.push(node.leaf!.scalar)
     } else if (op !== 'constant') node.computedBy = node.computedBy || this.#epoch
-    data[at++] = intern(op)
-    data[at++] = node.dtype === 'f32' ? single : intern(node.dtype)
-    data[at++] = leaf
-    data[at++] = shape.length
-    data[at++] = attributes === noAttributes ? -1 : 0
-    data[at++] = sources.length
-    for (let i = 0; i < sources.length; i++) {
+    for (let i = 0; i < count; i++) {
       const s = sources[i]
       data[at++] = (isLookedUp(s) ? this.#resolve(s, node) : s).number
     }
-    if (attributes !== noAttributes) at = writeAttributes(attributes, at)
-    at = this.#pushSizes(shape, at)
-    if (attributes.sizes !== undefined) at = this.#pushSizes(attributes.sizes, at)
+    if (named === 0) at = this.#pushSizes(shape, at)
+    else {
+      at = writeAttributes(attributes, at, rank)
+      at = this.#pushSizes(shape, at)
+      if (attributes.sizes !== undefined) at = this.#pushSizes(attributes.sizes, at)
+    }
     this.#words = at
     node.number = this.order.length
     this.order.push(node)
@@ -262,10 +275,16 @@ export class Capture {
       larger.set(sizes)
       sizes = larger
     }
-    for (let i = 0; i < list.length; i++) {
+    const count = list.length
+    let classes = 0
+    for (let i = 0; i < count; i++) {
       const n = list[i]
       sizes[to++] = n
-      words[at++] = n === 1 ? 1 : n === 0 ? 2 : 0
+      classes = (classes << 2) | (n === 1 ? 1 : n === 0 ? 2 : 0)
+      if (i % classesEach === classesEach - 1 || i === count - 1) {
+        words[at++] = classes
+        classes = 0
+      }
     }
     this.#sizes = to
     return at
@@ -287,11 +306,7 @@ export class Capture {
 
   finish(roots: readonly Root[]): Captured {
     let at = this.#words
-    if (at + 2 * roots.length > words.length) {
-      const larger = new Int32Array(at + 2 * roots.length)
-      larger.set(words)
-      words = larger
-    }
+    makeRoom(at + 2 * roots.length)
     const found: CapturedRoot[] = []
     for (let i = 0; i < roots.length; i++) {
       const { node, target } = roots[i]
@@ -316,25 +331,40 @@ function cursorsOf(place: number): number {
   return place
 }
 
+/** Brings `words` to at least as many. */
+function makeRoom(count: number): void {
+  if (count <= words.length) return
+  const larger = new Int32Array(2 * count)
+  larger.set(words)
+  words = larger
+}
+
 const isLookedUp = (node: Node): boolean => node.storage !== null || node.alias !== null || node.error !== null
 
 /** Whether an earlier capture than this one had it computed. */
 const wasComputed = (node: Node, epoch: number): boolean => node.computedBy !== 0 && node.computedBy !== epoch
 
-function writeAttributes({ axis, axes, steps, sizes, value, mode }: Attributes, start: number): number {
+/** Words that `writeAttributes` writes. */
+function attributeWords(attributes: Attributes): number {
+  if (attributes === noAttributes) return 0
+  const { axes, steps, value } = attributes
+  return 2 + (axes?.length ?? 0) + (steps?.length ?? 0) + (value === undefined ? 0 : 2)
+}
+
+/** @param after words that follow */
+function writeAttributes(attributes: Attributes, start: number, after: number): number {
+  const { axis, axes, steps, sizes, value, mode } = attributes
+  const [axisCount, stepCount, sizeCount] = [axes?.length ?? -1, steps?.length ?? -1, sizes?.length ?? -1]
+  makeRoom(start + 4 + axisCount + stepCount + sizeCount + after + 4)
   const data = words
   let at = start
-  data[at++] = axis ?? -1
-  data[at++] = mode === undefined ? -1 : intern(mode)
-  data[at++] = axes?.length ?? -1
+  // counts of axes, which are at most 127, and for the widths of a pad twice as many
+  data[at++] = (axisCount + 1) | ((stepCount + 1) << 8) | ((sizeCount + 1) << 16) | (value === undefined ? 0 : 1 << 25)
+  data[at++] = ((axis ?? -1) + 1) | ((mode === undefined ? 0 : intern(modeNumbers, mode) + 1) << 8)
   if (axes) for (let i = 0; i < axes.length; i++) data[at++] = axes[i]
-  data[at++] = steps?.length ?? -1
   if (steps) for (let i = 0; i < steps.length; i++) data[at++] = steps[i]
-  data[at++] = sizes?.length ?? -1
-  if (value === undefined) data[at++] = 0
-  else {
+  if (value !== undefined) {
     double[0] = value
-    data[at++] = 1
     data[at++] = halves[0]
     data[at++] = halves[1]
   }
