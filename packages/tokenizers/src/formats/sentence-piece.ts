@@ -165,11 +165,13 @@ export function sentencePieceParts(model: SentencePieceModel): TokenizerParts {
 }
 
 function decoderOf({ byteFallback, normalizer, unkSurface }: SentencePieceModel, unknown?: string): Decoder {
-  const { addDummyPrefix = true, removeExtraWhitespaces = true } = normalizer
+  const { addDummyPrefix = true, removeExtraWhitespaces = true, whitespaceAsSuffix = false } = normalizer
   const steps: Decoder[] = [new ReplaceDecoder('\u2581', ' ')]
   if (unknown) steps.push(new ReplaceDecoder(unknown, unkSurface))
   if (byteFallback) steps.push(new ByteFallback())
   steps.push(new Fuse())
-  if (addDummyPrefix || removeExtraWhitespaces) steps.push(new StripDecoder(' ', 1, 0))
+  // With the space behind words none is in front, but what stands for an unknown piece may start with one, and keeps it.
+  const startsWithSpace = whitespaceAsSuffix ? !removeExtraWhitespaces : addDummyPrefix || removeExtraWhitespaces
+  if (startsWithSpace) steps.push(new StripDecoder(' ', 1, 0))
   return new DecoderSequence(steps)
 }

@@ -47,6 +47,19 @@ export function spmEncode(model: Uint8Array, lines: readonly string[]): number[]
   })
 }
 
+/** The texts that spm_decode gives for lists of ids. */
+export function spmDecode(model: Uint8Array, ids: readonly (readonly number[])[]): string[] {
+  return withFolder(folder => {
+    writeFileSync(join(folder, 'm.model'), model)
+    const out = execFileSync('spm_decode', [`--model=${join(folder, 'm.model')}`, '--input_format=id'], {
+      input: ids.map(line => line.join(' ')).join('\n'),
+      stdio: ['pipe', 'pipe', 'ignore'],
+      maxBuffer: 1 << 28,
+    })
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(out).split('\n').slice(0, ids.length)
+  })
+}
+
 /** What spm_normalize makes of each line by a model's rules. */
 export function spmNormalize(model: Uint8Array, lines: readonly string[]): string[] {
   return withFolder(folder => {

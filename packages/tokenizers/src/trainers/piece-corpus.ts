@@ -10,9 +10,14 @@ export type PieceCorpus = {
   counts: Float64Array
   /** How often each word came last in its text; undefined if nobody counted. */
   last: Float64Array | undefined
+  /** How often which character stood behind each word, '' being the end of a text; undefined if nobody counted. */
+  followers: ReadonlyMap<string, number>[] | undefined
   /** The characters that get into the vocabulary, the most frequent first, with their counts. */
   alphabet: [char: string, count: number][]
 }
+
+/** By word, how often which character stood behind it; '' is the end of a text. */
+export type Followers = ReadonlyMap<string, ReadonlyMap<string, number>>
 
 export type AlphabetOptions = {
   /** Share of all characters that the alphabet covers; rarer ones become unknown. Default 0.9995, as in sentencepiece. */
@@ -25,6 +30,7 @@ export function pieceCorpus(
   words: ReadonlyMap<string, number>,
   last: ReadonlyMap<string, number> | undefined,
   options: AlphabetOptions,
+  followers?: Followers,
 ): PieceCorpus {
   const alphabet = coveringAlphabet(words, options)
   if (alphabet.length === 0) throw new TokenizerError('train: no text to learn from: give texts that are not empty')
@@ -32,11 +38,19 @@ export function pieceCorpus(
   const unknown = String.fromCodePoint(UNKNOWN)
   const merged = new Map<string, number>()
   const mergedLast = last && new Map<string, number>()
+  const mergedFollowers = followers && new Map<string, Map<string, number>>()
   for (const [word, count] of words) {
     let spelled = ''
     for (const char of word) spelled += known.has(char) ? char : unknown
     merged.set(spelled, (merged.get(spelled) ?? 0) + count)
     mergedLast?.set(spelled, (mergedLast.get(spelled) ?? 0) + (last?.get(word) ?? 0))
+    if (!mergedFollowers) continue
+    const behind = mergedFollowers.get(spelled) ?? new Map<string, number>()
+    mergedFollowers.set(spelled, behind)
+    for (const [char, times] of followers?.get(word) ?? []) {
+      const shown = char === '' || known.has(char) ? char : unknown
+      behind.set(shown, (behind.get(shown) ?? 0) + times)
+    }
   }
   merged.delete('')
   const sorted = [...merged].sort(byCount)
@@ -44,6 +58,7 @@ export function pieceCorpus(
     words: sorted.map(([word]) => word),
     counts: Float64Array.from(sorted, ([, count]) => count),
     last: mergedLast && Float64Array.from(sorted, ([word]) => mergedLast.get(word)!),
+    followers: mergedFollowers && sorted.map(([word]) => mergedFollowers.get(word)!),
     alphabet,
   }
 }

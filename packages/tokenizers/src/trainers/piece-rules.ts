@@ -1,5 +1,5 @@
 // What may be a piece, as sentencepiece has it (trainer_interface.cc, IsValidSentencePiece): not too long, the sign for
-// white space only in front, one script.
+// white space only in front, or only at the end, one script.
 import { scriptNames, scriptTable } from '../unicode/scripts.ts'
 
 export type PieceRules = {
@@ -13,6 +13,8 @@ export type PieceRules = {
   splitDigits?: boolean
   /** Pieces do not cross white space. Default true. */
   splitByWhitespace?: boolean
+  /** White space belongs to the word before it. Default false. */
+  whitespaceAsSuffix?: boolean
 }
 
 /** Stands for white space in the words. */
@@ -27,7 +29,7 @@ const isDigit = (cp: number) => (cp >= 0x30 && cp <= 0x39) || (cp >= 0xff10 && c
 /** Says whether the code points [start, end) of a text may be a piece. */
 export function pieceValidity(rules: PieceRules): (text: ArrayLike<number>, start: number, end: number) => boolean {
   const { maxPieceLength = 16, splitByScript = true, splitByNumber = true } = rules
-  const { splitDigits = false, splitByWhitespace = true } = rules
+  const { splitDigits = false, splitByWhitespace = true, whitespaceAsSuffix = false } = rules
   const names = scriptNames()
   const table = scriptTable()
   const han = names.indexOf('Han')
@@ -40,7 +42,8 @@ export function pieceValidity(rules: PieceRules): (text: ArrayLike<number>, star
       const cp = text[at]
       if (cp <= 0 || cp === UNKNOWN || cp === BOUNDARY || cp === 0x20) return false
       if (cp === SPACE) {
-        if (at > start && (splitByWhitespace || at === end - 1)) return false
+        const fromItsEnd = whitespaceAsSuffix ? end - 1 - at : at - start
+        if (fromItsEnd > 0 && (splitByWhitespace || fromItsEnd === end - 1 - start)) return false
         continue
       }
       let script = table[cp]

@@ -8,7 +8,7 @@ import { corpora } from '../testing/corpora.ts'
 import { fuzzString } from '../testing/fuzz.ts'
 import { random, seed } from '../testing/random.ts'
 import { sharedData } from '../testing/shared-data.ts'
-import { hasSentencePiece, spmEncode, spmTrain } from '../testing/spm.ts'
+import { hasSentencePiece, spmDecode, spmEncode, spmTrain } from '../testing/spm.ts'
 import { Tokenizer } from '../tokenizer.ts'
 import { BpeTrainer } from './bpe.ts'
 import { trainSentencePiece } from './sentence-piece.ts'
@@ -66,6 +66,36 @@ describe.skipIf(!hasSentencePiece || !sharedData)('against spm_train (needs it i
       lines.forEach((line, i) =>
         expect([...tokenizer.encodeIds(line)], `${modelType}: ${JSON.stringify(line)}`).toEqual(theirs[i]),
       )
+    }
+  })
+
+  test.each(types)('%s with white space at the end of words', { timeout: 60_000 }, async modelType => {
+    const text = corpora.botchan().slice(0, 60_000)
+    const vocabSize = 700
+    const flags = { model_type: modelType, vocab_size: vocabSize, treat_whitespace_as_suffix: true }
+    const bytes = spmTrain(text, flags)
+    const ours = await trainSentencePiece(text, { modelType, vocabSize, whitespaceAsSuffix: true })
+    const wanted = parseSentencePiece(bytes)
+    expect(wanted.normalizer.whitespaceAsSuffix).toBe(true)
+    const known = new Set(wanted.pieces.map(({ piece }) => piece))
+    const share = ours.pieces.filter(({ piece }) => known.has(piece)).length / known.size
+    expect(share).toBeGreaterThanOrEqual(modelType === 'unigram' ? 0.999 : 1)
+    if (modelType === 'bpe') expect(ours.pieces).toEqual(wanted.pieces)
+    const next = random(seed)
+    const lines = text.split('\n').slice(0, 200)
+    for (let i = 0; i < 200; i++) {
+      lines.push(`${fuzzString(next)} the Botchan `.toWellFormed().replace(/[\n\r\0\u2028\u0085]/g, ' '))
+    }
+    // spm_encode refuses some of these texts with a model of words.
+    for (const model of modelType === 'word' ? [] : [bytes, writeSentencePiece(ours)]) {
+      const tokenizer = Tokenizer.fromSentencePiece(model)
+      const ids = spmEncode(model, lines)
+      const texts = spmDecode(model, ids)
+      lines.forEach((line, i) => {
+        expect([...tokenizer.encodeIds(line)], line).toEqual(ids[i])
+        expect(tokenizer.encode(line).ids, line).toEqual(ids[i])
+        expect(tokenizer.decode(ids[i]), line).toBe(texts[i])
+      })
     }
   })
 

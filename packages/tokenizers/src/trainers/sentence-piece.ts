@@ -9,7 +9,7 @@ import { SentencePieceNormalizer, type SentencePieceRules } from '../normalizers
 import { AlignedText } from '../text/aligned-text.ts'
 import { utf8Bytes } from '../unicode/utf8.ts'
 import { bpePieces } from './bpe-pieces.ts'
-import { type AlphabetOptions, byCount, pieceCorpus } from './piece-corpus.ts'
+import { type AlphabetOptions, byCount, type Followers, pieceCorpus } from './piece-corpus.ts'
 import { BOUNDARY, type PieceRules, SPACE, UNKNOWN } from './piece-rules.ts'
 import type { TrainerOptions } from './trainer.ts'
 import { unigramPieces } from './unigram.ts'
@@ -58,14 +58,19 @@ export async function trainSentencePiece(
 ): Promise<SentencePieceModel> {
   const { modelType = 'unigram', vocabSize = 8000, byteFallback = false } = options
   const { normalizationRule: name = 'nmt_nfkc' } = options
-  const normalizer: SentencePieceRules = options.normalizer?.charsMap
-    ? options.normalizer
-    : { ...options.normalizer, name, charsMap: compileRules(name) }
+  const { whitespaceAsSuffix = options.normalizer?.whitespaceAsSuffix ?? false } = options
+  const normalizer: SentencePieceRules = {
+    ...(!options.normalizer?.charsMap && { name, charsMap: compileRules(name) }),
+    ...options.normalizer,
+    whitespaceAsSuffix,
+  }
   const protectedSymbols = options.userDefinedSymbols ?? []
   const meta = metaPieces(options)
-  const { words, last } = await countWords(texts, { ...normalizer, protectedSymbols }, meta, options)
+  const { words, last, followers } = await countWords(texts, { ...normalizer, protectedSymbols }, meta, options)
   const settings = {
     ...options,
+    whitespaceAsSuffix,
+    ...(followers && { followers }),
     vocabSize,
     reserved: meta.size,
     ...(options.requiredChars !== undefined && { initialAlphabet: options.requiredChars }),
@@ -91,6 +96,7 @@ export async function trainSentencePiece(
 }
 
 type Settings = SentencePieceTrainOptions & {
+  followers?: Followers
   vocabSize: number
   reserved: number
   initialAlphabet?: Iterable<string>
@@ -190,6 +196,12 @@ async function countWords(
   const words = new Map<string, number>()
   const last = new Map<string, number>()
   const count = (map: Map<string, number>, word: string) => map.set(word, (map.get(word) ?? 0) + 1)
+  // Before white space a word is followed by that or by the end; behind it, by any character.
+  const followers = rules.whitespaceAsSuffix ? new Map<string, Map<string, number>>() : undefined
+  const follow = (map: Map<string, Map<string, number>>, word: string, char: string) => {
+    const behind = map.get(word) ?? new Map<string, number>()
+    map.set(word, behind.set(char, (behind.get(char) ?? 0) + 1))
+  }
   let done = 0
   for await (const text of typeof texts === 'string' ? [texts] : texts) {
     for (const line of text.split('\n')) {
@@ -201,16 +213,22 @@ async function countWords(
       if (sentence === '') continue
       let start = 0
       if (splitByWhitespace) {
-        for (let end = sentence.indexOf(space, 1); end >= 0; end = sentence.indexOf(space, end + 1)) {
-          count(words, sentence.slice(start, end))
-          start = end
+        // Before each space, or behind it; models of words cut before it in any case, here and when they encode.
+        const shift = rules.whitespaceAsSuffix && options.modelType !== 'word' ? 1 : 0
+        for (let at = sentence.indexOf(space, 1 - shift); at >= 0; at = sentence.indexOf(space, at + 1)) {
+          if (at + shift === sentence.length) break
+          const word = sentence.slice(start, at + shift)
+          count(words, word)
+          start = at + shift
+          if (followers) follow(followers, word, String.fromCodePoint(sentence.codePointAt(start)!))
         }
       }
       const word = sentence.slice(start)
       count(words, word)
       count(last, word)
+      if (followers) follow(followers, word, '')
       if ((++done & 0xfff) === 0) onProgress?.({ stage: 'count', done, total: undefined })
     }
   }
-  return { words, last }
+  return { words, last, followers }
 }

@@ -7,7 +7,7 @@ import { byCount } from './piece-corpus.ts'
 import { type PieceRules, pieceValidity, UNKNOWN } from './piece-rules.ts'
 import { commonPrefixes, sortSuffixes } from './suffix-sort.ts'
 
-/** Ends of words, by what comes behind. */
+/** Ends of words, by what comes behind: the end of the text; white space, or, below that, any other character. */
 const TEXT_END = -1
 const WORD_END = -2
 
@@ -25,40 +25,35 @@ export type Seed = {
 }
 
 export function seedPieces(corpus: PieceCorpus, rules: PieceRules, seedSize: number): Seed {
-  const { words, counts, last } = corpus
+  const { words, counts } = corpus
   const { maxPieceLength = 16 } = rules
   const n = words.length
   const starts = new Int32Array(n + 1)
   for (let i = 0; i < n; i++) starts[i + 1] = starts[i] + codePoints(words[i]) + 1
   const size = starts[n]
-  // A word that is seen both before white space and at the end of a text stands there a second time.
-  const twice: number[] = []
+  // A word that is seen before different things stands there once for each of them, the first time where it starts.
+  const ends = words.map((_, i) => endsOf(corpus, i))
   let extra = 0
-  for (let i = 0; i < n; i++) {
-    if (last && (last[i] === 0 || last[i] === counts[i])) continue
-    twice.push(i)
-    extra += starts[i + 1] - starts[i]
-  }
+  for (let i = 0; i < n; i++) extra += (ends[i].length - 1) * (starts[i + 1] - starts[i])
   const depth = maxPieceLength + 1
   const text = new Int32Array(size + extra + depth).fill(TEXT_END)
   const weights = new Float64Array(size + extra)
   const origins = new Int32Array(extra)
+  let to = size
   for (let i = 0; i < n; i++) {
     let at = starts[i]
-    const isLast = last !== undefined && last[i] === counts[i]
-    const weight = last && !isLast ? counts[i] - last[i] : counts[i]
+    const [[end, weight], ...others] = ends[i]
     for (const char of words[i]) {
       weights[at] = weight
       text[at++] = char.codePointAt(0)!
     }
-    text[at] = isLast ? TEXT_END : WORD_END
-  }
-  let to = size
-  for (const i of twice) {
-    for (let at = starts[i]; at < starts[i + 1]; at++, to++) {
-      origins[to - size] = at
-      text[to] = at === starts[i + 1] - 1 ? TEXT_END : text[at]
-      weights[to] = last ? last[i] : 0
+    text[at] = end
+    for (const [otherEnd, otherWeight] of others) {
+      for (let from = starts[i]; from <= at; from++, to++) {
+        origins[to - size] = from
+        text[to] = from === at ? otherEnd : text[from]
+        weights[to] = otherWeight
+      }
     }
   }
 
@@ -135,6 +130,19 @@ export function seedPieces(corpus: PieceCorpus, rules: PieceRules, seedSize: num
     }
   }
   return { text, starts, places, lengths, scores, from, ids }
+}
+
+/** What comes behind a word, as a negative number, and how often. */
+function endsOf({ counts, last, followers }: PieceCorpus, word: number): [end: number, count: number][] {
+  const behind = followers?.[word]
+  if (behind)
+    return [...behind].map(([char, count]) => [char === '' ? TEXT_END : WORD_END - char.codePointAt(0)!, count])
+  if (!last || last[word] === 0) return [[WORD_END, counts[word]]]
+  if (last[word] === counts[word]) return [[TEXT_END, counts[word]]]
+  return [
+    [WORD_END, counts[word] - last[word]],
+    [TEXT_END, last[word]],
+  ]
 }
 
 function codePoints(text: string): number {

@@ -2,7 +2,7 @@
 // probabilities by EM, prune the pieces that are missed least, and again until few enough are left. With the Metaspace
 // pre-tokenizer and one text a line, the pieces and scores are those of spm_train.
 import { Unigram } from '../models/unigram.ts'
-import { type AlphabetOptions, byCount, pieceCorpus } from './piece-corpus.ts'
+import { type AlphabetOptions, byCount, type Followers, pieceCorpus } from './piece-corpus.ts'
 import type { PieceRules } from './piece-rules.ts'
 import type { Trainer, TrainerOptions } from './trainer.ts'
 import { Lattices } from './unigram-lattice.ts'
@@ -54,10 +54,10 @@ export class UnigramTrainer implements Trainer {
 export function unigramPieces(
   words: ReadonlyMap<string, number>,
   last: ReadonlyMap<string, number> | undefined,
-  options: UnigramTrainerOptions & { vocabSize: number; reserved: number },
+  options: UnigramTrainerOptions & { vocabSize: number; reserved: number; followers?: Followers },
 ): [piece: string, score: number][] {
   const { vocabSize, reserved, shrinkingFactor = 0.75, subIterations = 2, seedSize = 1_000_000, onProgress } = options
-  const corpus = pieceCorpus(words, last, options)
+  const corpus = pieceCorpus(words, last, options, options.followers)
   const lattices = new Lattices(seedPieces(corpus, options, seedSize), corpus.counts)
   const wanted = Math.floor(vocabSize * 1.1)
   while (true) {
