@@ -30,9 +30,10 @@ function nfkc(): Map<string, string> {
   /** By a character, those that a compatibility decomposition makes into it. */
   const variants = new Map<string, string[]>()
   const sequences = new Set<string>()
+  const later = new Set(ranges(LATER))
   for (const cp of decomposing()) {
     const char = String.fromCodePoint(cp)
-    if (LATER.has(char)) continue
+    if (later.has(char)) continue
     const composed = normalized(char, 'NFKC')
     if (composed !== char) rules.set(char, composed)
     const decomposed = normalized(char, 'NFKD')
@@ -52,23 +53,24 @@ function nfkc(): Map<string, string> {
 }
 
 /** Characters that Unicode has since version 14; sentencepiece 0.1.97 knows those of 13. */
-const LATER = new Set(ranges('2c2f a7c0 a7d0 a7d6 a7d8 a7f2-a7f4 10570-10595 10780-107ba 1e030-1e06d'))
-const DROPPED = ranges('1-8 b e-1f 7f 8f 9f')
-const SPACES = ranges('9 a c d 1680 200b 200c 200e 200f 2028 2029 2581 feff fffd')
+const LATER = '2c2f a7c0 a7d0 a7d6 a7d8 a7f2-a7f4 10570-10595 10780-107ba 1e030-1e06d'
+const DROPPED = '1-8 b e-1f 7f 8f 9f'
+const SPACES = '9 a c d 1680 200b 200c 200e 200f 2028 2029 2581 feff fffd'
 
 function withNmt(rules: Map<string, string>): Map<string, string> {
-  for (const char of DROPPED) rules.set(char, '')
-  for (const char of SPACES) rules.set(char, ' ')
+  for (const char of ranges(DROPPED)) rules.set(char, '')
+  for (const char of ranges(SPACES)) rules.set(char, ' ')
   // Japanese writes it for the wave dash as well.
   rules.delete('\uff5e')
   return rules
 }
 
 function withFolding(rules: Map<string, string>): Map<string, string> {
+  const later = new Set(ranges(LATER))
   for (const [from, to] of rules) rules.set(from, foldCase(to))
   for (const cp of folding()) {
     const char = String.fromCodePoint(cp)
-    if (!rules.has(char) && !LATER.has(char)) rules.set(char, foldCase(char))
+    if (!rules.has(char) && !later.has(char)) rules.set(char, foldCase(char))
   }
   return rules
 }
