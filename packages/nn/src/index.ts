@@ -70,6 +70,7 @@ export {
   Tanhshrink,
   Threshold,
 } from './layers/activations.ts'
+export { type AdaptiveLogSoftmaxOptions, AdaptiveLogSoftmaxWithLoss } from './layers/adaptive-log-softmax.ts'
 export { BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d, type BatchNormOptions } from './layers/batch-norm.ts'
 export { Bilinear } from './layers/bilinear.ts'
 export { ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential } from './layers/containers.ts'
@@ -90,6 +91,12 @@ export {
   type EmbeddingBagLayerOptions,
   type EmbeddingTableOptions,
 } from './layers/embedding.ts'
+export {
+  FractionalMaxPool2d,
+  FractionalMaxPool3d,
+  type FractionalPoolOptions,
+  fractionalMaxPool,
+} from './layers/fractional-max-pool.ts'
 export { GroupNorm } from './layers/group-norm.ts'
 export { InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, type InstanceNormOptions } from './layers/instance-norm.ts'
 export { LayerNorm, type LayerNormOptions } from './layers/layer-norm.ts'
@@ -182,13 +189,41 @@ export { type CTCOptions, ctcLoss } from './losses/ctc.ts'
 export {
   hingeEmbeddingLoss,
   marginRankingLoss,
+  multilabelMarginLoss,
   multilabelSoftMarginLoss,
   multiMarginLoss,
   pairwiseDistance,
   softMarginLoss,
   type TripletOptions,
   tripletMarginLoss,
+  tripletMarginWithDistanceLoss,
 } from './losses/margin.ts'
+export {
+  BCELoss,
+  BCEWithLogitsLoss,
+  CosineEmbeddingLoss,
+  CosineSimilarity,
+  CrossEntropyLoss,
+  CTCLoss,
+  GaussianNLLLoss,
+  HingeEmbeddingLoss,
+  HuberLoss,
+  KLDivLoss,
+  L1Loss,
+  type LossModule,
+  MarginRankingLoss,
+  MSELoss,
+  MultiLabelMarginLoss,
+  MultiLabelSoftMarginLoss,
+  MultiMarginLoss,
+  NLLLoss,
+  PairwiseDistance,
+  PoissonNLLLoss,
+  SmoothL1Loss,
+  SoftMarginLoss,
+  TripletMarginLoss,
+  TripletMarginWithDistanceLoss,
+} from './losses/modules.ts'
 export { bceLoss, bceWithLogits, gaussianNll, klDiv, poissonNll } from './losses/probability.ts'
 export type { LossOptions } from './losses/reduction.ts'
 export { huberLoss, l1Loss, mseLoss, smoothL1Loss } from './losses/regression.ts'

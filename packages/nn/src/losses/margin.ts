@@ -79,6 +79,40 @@ export function tripletMarginLoss(
   return reduced(losses.relu(), options)
 }
 
+/**
+ * The same with a distance of your own: (a, b) to one number for each pair. torch.nn.functional.triplet_margin_with_distance_loss; without `distance`
+ * it is `pairwiseDistance`.
+ */
+export function tripletMarginWithDistanceLoss(
+  anchor: Tensor,
+  positive: Tensor,
+  negative: Tensor,
+  options: Pick<TripletOptions, 'margin' | 'swap' | 'reduction'> & {
+    readonly distance?: (a: Tensor, b: Tensor) => Tensor
+  } = {},
+): Tensor {
+  const { distance = pairwiseDistance, margin = 1, swap } = options
+  const far = distance(anchor, negative)
+  const least = swap ? far.minimum(distance(positive, negative)) : far
+  return reduced(distance(anchor, positive).sub(least).add(margin).relu(), options)
+}
+
+/**
+ * Every class that is a target above every one that is not: the sum over such pairs of max(0, 1 - (x[target] - x[class])), divided by the classes.
+ * @param x [..., classes]   @param target [..., classes]: the numbers of the targets, ended by -1
+ */
+export function multilabelMarginLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  const last = x.ndim - 1
+  const classes = x.shape[last]
+  const listed = target.ge(0).to('i32').cumprod(last).to('bool')
+  const numbers = target.to('i32').clamp(0)
+  const scores = x.gather(last, numbers).unsqueeze(-1)
+  const over = x.unsqueeze(-2).sub(scores).add(1).relu()
+  const isTarget = numbers.oneHot(classes).to('bool').and(listed.unsqueeze(-1)).any(-2)
+  const counts = listed.unsqueeze(-1).and(isTarget.not().unsqueeze(-2))
+  return reduced(over.where(counts, 0).sum([-1, -2]).div(classes), options)
+}
+
 /** The mean over classes of max(0, margin - x[target] + x[class])^p without the target's own. @param x [batch, classes] */
 export function multiMarginLoss(
   x: Tensor,
