@@ -1,7 +1,8 @@
-// L-BFGS (Liu and Nocedal 1989) as torch has it, without a line search. Whether to go on depends on numbers that the host reads, so it is no
+// L-BFGS (Liu and Nocedal 1989) as torch has it, with its line search where asked for. Whether to go on depends on numbers that the host reads, so it is no
 // step of a jitted function; all vectors stay on the device.
 
 import { CairnError, cat, noGrad, readAll, realize, type Tensor } from '@cairn/tensor'
+import { type Point, strongWolfe } from './line-search.ts'
 
 export interface LBFGSOptions {
   /** default 1 */
@@ -16,6 +17,16 @@ export interface LBFGSOptions {
   toleranceChange?: number
   /** pairs of differences that are kept, default 100 */
   historySize?: number
+  /** 'strongWolfe': a step length by the strong Wolfe conditions, which takes more evaluations and needs no tuned `lr`; default null: always `lr` */
+  lineSearch?: 'strongWolfe' | null
+}
+
+/** Where the closure was evaluated. */
+interface Evaluation extends Point {
+  readonly gradient: Tensor
+  /** largest absolute value of the gradient, and the sum of all */
+  readonly largest: number
+  readonly sum: number
 }
 
 interface Pair {
@@ -45,7 +56,10 @@ export class LBFGS {
     const { lr = 1, maxIterations = 20, toleranceGrad = 1e-7, toleranceChange = 1e-9, historySize = 100 } = options
     this.lr = lr
     const maxEvaluations = options.maxEvaluations ?? Math.floor(maxIterations * 1.25)
-    this.#options = { maxIterations, maxEvaluations, toleranceGrad, toleranceChange, historySize }
+    const { lineSearch = null } = options
+    if (lineSearch !== null && lineSearch !== 'strongWolfe')
+      throw new CairnError('LBFGS', `there is no line search '${lineSearch}'; use 'strongWolfe' or null`)
+    this.#options = { maxIterations, maxEvaluations, toleranceGrad, toleranceChange, historySize, lineSearch }
   }
   zeroGrad(): void {
     for (const p of this.params) p.zeroGrad()
@@ -53,12 +67,20 @@ export class LBFGS {
 
   /** @returns the loss before the step */
   async step(closure: Closure): Promise<number> {
-    const { maxIterations, maxEvaluations, toleranceGrad, toleranceChange, historySize } = this.#options
-    const evaluate = async (): Promise<{ loss: number; gradient: Tensor; largest: number; sum: number }> => {
+    const { maxIterations, maxEvaluations, toleranceGrad, toleranceChange, historySize, lineSearch } = this.#options
+    /** @param along the direction that the slope is of */
+    const evaluate = async (t = 0, along: Tensor | null = null): Promise<Evaluation> => {
       const loss = closure()
       const gradient = noGrad(() => this.#flat()).keep()
-      const [l, m, s] = await readNumbers(noGrad(() => [loss.detach(), gradient.abs().max(), gradient.abs().sum()]))
-      return { loss: l, gradient, largest: m, sum: s }
+      const [l, m, s, slope] = await readNumbers(
+        noGrad(() => [
+          loss.detach(),
+          gradient.abs().max(),
+          gradient.abs().sum(),
+          ...(along ? [gradient.mul(along).sum()] : []),
+        ]),
+      )
+      return { t, loss: l, gradient, largest: m, sum: s, slope: slope ?? 0 }
     }
     let now = await evaluate()
     const first = now.loss
@@ -84,12 +106,29 @@ export class LBFGS {
       this.#rate = this.#iterations === 1 ? Math.min(1, 1 / now.sum) * this.lr : this.lr
       const [slope, longest] = await readNumbers(noGrad(() => [g.mul(direction).sum(), direction.abs().max()]))
       if (slope > -toleranceChange) break
-      this.#move(direction, this.#rate)
-      await realize(...this.params)
-      if (n === maxIterations) break
       const before = now.loss
-      now = await evaluate()
-      evaluations++
+      if (lineSearch) {
+        const origin = await this.#snapshot()
+        const at = async (t: number): Promise<Evaluation> => {
+          this.#move(direction, t, origin)
+          return evaluate(t, direction)
+        }
+        const search = { longest, toleranceChange }
+        const found = await strongWolfe(at, { ...now, t: 0, slope }, this.#rate, search)
+        now = found.point
+        evaluations += found.evaluations
+        this.#rate = now.t
+        this.#move(direction, now.t, origin)
+        await realize(...this.params)
+        for (const p of origin) p[Symbol.dispose]()
+        if (n === maxIterations) break
+      } else {
+        this.#move(direction, this.#rate, this.params)
+        await realize(...this.params)
+        if (n === maxIterations) break
+        now = await evaluate()
+        evaluations++
+      }
       if (evaluations >= maxEvaluations || now.largest <= toleranceGrad) break
       if (longest * this.#rate <= toleranceChange || Math.abs(now.loss - before) < toleranceChange) break
     }
@@ -111,18 +150,31 @@ export class LBFGS {
     return r
   }
 
-  /** All gradients one after the other; zeros where there is none. */
+  /** All gradients one after the other, as they are now; zeros where there is none. */
   #flat(): Tensor {
     const parts = this.params.map(p => (p.grad ?? p.detach().zerosLike()).reshape([p.size]))
-    return parts.length === 1 ? parts[0] : cat(parts)
+    // the gradient of one vector would be the storage itself, whose value moves on
+    return parts.length === 1 ? parts[0].clone() : cat(parts)
   }
-  #move(direction: Tensor, rate: number): void {
+  /** The parameters as they are now, in memory of their own. */
+  async #snapshot(): Promise<Tensor[]> {
+    const copies = noGrad(() =>
+      this.params.map(p => {
+        const copy = p.clone().detach()
+        copy.own()
+        return copy
+      }),
+    )
+    await realize(...copies)
+    return copies
+  }
+  #move(direction: Tensor, rate: number, from: readonly Tensor[]): void {
     noGrad(() => {
       let at = 0
-      for (const p of this.params) {
-        p.assign(p.add(direction.narrow(0, at, p.size).reshape(p.shape).mul(rate)))
+      this.params.forEach((p, i) => {
+        p.assign(from[i].add(direction.narrow(0, at, p.size).reshape(p.shape).mul(rate)))
         at += p.size
-      }
+      })
     })
   }
 }

@@ -4,6 +4,7 @@
 
 import {
   CairnError,
+  type DType,
   GradientError,
   type Live,
   live,
@@ -66,6 +67,8 @@ export interface Clock {
 export interface Slot {
   readonly initial: number
   readonly shape: Shape
+  /** default: f32, or f64 for such a parameter */
+  readonly dtype?: DType
 }
 /** States by name, with what they start as. */
 export type Slots = Record<string, number | Slot>
@@ -371,8 +374,12 @@ const wide = (t: Tensor): Tensor => (t.dtype === 'f16' || t.dtype === 'bf16' ? t
 const wideType = (p: Tensor): 'f32' | 'f64' => (p.dtype === 'f64' ? 'f64' : 'f32')
 
 function fresh(p: Tensor, slot: number | Slot): Tensor {
-  const { initial, shape } = typeof slot === 'number' ? { initial: slot, shape: p.shape } : slot
-  const base = zeros(shape, { dtype: wideType(p), device: p.device as 'wasm' })
+  const {
+    initial,
+    shape,
+    dtype = wideType(p),
+  }: Slot = typeof slot === 'number' ? { initial: slot, shape: p.shape } : slot
+  const base = zeros(shape, { dtype, device: p.device as 'wasm' })
   const value = initial === 0 ? base : base.add(initial)
   value.own()
   return value
