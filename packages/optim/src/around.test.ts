@@ -221,7 +221,7 @@ onEachDevice(
     const unknown = 'armijo' as 'strongWolfe'
     expect(() => new optim.LBFGS([tensor([1])], { lineSearch: unknown })).toThrow(/no line search 'armijo'/)
   },
-  { on: ['reference', 'wasm'] },
+  { on: ['reference'] },
 )
 
 /** Each step of a rule with something around it, as one function of the gradient's factors; what it leaves beside the parameter. */

@@ -67,7 +67,7 @@ export async function strongWolfe<P extends Point>(
     const [low, high]: [P, P] = bracket
     const [left, right] = low.t <= high.t ? [low.t, high.t] : [high.t, low.t]
     if ((right - left) * longest < toleranceChange) break
-    let next = cubicMinimum(low, high)
+    let next: number = cubicMinimum(low, high)
     // twice near an end of the bracket: a step away from it
     const margin = 0.1 * (right - left)
     if (Math.min(right - next, next - left) < margin) {
@@ -76,7 +76,7 @@ export async function strongWolfe<P extends Point>(
         stalled = false
       } else stalled = true
     } else stalled = false
-    const found = await at(next)
+    const found: P = await at(next)
     evaluations++
     if (tooHigh(found) || found.loss >= low.loss) bracket = between(low, found)
     else if (flat(found)) return { point: found, evaluations }
