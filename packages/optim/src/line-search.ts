@@ -60,14 +60,13 @@ export async function strongWolfe<P extends Point>(
     now = await at(next)
     evaluations++
   }
-  bracket ??= between(start, now)
+  let [low, high] = bracket ?? between(start, now)
 
   let stalled = false
   for (; tries < most; tries++) {
-    const [low, high]: [P, P] = bracket
     const [left, right] = low.t <= high.t ? [low.t, high.t] : [high.t, low.t]
     if ((right - left) * longest < toleranceChange) break
-    let next: number = cubicMinimum(low, high)
+    let next = cubicMinimum(low, high)
     // twice near an end of the bracket: a step away from it
     const margin = 0.1 * (right - left)
     if (Math.min(right - next, next - left) < margin) {
@@ -76,11 +75,11 @@ export async function strongWolfe<P extends Point>(
         stalled = false
       } else stalled = true
     } else stalled = false
-    const found: P = await at(next)
+    const found = await at(next)
     evaluations++
-    if (tooHigh(found) || found.loss >= low.loss) bracket = between(low, found)
+    if (tooHigh(found) || found.loss >= low.loss) [low, high] = between(low, found)
     else if (flat(found)) return { point: found, evaluations }
-    else bracket = [found, found.slope * (high.t - low.t) >= 0 ? low : high]
+    else [low, high] = [found, found.slope * (high.t - low.t) >= 0 ? low : high]
   }
-  return { point: bracket[0], evaluations }
+  return { point: low, evaluations }
 }
