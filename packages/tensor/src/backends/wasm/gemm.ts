@@ -220,8 +220,10 @@ function emitBlockedGemm(module: ModuleBuilder, { transposeA, transposeB, fused,
       ofHeight(tileRows)
     }
 
-    /** Of the next group: it has as many rows as this one, or one more. */
-    const linesAhead = choose(or(eq(add(group, 1), groups), gt(span, touchedDepth)), 0, mul(size, ceilDiv(span, 16)))
+    /** Of the next group, which has as many rows as this one or one more; what was turned is near already. */
+    const linesAhead = transposeA
+      ? 0
+      : choose(or(eq(add(group, 1), groups), gt(span, touchedDepth)), 0, mul(size, ceilDiv(span, 16)))
 
     const sweepToStrip = (strip: Func): void => {
       set(target, add(stripAt, choose(passes, mul(r, stripStride), 0)))
