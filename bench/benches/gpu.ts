@@ -1,6 +1,7 @@
 // Cairn on a graphics card, for whoever has one: what the card does at its best, and what share of that products, kernels bound by memory, decoding and a
-// training step of GPT-2 124M reach. `small` shrinks everything, so that the bench itself can be
-// tried on a software device: its shares say nothing and meet no target.
+// training step of GPT-2 124M reach: first as templates are guessed, then as `tune()` has chosen them on the card, in the same run. `untuned` leaves the second
+// half out. `small` shrinks everything, so that the bench itself can be tried on a software device: its shares say nothing and meet no target, and
+// only `tuned` tunes there, since compiling takes long.
 
 import { GPT2 } from '@cairn/models'
 import { crossEntropy } from '@cairn/nn'
@@ -14,6 +15,7 @@ import {
   setDefaultDevice,
   statistics,
   type Tensor,
+  tune,
 } from '@cairn/tensor'
 import { ensureWebGPU } from '../../tools/webgpu.ts'
 import type { BenchOptions, Measurement } from '../bench.ts'
@@ -102,11 +104,10 @@ export async function* run({ device, args }: BenchOptions): AsyncGenerator<Measu
   const tiny = args.includes('small')
   const sizes = tiny ? small : full
   if (device !== 'webgpu') await ensureWebGPU()
-  await setDefaultDevice('webgpu')
+  // what was kept from another day would make the untuned half tuned
+  await setDefaultDevice('webgpu', { tuningCache: false })
   const gpu = await deviceOf()
   const { seconds } = sizes
-  const giga = 1e9
-  const aim = (target: number): { target?: number } => (tiny ? {} : { target })
 
   const peak = await limitRate(flopsLimit(gpu, 'f32', ...sizes.peak), seconds)
   yield { name: 'multiply-adds in registers, f32', value: peak / giga, unit: 'GFLOP/s' }
@@ -116,11 +117,46 @@ export async function* run({ device, args }: BenchOptions): AsyncGenerator<Measu
   }
   const copy = await limitRate(copyLimit(gpu, sizes.copy * 2 ** 20), seconds)
   yield { name: `copy of ${sizes.copy} MiB`, value: copy / giga, unit: 'GB/s' }
-  const [ofPeak, ofCopy] = [
+  const [ofPeak, ofCopy]: [Limit, Limit] = [
     { name: 'the peak of f32', value: peak / giga },
     { name: 'the copy', value: copy / giga },
   ]
 
+  const tunes = args.includes('tuned') || !(tiny || args.includes('untuned'))
+  // of what is measured twice, the aims are for the second time
+  yield* shares(sizes, { ofPeak, ofCopy, label: tunes ? ', untuned' : '', aims: tiny || tunes ? null : aims })
+  if (tunes) {
+    const start = performance.now()
+    const tuned = await tune()
+    yield { name: `tuning of ${tuned.length} classes of kernels`, value: (performance.now() - start) / 1000, unit: 's' }
+    for (const { class: name, choice, untuned, milliseconds } of tuned)
+      if (milliseconds < untuned)
+        yield { name: `${name}: ${choice}`, value: untuned / milliseconds, unit: 'times as fast' }
+    yield* shares(sizes, { ofPeak, ofCopy, label: ', tuned', aims: tiny ? null : aims })
+  }
+  await disposeDevice('webgpu')
+}
+
+interface Limit {
+  name: string
+  value: number
+}
+
+interface Against {
+  ofPeak: Limit
+  ofCopy: Limit
+  /** what is put behind each name */
+  label: string
+  aims: typeof aims | null
+}
+
+const giga = 1e9
+
+/** Products, kernels bound by memory, decoding, training. What they run stays compiled, so that it can be tuned. */
+async function* shares(sizes: Sizes, { ofPeak, ofCopy, label, aims }: Against): AsyncGenerator<Measurement> {
+  const { seconds } = sizes
+  const aim = (of: 'product' | 'halfProduct' | 'memory' | 'decode' | 'training'): { target?: number } =>
+    aims ? { target: aims[of] } : {}
   manualSeed(1)
   const n = sizes.product
   const products: number[] = []
@@ -131,8 +167,8 @@ export async function* run({ device, args }: BenchOptions): AsyncGenerator<Measu
     const value = (await rate(2 * n ** 3, seconds, () => a.matmul(b))) / giga
     products.push(value)
     const limit = dtype === 'f32' ? ofPeak : { name: 'that of f32', value: products[0]! }
-    const target = dtype === 'f32' ? aims.product : aims.halfProduct
-    yield { name: `product ${n}, ${dtype}`, value, unit: 'GFLOP/s', limit, ...aim(target) }
+    const target = dtype === 'f32' ? 'product' : 'halfProduct'
+    yield { name: `product ${n}, ${dtype}${label}`, value, unit: 'GFLOP/s', limit, ...aim(target) }
     for (const t of [a, b]) t[Symbol.dispose]()
   }
 
@@ -141,7 +177,7 @@ export async function* run({ device, args }: BenchOptions): AsyncGenerator<Measu
   await realize(x, y)
   for (const [name, passes, apply] of memoryBound) {
     const value = (await rate(passes * 4 * x.size, seconds, () => apply(x, y))) / giga
-    yield { name: `${name} [${sizes.rows}, 768]`, value, unit: 'GB/s', limit: ofCopy, ...aim(aims.memory) }
+    yield { name: `${name} [${sizes.rows}, 768]${label}`, value, unit: 'GB/s', limit: ofCopy, ...aim('memory') }
   }
   for (const t of [x, y]) t[Symbol.dispose]()
 
@@ -154,7 +190,7 @@ export async function* run({ device, args }: BenchOptions): AsyncGenerator<Measu
     ['v w^T', () => v.matmul(w.transpose(0, 1))],
   ] as const) {
     const value = (await rate(4 * (d * d + 2 * d), seconds, apply)) / giga
-    yield { name: `decoding: ${name}, ${d}`, value, unit: 'GB/s', limit: ofCopy, ...aim(aims.decode) }
+    yield { name: `decoding: ${name}, ${d}${label}`, value, unit: 'GB/s', limit: ofCopy, ...aim('decode') }
   }
   for (const t of [w, v]) t[Symbol.dispose]()
 
@@ -178,11 +214,10 @@ export async function* run({ device, args }: BenchOptions): AsyncGenerator<Measu
   const forward =
     gpt.layers * (24 * tokens * gpt.width ** 2 + 4 * tokens * gpt.contextLength * gpt.width) +
     2 * tokens * gpt.width * gpt.vocabSize
-  const name = `GPT-2 ${gpt.layers}x${gpt.heads}x${gpt.width}, ${tokens} tokens, training step`
+  const name = `GPT-2 ${gpt.layers}x${gpt.heads}x${gpt.width}, ${tokens} tokens, training step${label}`
   const trained = (await rate(3 * forward, seconds, step)) / giga
-  yield { name, value: trained, unit: 'GFLOP/s', limit: ofPeak, ...aim(aims.training) }
+  yield { name, value: trained, unit: 'GFLOP/s', limit: ofPeak, ...aim('training') }
   yield { name, value: after.launches - before.launches, unit: 'kernels/step' }
   yield { name, value: after.submits - before.submits, unit: 'submits/step' }
   for (const owner of [model, opt, ids, targets]) owner[Symbol.dispose]()
-  await disposeDevice('webgpu')
 }
