@@ -100,6 +100,8 @@ export function variance(x: Tensor, axes?: Axes, options: KeepDim & { correction
     return div(sum(mul(centred, centred), axes, options), Math.max(0, n))
   })
 }
+// torch's name: a method may have it, a function may not
+export { variance as var }
 /** The root of the variance. */
 export function std(x: Tensor, axes?: Axes, options?: KeepDim & { correction?: number }): Tensor {
   needsFloat('std', x)
