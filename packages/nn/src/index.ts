@@ -84,7 +84,7 @@ export {
   ConvTranspose3d,
   type ConvTransposeLayerOptions,
 } from './layers/conv.ts'
-export { AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d } from './layers/dropout.ts'
+export { AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout } from './layers/dropout.ts'
 export {
   Embedding,
   EmbeddingBag,

@@ -15,7 +15,7 @@ export {
 } from './autograd/grad.ts'
 export { hessian, type JacobianOf, type JacobianOptions, jacobian } from './autograd/jacobian.ts'
 export { hvp, jvp, linearize } from './autograd/jvp.ts'
-export { SparseRows, sparseRows } from './autograd/sparse.ts'
+export { type RowPart, SparseRows, sparseRows } from './autograd/sparse.ts'
 export { type Randomness, type VmapOptions, vmap } from './autograd/vmap.ts'
 export type { WebGPUOptions } from './backends/webgpu/backend.ts'
 export type { Tuned } from './backends/webgpu/tuning/tune.ts'

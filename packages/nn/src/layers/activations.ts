@@ -3,78 +3,35 @@
 import { type Tensor, uniform } from '@cairn/tensor'
 import * as f from '../functional/activation.ts'
 import { constant } from '../init.ts'
-import { Module } from '../module.ts'
+import { type Layer, Module } from '../module.ts'
 import { parameter } from '../parameter.ts'
 
-export class Identity extends Module {
-  forward(x: Tensor): Tensor {
-    return x
+/** A layer that is a function of its input and nothing else. */
+function plain(run: (x: Tensor) => Tensor): new () => Layer {
+  return class extends Module {
+    forward(x: Tensor): Tensor {
+      return run(x)
+    }
   }
 }
-export class ReLU extends Module {
-  forward(x: Tensor): Tensor {
-    return x.relu()
-  }
-}
-export class SiLU extends Module {
-  forward(x: Tensor): Tensor {
-    return x.silu()
-  }
-}
-export class Mish extends Module {
-  forward(x: Tensor): Tensor {
-    return x.mish()
-  }
-}
-export class Hardswish extends Module {
-  forward(x: Tensor): Tensor {
-    return x.hardswish()
-  }
-}
-export class Hardsigmoid extends Module {
-  forward(x: Tensor): Tensor {
-    return x.hardsigmoid()
-  }
-}
-export class Sigmoid extends Module {
-  forward(x: Tensor): Tensor {
-    return x.sigmoid()
-  }
-}
-export class LogSigmoid extends Module {
-  forward(x: Tensor): Tensor {
-    return x.logSigmoid()
-  }
-}
-export class Tanh extends Module {
-  forward(x: Tensor): Tensor {
-    return x.tanh()
-  }
-}
+
+export class Identity extends /* @__PURE__ */ plain(x => x) {}
+export class ReLU extends /* @__PURE__ */ plain(x => x.relu()) {}
+export class SiLU extends /* @__PURE__ */ plain(x => x.silu()) {}
+export class Mish extends /* @__PURE__ */ plain(x => x.mish()) {}
+export class Hardswish extends /* @__PURE__ */ plain(x => x.hardswish()) {}
+export class Hardsigmoid extends /* @__PURE__ */ plain(x => x.hardsigmoid()) {}
+export class Sigmoid extends /* @__PURE__ */ plain(x => x.sigmoid()) {}
+export class LogSigmoid extends /* @__PURE__ */ plain(x => x.logSigmoid()) {}
+export class Tanh extends /* @__PURE__ */ plain(x => x.tanh()) {}
 /** min(max(x, 0), 6) */
-export class ReLU6 extends Module {
-  forward(x: Tensor): Tensor {
-    return x.clamp(0, 6)
-  }
-}
+export class ReLU6 extends /* @__PURE__ */ plain(x => x.clamp(0, 6)) {}
 /** Scaled exponential linear unit (Klambauer et al. 2017). */
-export class SELU extends Module {
-  forward(x: Tensor): Tensor {
-    return f.selu(x)
-  }
-}
+export class SELU extends /* @__PURE__ */ plain(x => f.selu(x)) {}
 /** x / (1 + |x|) */
-export class Softsign extends Module {
-  forward(x: Tensor): Tensor {
-    return f.softsign(x)
-  }
-}
+export class Softsign extends /* @__PURE__ */ plain(x => f.softsign(x)) {}
 /** x - tanh x */
-export class Tanhshrink extends Module {
-  forward(x: Tensor): Tensor {
-    return x.sub(x.tanh())
-  }
-}
+export class Tanhshrink extends /* @__PURE__ */ plain(x => x.sub(x.tanh())) {}
 export class LeakyReLU extends Module {
   readonly slope: number
   constructor(slope = 0.01) {
@@ -203,11 +160,7 @@ export class ReGLU extends Module {
   }
 }
 /** Softmax over the channels of [batch, channels, height, width]. */
-export class Softmax2d extends Module {
-  forward(x: Tensor): Tensor {
-    return x.softmax(-3)
-  }
-}
+export class Softmax2d extends /* @__PURE__ */ plain(x => x.softmax(-3)) {}
 /** Gaussian error linear unit; 'tanh' is GPT-2's approximation. */
 export class GELU extends Module {
   readonly approximate: 'none' | 'tanh'

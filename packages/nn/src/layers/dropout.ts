@@ -63,11 +63,21 @@ export class AlphaDropout extends Drop {
     const { p } = this
     const low = -1.7580993408473766
     const scale = 1 / Math.sqrt((1 - p) * (1 + p * low * low))
-    const whole = ones(x.shape, { dtype: x.dtype, device: x.device as 'wasm' })
+    const whole = ones(this.drawn(x.shape), { dtype: x.dtype, device: x.device as 'wasm' })
     const kept = dropout(whole, p, { generator: this.generator }).gt(0)
     return x
       .where(kept, low)
       .mul(scale)
       .sub(scale * p * low)
+  }
+  /** The shape of what is drawn, which broadcasts to the input's. */
+  protected drawn(shape: readonly number[]): readonly number[] {
+    return shape
+  }
+}
+/** The same for whole channels of [batch, channels, ...]. */
+export class FeatureAlphaDropout extends AlphaDropout {
+  protected override drawn(shape: readonly number[]): readonly number[] {
+    return shape.map((n, d) => (d < 2 ? n : 1))
   }
 }

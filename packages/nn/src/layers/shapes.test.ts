@@ -92,6 +92,7 @@ const cases: Record<string, Case> = {
   Dropout1d: [() => new nn.Dropout1d(0.2), [2, 4, 3], [2, 4, 3]],
   Dropout2d: [() => new nn.Dropout2d(0.2), [2, 4, 3, 3], [2, 4, 3, 3]],
   Dropout3d: [() => new nn.Dropout3d(0.2), [2, 4, 3, 3, 2], [2, 4, 3, 3, 2]],
+  FeatureAlphaDropout: [() => new nn.FeatureAlphaDropout(0.2), [2, 4, 3], [2, 4, 3]],
   AlphaDropout: [() => new nn.AlphaDropout(0.2), [5, 4], [5, 4]],
   PReLU: [() => new nn.PReLU(4), [2, 4, 3], [2, 4, 3], { weight: [4] }],
   RReLU: [() => new nn.RReLU(), [2, 4], [2, 4]],

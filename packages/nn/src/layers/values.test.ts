@@ -123,6 +123,9 @@ onEachDevice('dropout of channels drops whole ones', async () => {
   const kept = channels.filter(([v]) => v !== 0)
   expect(kept.every(([v]) => Math.abs(v - 1 / 0.6) < 1e-5)).toBe(true)
   expect(Math.abs(kept.length / 128 - 0.6)).toBeLessThan(0.15)
+  const features = await new nn.FeatureAlphaDropout(0.4).forward(sample([8, 16, 2, 2]).mul(0)).numbers()
+  for (const channel of rows(features, 4)) expect(new Set(channel).size).toBe(1)
+  expect(new Set(features.map(v => v.toFixed(4))).size).toBe(2)
   const alpha = await new nn.AlphaDropout(0.3).forward(sample([20_000]).mul(Math.sqrt(3))).numbers()
   const mean = alpha.reduce((s, v) => s + v, 0) / alpha.length
   expect(Math.abs(mean)).toBeLessThan(0.05)
