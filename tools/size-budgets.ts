@@ -4,9 +4,10 @@
 /** Kilobytes of 1024 bytes. */
 export const budgets: Record<string, { tarball: number; bundle: number }> = {
   wasm: { tarball: 60, bundle: 14 },
-  // Both backends, every method and transform measure 131; the aim is 130. Convolutions, recurrence, attention, special functions, the profile and
-  // files stand under subpaths, which are printed beside it.
-  tensor: { tarball: 500, bundle: 132 },
+  // Both backends, every method and transform measured 131 when convolutions, recurrence, attention, special functions, the profile and files had gone
+  // under subpaths, which are printed beside it, and measure 146 with what speed has added since: the tuner and the templates of products on WebGPU
+  // (8), loops over columns and reads ahead on WebAssembly (3), gradients by rows and shorter captures (3). The aim is 130.
+  tensor: { tarball: 500, bundle: 147 },
   // All layers, losses and tools of torch.nn measure 18.7, all rules, schedules and wrappers 8.8; a program takes what it names.
   nn: { tarball: 100, bundle: 20 },
   optim: { tarball: 60, bundle: 10 },
@@ -22,7 +23,7 @@ export const budgets: Record<string, { tarball: number; bundle: number }> = {
  * What a page fetches to run this program of a package, minified and gzipped without siblings: before anything runs, and with each backend. A
  * backend leaves the other one out; what prints products on WebAssembly (4 kB) and attention (4 to 6 kB) follows when a plan first needs it.
  *
- * The aim with one backend is 75, and this is what stands between: of the 38 kB at once, 20 are the methods of Tensor, which are there for who
+ * The aim with one backend is 75, and this is what stands between: of the 41 kB at once, 20 are the methods of Tensor, which are there for who
  * calls them and cannot load later, since an op answers at once. Those that few programs call (sort 2.0, movement of other kinds 1.9, indexing by
  * arrays 1.9, statistics 1.0) could be functions under a subpath; in torch they are methods. The compiler of graphs (schedule, lower, simplify,
  * plan) is 19, the queue 3.4, a backend's printers 26 with the functions that they write out (WebAssembly 3.2, WGSL 4.4: the first random normal
@@ -34,8 +35,8 @@ export const loadBudgets: Record<string, { program: string; atOnce: number; with
       program: `
       import { noGrad, rand, randn, realize, setDefaultDevice, tensor } from '@cairn/tensor'
       export { noGrad, rand, randn, realize, setDefaultDevice, tensor }`,
-      atOnce: 39,
-      with: { wasm: 84, webgpu: 83 },
+      atOnce: 42,
+      with: { wasm: 90, webgpu: 92 },
     },
   }
 
