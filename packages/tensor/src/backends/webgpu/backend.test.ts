@@ -14,7 +14,7 @@ import type { WebGPUBackend } from './backend.ts'
 import { roundSize } from './buffers.ts'
 import { hasHardwareAdapter } from './device.ts'
 import { onDevice, openBackend, single } from './differential.ts'
-import { alone } from './kernels.ts'
+import { alone } from './print.ts'
 
 const backend = await openBackend()
 const why = backend ? '' : ' (skipped: no WebGPU adapter)'

@@ -7,12 +7,13 @@ import { bf16ToNumber, f16ToNumber, numberToF16 } from '../../kernel/half.ts'
 import type { LoopKernel, MatmulKernel } from '../../kernel/ir.ts'
 import type { ProductChoice } from './choose.ts'
 import { differences, onDevice, openBackend } from './differential.ts'
-import { printKernel } from './kernels.ts'
+import { loadTemplates, printKernel } from './kernels.ts'
 import { tiles } from './matmul.ts'
 import { errorsOf, nullDevice, whyNoNullDevice } from './null-device.ts'
 import { exact, matmul, operands } from './products.ts'
 
 const backend = await openBackend()
+await loadTemplates([matmul({ m: 1, n: 1, k: 1 })])
 const why = backend ? '' : ' (skipped: no WebGPU adapter)'
 const nothing = await nullDevice()
 const emulated = backend?.half ? await openBackend({ half: false }) : backend

@@ -8,8 +8,8 @@ import { addIndex, axisIndex, scaleIndex } from '../../kernel/index-expr.ts'
 import type { MatmulKernel } from '../../kernel/ir.ts'
 import { chooseProduct } from './choose.ts'
 import { differences, onDevice, openBackend, randomFrom } from './differential.ts'
-import { alone } from './kernels.ts'
 import { asLoops, printMatmul, tiles } from './matmul.ts'
+import { alone } from './print.ts'
 import { exact, matmul, operands } from './products.ts'
 
 const backend = await openBackend()

@@ -6,12 +6,13 @@ import { symbol } from '../../kernel/dim.ts'
 import type { MatmulKernel } from '../../kernel/ir.ts'
 import type { ProductChoice } from './choose.ts'
 import { differences, onDevice, openBackend } from './differential.ts'
-import { printKernel } from './kernels.ts'
+import { loadTemplates, printKernel } from './kernels.ts'
 import { tiles } from './matmul.ts'
 import { type Narrow, sidesOf } from './narrow.ts'
 import { exact, matmul, operands, type Product } from './products.ts'
 
 const backend = await openBackend()
+await loadTemplates([matmul({ m: 1, n: 1, k: 1 })])
 const why = backend ? '' : ' (skipped: no WebGPU adapter)'
 afterAll(() => backend?.dispose())
 const limits = { threads: 256, workgroupBytes: 16384, software: false, subgroup: backend?.subgroup ?? 1 }

@@ -23,6 +23,15 @@ export interface Shader {
   readonly workgroups: (size: (d: Dim) => number) => number
 }
 
+/** What a kernel becomes: shaders that run one after the other over the same memory. */
+export interface Printed {
+  readonly stages: readonly Shader[]
+  /** floats of scratch memory, bound after the kernel's own; null: none */
+  readonly scratch: Dim | null
+}
+
+export const alone = (shader: Shader): Printed => ({ stages: [shader], scratch: null })
+
 /** The number of a workgroup of a launch whose workgroups are spread over two dimensions. */
 export const workgroupNumber = 'workgroup.y * grid.x + workgroup.x'
 

@@ -6,13 +6,14 @@ import type { Kernel, LoopKernel } from '../../../kernel/ir.ts'
 import type { Keeper, WebGPUBackend } from '../backend.ts'
 import type { Choice } from '../choose.ts'
 import { differences, onDevice, openBackend, single } from '../differential.ts'
-import { printKernel } from '../kernels.ts'
+import { loadTemplates, printKernel } from '../kernels.ts'
 import { exact, matmul, operands } from '../products.ts'
 import { Choices } from './choices.ts'
 import { classOf } from './classes.ts'
 import { candidates, type TuningLimits } from './space.ts'
 
 const backend = await openBackend()
+await loadTemplates([matmul({ m: 1, n: 1, k: 1 })])
 const why = backend ? '' : ' (skipped: no WebGPU adapter)'
 /** by place and name */
 const kept = new Map<string, string>()
