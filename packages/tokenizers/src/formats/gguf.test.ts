@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { Tokenizer } from '../tokenizer.ts'
+import { byteChars } from '../unicode/byte-chars.ts'
 
 type Value = string | number | boolean | readonly string[] | readonly number[]
 
@@ -86,4 +87,48 @@ test('gemma4: spaces are U+2581, runs of line ends are whole', () => {
   expect(tokenizer.encode('b a\n\n\na').tokens).toEqual(['<bos>', 'b', '▁a', '\n\n\n', 'a'])
   expect(tokenizer.encode('\n\n\n\n', { addSpecialTokens: false }).tokens).toEqual(['\n\n', '\n\n'])
   expect(tokenizer.decode(tokenizer.encode('b aé').ids)).toBe('b aé')
+})
+
+test('hybriddna: six bases at a time between the tags, BPE elsewhere', () => {
+  const kmers = ['ACGTAC', 'GTAAAA', 'CCCCCC'].map(kmer => `${kmer}\ue000`)
+  const tokens = [...byteChars, 'CC', 'CCCC', 'CCCCCC', 'Ġx', '<dna>', '</dna>', '<oov>', ...kmers]
+  const merges = ['C C', 'CC CC', 'CCCC CC', 'Ġ x']
+  const keys = { model: 'hybriddna', pre: 'qwen2', tokens, merges, token_type: tokens.map(() => 1) }
+  const tokenizer = Tokenizer.fromGGUF(gguf(keys))
+  const id = (token: string) => tokens.indexOf(token)
+  const cases: Record<string, string[]> = {
+    CCCCCC: ['CCCCCC'],
+    '<dna>CCCCCC</dna>': ['<dna>', kmers[2], '</dna>'],
+    ' x<dna>acgTACgta</dna> x': ['Ġx', '<dna>', kmers[0], kmers[1], '</dna>', 'Ġx'],
+    '<dna></dna></dna>': ['<dna>', '</dna>', '<', '/', 'd', 'n', 'a', '>'],
+    // Never closed, a base that is none, a tag inside; tags know one case only.
+    '<dna>ACGTACNCGTAC': ['<dna>', kmers[0], '<oov>'],
+    '<dna>ACGTAC<dna>CCCCCC C': ['<dna>', kmers[0], '<oov>', '<oov>', '<oov>'],
+    '<DNA>x': ['<', 'D', 'N', 'A', '>', 'x'],
+    // Six bytes, not six characters: 13 of them, the last one half of an emoji.
+    '<dna>ACGTA😀😀</dna>': ['<dna>', '<oov>', '<oov>', '<oov>', '</dna>'],
+    '<dna>éééACGTAC\u00e9': ['<dna>', '<oov>', kmers[0], '<oov>'],
+  }
+  for (const [text, wanted] of Object.entries(cases)) {
+    expect(tokenizer.encode(text).ids, text).toEqual(wanted.map(id))
+    expect([...tokenizer.encodeIds(text)], text).toEqual(wanted.map(id))
+    expect(tokenizer.count(text), text).toBe(wanted.length)
+  }
+  const { offsets, tokens: shown } = tokenizer.encode('C<dna>ACGTACgg</dna>')
+  expect(shown).toEqual(['C', '<dna>', 'ACGTAC', '<oov>', '</dna>'])
+  expect(offsets).toEqual([
+    [0, 1],
+    [1, 6],
+    [6, 12],
+    [12, 14],
+    [14, 20],
+  ])
+  const text = 'é x<dna>ACGTACCCCCCC</dna>CCCCCC'
+  expect(tokenizer.decode(tokenizer.encode(text).ids)).toBe(text)
+  expect(() => tokenizer.toJSON()).toThrow(/GGUF/)
+  // Without the three tokens it is BPE alone.
+  const plain = Tokenizer.fromGGUF(
+    gguf({ ...keys, tokens: tokens.map(token => (token === '<oov>' ? '[pad]' : token)) }),
+  )
+  expect(plain.encode('<dna>CCCCCC').ids).toEqual([...'<dna>'].map(id).concat(id('CCCCCC')))
 })

@@ -7,6 +7,7 @@ import { DecoderSequence } from '../decoders/sequence.ts'
 import { WordPieceDecoder } from '../decoders/word-piece.ts'
 import { TokenizerError, TokenizerFormatError } from '../errors.ts'
 import { BPE } from '../models/bpe.ts'
+import { hybridDna } from '../models/hybrid-dna.ts'
 import { LongestBytes, unescapeRwkv } from '../models/longest-bytes.ts'
 import { Plamo2 } from '../models/plamo2.ts'
 import { WholeWords } from '../models/whole-words.ts'
@@ -153,6 +154,7 @@ export function readGGUF(bytes: Uint8Array): TokenizerParts {
   }
   switch (model) {
     case 'gpt2':
+    case 'hybriddna':
     case 'whitespace':
     case 'gemma4': {
       const named = typeof key('pre') === 'string' ? (key('pre') as string) : 'default'
@@ -165,10 +167,13 @@ export function readGGUF(bytes: Uint8Array): TokenizerParts {
         ignoreMerges: pre.ignoreMerges,
         byteFallback: pre.byteFallback,
       })
+      const words = pre.wholeLineEnds ? new WholeWords(bpe, text => /^\n+$/.test(text)) : bpe
+      const [dnaModel, preTokenizer] =
+        model === 'hybriddna' ? hybridDna(words, pre.preTokenizer) : [words, pre.preTokenizer]
       return {
-        preTokenizer: pre.preTokenizer,
+        preTokenizer,
         normalizer: pre.normalizer,
-        model: pre.wholeLineEnds ? new WholeWords(bpe, text => /^\n+$/.test(text)) : bpe,
+        model: dnaModel,
         postProcessor: frame(pre.addBos, false, null, null) ?? null,
         decoder: pre.decoder ?? new ByteLevelDecoder(),
         addedTokens,
@@ -252,7 +257,7 @@ export function readGGUF(bytes: Uint8Array): TokenizerParts {
     }
     default:
       throw new TokenizerError(
-        `GGUF: tokenizer.ggml.model ${String(model)} is not supported: gpt2, gemma4, whitespace, llama, t5, bert, rwkv and plamo2 are`,
+        `GGUF: tokenizer.ggml.model ${String(model)} is not supported: gpt2, gemma4, whitespace, llama, t5, bert, rwkv, plamo2 and hybriddna are`,
       )
   }
 }

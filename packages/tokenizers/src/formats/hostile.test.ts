@@ -5,7 +5,7 @@ import { TokenizerError } from '../errors.ts'
 import { tokenizerConfigs } from '../testing/configs.ts'
 import { fuzzString } from '../testing/fuzz.ts'
 import { random, seed } from '../testing/random.ts'
-import { sharedData } from '../testing/shared-data.ts'
+import { readShared, sharedData } from '../testing/shared-data.ts'
 import { Tokenizer } from '../tokenizer.ts'
 import { trainSentencePiece } from '../trainers/sentence-piece.ts'
 import { writeSentencePiece } from './sentence-piece.ts'
@@ -119,17 +119,52 @@ test(`damaged rank files and sentencepiece models of each type (seed ${seed})`, 
   }
   for (let round = 0; round < ROUNDS; round++) {
     const [load, whole] = files[round % files.length]
-    let bytes = Uint8Array.from(whole)
-    const place = () => Math.floor(next() * bytes.length)
-    for (let edits = 1 + Math.floor(next() * 3); edits > 0; edits--) {
-      const kind = next()
-      if (kind < 0.5) bytes[place()] = Math.floor(next() * 256)
-      else if (kind < 0.65) bytes.fill(next() < 0.5 ? 0xff : 0x7f, place(), place() + 4)
-      else if (kind < 0.8) bytes = bytes.slice(0, place())
-      else bytes.copyWithin(place(), place(), place() + 50)
-    }
+    const bytes = damaged(whole, next)
     loadOrRefuse(() => load(bytes), 'the cat 😁\u0000 sat')
   }
+})
+
+/** Some bytes wrong, far too large, missing or moved; near the start, where the lengths are, more often. */
+function damaged(whole: Uint8Array, next: () => number): Uint8Array {
+  let bytes = Uint8Array.from(whole)
+  const place = () => Math.floor(next() * (next() < 0.5 ? bytes.length : Math.min(bytes.length, 2000)))
+  for (let edits = 1 + Math.floor(next() * 3); edits > 0; edits--) {
+    const kind = next()
+    const at = place()
+    if (kind < 0.5) bytes[at] = Math.floor(next() * 256)
+    else if (kind < 0.65) bytes.fill(next() < 0.5 ? 0xff : 0x7f, at, at + 4)
+    else if (kind < 0.8) bytes = bytes.slice(0, at)
+    else bytes.copyWithin(place(), at, at + 50)
+  }
+  return bytes
+}
+
+// Real files take long to load, so they get fewer rounds.
+const REAL_ROUNDS = Math.ceil(ROUNDS / (ROUNDS > 300 ? 10 : 60))
+const model = (bytes: Uint8Array) => Tokenizer.fromSentencePiece(bytes)
+const gguf = (bytes: Uint8Array) => Tokenizer.fromGGUF(bytes)
+const utf8 = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
+
+describe.skipIf(!sharedData)('files that people use, damaged (needs the shared data)', () => {
+  test.each<[path: string, load: (bytes: Uint8Array) => Tokenizer]>([
+    ['sentencepiece/test_model.model', model],
+    ['sentencepiece/test_ja_model.model', model],
+    ['ggml-vocab/ggml-vocab-gpt-2.gguf.gz', gguf],
+    ['ggml-vocab/ggml-vocab-phi-3.gguf.gz', gguf],
+    ['ggml-vocab/ggml-vocab-bert-bge.gguf.gz', gguf],
+    ['bert-uncased/vocab.txt.gz', bytes => Tokenizer.fromVocabTxt(utf8(bytes))],
+  ])(`%s (seed ${seed})`, { timeout: 3_600_000 }, (path, load) => {
+    const next = random(seed)
+    const whole = readShared(`tokenizers/${path}`)
+    for (let round = 0; round < REAL_ROUNDS; round++) {
+      const bytes = damaged(whole, next)
+      try {
+        loadOrRefuse(() => load(bytes), 'the cat 😁\u0000 sat')
+      } catch (error) {
+        throw new Error(`round ${round}: ${String(error)}`, { cause: error })
+      }
+    }
+  })
 })
 
 test('what cannot be is refused by name', () => {
