@@ -132,3 +132,20 @@ test('hybriddna: six bases at a time between the tags, BPE elsewhere', () => {
   )
   expect(plain.encode('<dna>CCCCCC').ids).toEqual([...'<dna>'].map(id).concat(id('CCCCCC')))
 })
+
+test('whitespace: words of plain text, in lower case if the file says so', () => {
+  const tokens = ['i', 'ia', 'I', 'a', '<s>']
+  const keys = { model: 'whitespace', pre: 'whitespace', tokens, merges: ['i a'], token_type: [1, 1, 1, 1, 3] }
+  const load = (more: Record<string, Value> = {}) => Tokenizer.fromGGUF(gguf({ ...keys, ...more }))
+  expect(load().encode(' ia\n I').tokens).toEqual(['ia', 'I'])
+  expect(load({ 'normalizer.lowercase': true }).encode(' iA\n\u0130').tokens).toEqual(['ia', 'i'])
+})
+
+test('a start that the file does not name is token 11, as in llama.cpp', () => {
+  const keys = { model: 'gpt2', tokens: byteChars, merges: [] as string[], token_type: byteChars.map(() => 1) }
+  const ids = (more: Record<string, Value>) => Tokenizer.fromGGUF(gguf({ ...keys, ...more })).encode('a').ids
+  const a = byteChars.indexOf('a')
+  expect(ids({ pre: 'llama-bpe' })).toEqual([11, a])
+  expect(ids({ pre: 'llama-bpe', bos_token_id: 3, add_eos_token: true })).toEqual([3, a, 11])
+  expect(ids({ pre: 'glm4', add_bos_token: true })).toEqual([a])
+})

@@ -13,6 +13,9 @@ import { Plamo2 } from '../models/plamo2.ts'
 import { WholeWords } from '../models/whole-words.ts'
 import { WordPiece } from '../models/word-piece.ts'
 import { BertNormalizer } from '../normalizers/bert.ts'
+import { Lowercase } from '../normalizers/lowercase.ts'
+import { Replace } from '../normalizers/replace.ts'
+import { NormalizerSequence } from '../normalizers/sequence.ts'
 import { TemplateProcessor } from '../postprocessors/template.ts'
 import { BertPreTokenizer } from '../pretokenizers/bert.ts'
 import type { TokenizerParts } from '../tokenizer.ts'
@@ -167,14 +170,17 @@ export function readGGUF(bytes: Uint8Array): TokenizerParts {
         ignoreMerges: pre.ignoreMerges,
         byteFallback: pre.byteFallback,
       })
+      // What llama.cpp does when a file says nothing: token 11 starts and ends a text that is to have a start and an end.
+      const hasNoBos = model === 'gemma4' || named === 'glm4' || named === 'chatglm-bpe'
+      const isLowercase = model === 'whitespace' && flag('normalizer.lowercase', named !== 'whitespace')
       const words = pre.wholeLineEnds ? new WholeWords(bpe, text => /^\n+$/.test(text)) : bpe
       const [dnaModel, preTokenizer] =
         model === 'hybriddna' ? hybridDna(words, pre.preTokenizer) : [words, pre.preTokenizer]
       return {
         preTokenizer,
-        normalizer: pre.normalizer,
+        normalizer: isLowercase ? lowercaseByCharacter() : pre.normalizer,
         model: dnaModel,
-        postProcessor: frame(pre.addBos, false, null, null) ?? null,
+        postProcessor: frame(pre.addBos, false, hasNoBos ? null : 11, model === 'gemma4' ? null : 11) ?? null,
         decoder: pre.decoder ?? new ByteLevelDecoder(),
         addedTokens,
       }
@@ -261,6 +267,9 @@ export function readGGUF(bytes: Uint8Array): TokenizerParts {
       )
   }
 }
+
+/** One character for one, where Unicode's full mapping makes two of a dotted I. */
+const lowercaseByCharacter = () => new NormalizerSequence([new Replace('\u0130', 'i'), new Lowercase()])
 
 function splitMerge(merge: string, index: number): [string, string] {
   // A token may itself start with a space.
