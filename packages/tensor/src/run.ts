@@ -33,7 +33,7 @@ export function readAll(tensors: readonly Tensor[]): Promise<TypedArray[]> {
 }
 
 async function read(tensors: readonly Tensor[]): Promise<TypedArray[]> {
-  const runs = [...groups(tensors)].map(([engine, list]) => engine.queue.realize(list.map(t => t.node)))
+  const runs = [...groups(tensors)].map(([engine, list]) => engine.queue.compute(list.map(t => t.node)))
   for (const run of runs) run.catch(() => {})
   const reads = tensors.map(t => t.data())
   for (const read of reads) read.catch(() => {})

@@ -1,7 +1,7 @@
 // What the queue promises when a device refuses, breaks or is slow: nothing half-done, each error where it belongs, back-pressure.
 
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { readAll, step } from '../index.ts'
+import { readAll, realize, step } from '../index.ts'
 import type { Tensor } from '../tensor.ts'
 import { type FlakyDevice, flakyDevice } from '../testing/flaky.ts'
 import { Engine } from './engine.ts'
@@ -265,6 +265,28 @@ describe('order and time', () => {
     for (let i = 0; i < 4; i++) device.executor.release()
     await loop
     expect(returned).toBe(4)
+  })
+
+  test('realize waits for values that a step has begun', async () => {
+    const w = device.tensor([4], true)
+    device.executor.mode = 'hold'
+    await train(w).done
+    let realized = 0
+    const waiting = realize(w).then(() => realized++)
+    await turn()
+    expect(realized).toBe(0)
+    device.executor.mode = 'work'
+    device.executor.release()
+    await waiting
+    expect(await values(w)).toEqual([2])
+  })
+
+  test('realize tells that the plan of a value failed after it had begun', async () => {
+    const w = device.tensor([4], true)
+    device.executor.mode = 'break'
+    const { done } = train(w)
+    await expect(Promise.all([done, realize(w)])).rejects.toThrow(/^matmul: the device was lost/)
+    await expect(realize(w)).rejects.toThrow(/^matmul: the device was lost/)
   })
 
   test('a loop of steps lets timers, input and finalizers run', async () => {

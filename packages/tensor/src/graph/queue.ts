@@ -305,10 +305,21 @@ export class Queue {
     return data
   }
 
-  /** Makes sure that the nodes have values, and waits for them. */
+  /** Computes the nodes that have no value yet; resolves when the device has finished these. */
+  compute(nodes: readonly Node[]): Promise<void> {
+    return this.run(nodes.filter(n => !isSettled(n)))
+  }
+
+  /** Makes sure that the nodes have values, and waits for them; without nodes, for everything. */
   async realize(nodes: readonly Node[]): Promise<void> {
-    await this.run(nodes.filter(n => !isSettled(n)))
-    if (nodes.length === 0) await this.#done
+    const open = nodes.filter(n => !isSettled(n))
+    await this.run(open)
+    // what was handed over before, by a step or a replay, has its place but may still be under way
+    if (open.length === 0 || open.length < nodes.length) await this.#done
+    for (const node of nodes) {
+      const { error } = node.alias ?? node
+      if (error) throw error
+    }
     if (now() - this.#lastBreath >= breathEvery) await this.#breathe()
   }
 
