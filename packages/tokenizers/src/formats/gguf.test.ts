@@ -148,4 +148,15 @@ test('a start that the file does not name is token 11, as in llama.cpp', () => {
   expect(ids({ pre: 'llama-bpe' })).toEqual([11, a])
   expect(ids({ pre: 'llama-bpe', bos_token_id: 3, add_eos_token: true })).toEqual([3, a, 11])
   expect(ids({ pre: 'glm4', add_bos_token: true })).toEqual([a])
+  // Whatever it looks like.
+  const odd = [...byteChars, '$A: ']
+  const tokenizer = Tokenizer.fromGGUF(
+    gguf({ ...keys, tokens: odd, token_type: odd.map(() => 1), pre: 'tekken', bos_token_id: 256 }),
+  )
+  expect(tokenizer.encode('a').ids).toEqual([256, a])
+  const pair = tokenizer.encode('a', { pair: 'b' })
+  expect([pair.ids, pair.typeIds]).toEqual([
+    [256, a, 256, a + 1],
+    [0, 0, 1, 1],
+  ])
 })

@@ -16,7 +16,7 @@ import { BertNormalizer } from '../normalizers/bert.ts'
 import { Lowercase } from '../normalizers/lowercase.ts'
 import { Replace } from '../normalizers/replace.ts'
 import { NormalizerSequence } from '../normalizers/sequence.ts'
-import { TemplateProcessor } from '../postprocessors/template.ts'
+import { type TemplateOptions, type TemplatePiece, TemplateProcessor } from '../postprocessors/template.ts'
 import { BertPreTokenizer } from '../pretokenizers/bert.ts'
 import type { TokenizerParts } from '../tokenizer.ts'
 import { ggmlPreTokenizer } from './ggml-pre.ts'
@@ -146,14 +146,7 @@ export function readGGUF(bytes: Uint8Array): TokenizerParts {
   const frame = (addBos: boolean, addEos: boolean, bos: number | null, eos: number | null) => {
     const first = flag('add_bos_token', addBos) ? special('bos', bos) : undefined
     const last = flag('add_eos_token', addEos) ? special('eos', eos) : undefined
-    const around = (input: string) => [first?.token, input, last?.token].filter(part => part !== undefined).join(' ')
-    const named = [first, last].flatMap(entry => (entry ? [[entry.token, entry.id] as const] : []))
-    if (named.length === 0 || named.some(([token]) => /[ $:]/.test(token))) return undefined
-    return new TemplateProcessor({
-      single: around('$A'),
-      pair: `${around('$A')} ${around('$B:1')}`,
-      specialTokens: named,
-    })
+    return first || last ? new TemplateProcessor(template(first, last, first)) : undefined
   }
   switch (model) {
     case 'gpt2':
@@ -247,16 +240,7 @@ export function readGGUF(bytes: Uint8Array): TokenizerParts {
           unkToken: unknown?.token ?? '[UNK]',
           maxInputCharsPerWord: 0x7fffffff,
         }),
-        postProcessor: framed
-          ? new TemplateProcessor({
-              single: `${cls.token} $A ${sep.token}`,
-              pair: `${cls.token} $A ${sep.token} $B:1 ${sep.token}:1`,
-              specialTokens: [
-                [cls.token, cls.id],
-                [sep.token, sep.id],
-              ],
-            })
-          : null,
+        postProcessor: framed ? new TemplateProcessor(template(cls, sep)) : null,
         decoder: new WordPieceDecoder(),
         addedTokens,
       }
@@ -265,6 +249,20 @@ export function readGGUF(bytes: Uint8Array): TokenizerParts {
       throw new TokenizerError(
         `GGUF: tokenizer.ggml.model ${String(model)} is not supported: gpt2, gemma4, whitespace, llama, t5, bert, rwkv, plamo2 and hybriddna are`,
       )
+  }
+}
+
+type Special = { token: string; id: number }
+
+/** A text between two tokens, or only one; a second text after it, with what starts and ends it. */
+function template(first?: Special, last?: Special, second?: Special): TemplateOptions {
+  const token = (special: Special | undefined, typeId: number): TemplatePiece[] =>
+    special ? [{ kind: 'special', id: special.token, typeId }] : []
+  const single: TemplatePiece[] = [...token(first, 0), { kind: 'sequence', id: 'A', typeId: 0 }, ...token(last, 0)]
+  return {
+    single,
+    pair: [...single, ...token(second, 1), { kind: 'sequence', id: 'B', typeId: 1 }, ...token(last, 1)],
+    specialTokens: [first, last].flatMap(special => (special ? [[special.token, special.id] as const] : [])),
   }
 }
 
