@@ -127,7 +127,7 @@ export function sentencePieceParts(model: SentencePieceModel): TokenizerParts {
   return {
     normalizer: new SentencePieceNormalizer({ ...model.normalizer, protectedSymbols: userDefined }),
     model: buildModel(),
-    decoder: decoderOf(model, unkId < 0 ? undefined : tokens[unkId]),
+    decoder: decoderOf(model, tokens, unkId < 0 ? undefined : tokens[unkId]),
     addedTokens: controls,
   }
 
@@ -164,14 +164,27 @@ export function sentencePieceParts(model: SentencePieceModel): TokenizerParts {
   }
 }
 
-function decoderOf({ byteFallback, normalizer, unkSurface }: SentencePieceModel, unknown?: string): Decoder {
-  const { addDummyPrefix = true, removeExtraWhitespaces = true, whitespaceAsSuffix = false } = normalizer
+function decoderOf(model: SentencePieceModel, tokens: readonly string[], unknown?: string): Decoder {
+  const { byteFallback, normalizer, unkSurface } = model
+  const { addDummyPrefix = true, removeExtraWhitespaces = true } = normalizer
+  const startsWithSpace = addDummyPrefix || removeExtraWhitespaces
+  // Of the spaces at the start one goes, but what stands for an unknown piece keeps its own: till then it is another
+  // character, which no piece holds. Bytes could spell any; where there are bytes, no text has unknown pieces.
+  const kept = startsWithSpace && !byteFallback && unkSurface.startsWith(' ') ? unusedIn(tokens) : undefined
   const steps: Decoder[] = [new ReplaceDecoder('\u2581', ' ')]
-  if (unknown) steps.push(new ReplaceDecoder(unknown, unkSurface))
+  if (unknown) steps.push(new ReplaceDecoder(unknown, kept ? kept + unkSurface.slice(1) : unkSurface))
   if (byteFallback) steps.push(new ByteFallback())
   steps.push(new Fuse())
-  // With the space behind words none is in front, but what stands for an unknown piece may start with one, and keeps it.
-  const startsWithSpace = whitespaceAsSuffix ? !removeExtraWhitespaces : addDummyPrefix || removeExtraWhitespaces
   if (startsWithSpace) steps.push(new StripDecoder(' ', 1, 0))
+  if (kept) steps.push(new ReplaceDecoder(kept, ' '))
   return new DecoderSequence(steps)
+}
+
+/** The first of the characters that Unicode gives to nobody that is in no token. */
+function unusedIn(tokens: readonly string[]): string | undefined {
+  for (let cp = 0xfdd0; cp <= 0xfdef; cp++) {
+    const char = String.fromCharCode(cp)
+    if (!tokens.some(token => token.includes(char))) return char
+  }
+  return undefined
 }

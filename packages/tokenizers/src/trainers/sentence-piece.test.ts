@@ -99,6 +99,29 @@ describe.skipIf(!hasSentencePiece || !sharedData)('against spm_train (needs it i
     }
   })
 
+  test.each([
+    [true, true, true],
+    [true, true, false],
+    [true, false, true],
+    [true, false, false],
+    [false, true, false],
+    [false, false, true],
+    [false, false, false],
+  ])(
+    'unknown pieces at the start: suffix %s, dummy prefix %s, extra white space removed %s',
+    (suffix, prefix, remove) => {
+      const flags = { treat_whitespace_as_suffix: suffix, add_dummy_prefix: prefix, remove_extra_whitespaces: remove }
+      const bytes = spmTrain('the cat sat on the mat\na bat at\n', { model_type: 'bpe', vocab_size: 30, ...flags })
+      const lines = ['日 the cat', '日', ' 日本', '  日 cat', 'the 日', 'the', ' the cat ', '   cat', '日  日', 'a日']
+      const tokenizer = Tokenizer.fromSentencePiece(bytes)
+      const unknown = tokenizer.tokenToId('<unk>')!
+      const ids = [...spmEncode(bytes, lines), [unknown], [unknown, unknown]]
+      lines.forEach((line, i) => expect([...tokenizer.encodeIds(line)], line).toEqual(ids[i]))
+      const texts = spmDecode(bytes, ids)
+      ids.forEach((list, i) => expect(tokenizer.decode(list), lines[i]).toBe(texts[i]))
+    },
+  )
+
   test('options change what they change in spm_train', { timeout: 60_000 }, async () => {
     const text = corpora.code().slice(0, 60_000)
     const wanted = parseSentencePiece(
