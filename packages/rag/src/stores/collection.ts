@@ -40,6 +40,26 @@ export interface Passage {
   readonly vector?: VectorLike
 }
 
+/**
+ * Versions that a collection holds by their numbers alone and reads when they are met. Each is the only one of its document, valid
+ * at all times and open to everybody, and none of its chunks has metadata of its own.
+ */
+export interface Sleepers {
+  /** Ascending. */
+  readonly keys: Float64Array
+  /** The rows of version i are `rows[starts[i]]` to `rows[starts[i + 1] - 1]`, in the order of its chunks. */
+  readonly starts: Int32Array
+  readonly rows: Int32Array
+  /** Hashes of the ids, ascending, and the version that each is of. */
+  readonly hashes: Uint32Array
+  readonly hashed: Int32Array
+  hash(id: string): number
+  /** What the version of a key says. @throws RagFormatError if it is damaged */
+  read(key: number): VersionInfo
+  /** The same of all that there are. */
+  readAll(visit: (key: number, info: VersionInfo) => void): void
+}
+
 /** A passage found: the version, the chunk's number in it. */
 export interface Found {
   readonly entry: Entry
@@ -61,7 +81,7 @@ const CACHED = 64
 /** When a document of one version without times is current. */
 const ALL_TIME: readonly Interval[] = [ALWAYS]
 
-const hasTimes = ({ validFrom, validUntil }: VersionInfo): boolean =>
+export const hasTimes = ({ validFrom, validUntil }: VersionInfo): boolean =>
   validFrom !== undefined || validUntil !== undefined
 
 export class Collection {
@@ -73,8 +93,14 @@ export class Collection {
   private readonly versions = new Map<string, Entry[]>()
   /** By row. */
   private readonly owners: (Entry | undefined)[] = []
-  private readonly chunks: number[] = []
-  private readonly vectorOf: number[] = []
+  private chunks: number[] = []
+  private vectorOf: number[] = []
+  private sleepers: Sleepers | undefined
+  /** By version of `sleepers`: 1 until it is read. */
+  private asleep = new Uint8Array(0)
+  private asleepCount = 0
+  /** By row: the version of `sleepers` that it is of, -1 for none that is asleep. */
+  private sleeperOf = new Int32Array(0)
   private freeRows: number[] = []
   private liveRows = 0
   /** The row of each vector. */
@@ -86,11 +112,11 @@ export class Collection {
   }
 
   get documentCount(): number {
-    return this.versions.size
+    return this.versions.size + this.asleepCount
   }
 
   get versionCount(): number {
-    return this.entries.size
+    return this.entries.size + this.asleepCount
   }
 
   get chunkCount(): number {
@@ -103,17 +129,99 @@ export class Collection {
   }
 
   entry(key: number): Entry | undefined {
-    return this.entries.get(key)
+    const known = this.entries.get(key)
+    if (known) return known
+    const sleeper = this.sleeperAt(key)
+    return sleeper < 0 ? undefined : this.wake(sleeper)
   }
 
+  /** How many chunks a version has; undefined if there is no such version. It is not read. */
+  sizeOf(key: number): number | undefined {
+    const entry = this.entries.get(key)
+    if (entry) return entry.rows.length
+    const sleeper = this.sleeperAt(key)
+    return sleeper < 0 ? undefined : this.rowsOf(sleeper).length
+  }
+
+  /** Every version, in the order of keys. */
   all(): Iterable<Entry> {
-    return this.entries.values()
+    this.wakeAll()
+    return this.awake()
+  }
+
+  /** The versions that have been read, in the order of keys. */
+  awake(): Iterable<Entry> {
+    return this.sleepers ? [...this.entries.values()].sort((a, b) => a.key - b.key) : this.entries.values()
+  }
+
+  /** Whether a row is of a version that has not been read. */
+  isAsleep(row: number): boolean {
+    return this.sleeperOf[row] >= 0
+  }
+
+  /** Takes versions in that are read when they are met, into a collection that has rows for them and no version yet. */
+  adopt(sleepers: Sleepers): void {
+    const { keys, starts, rows } = sleepers
+    this.sleepers = sleepers
+    this.asleep = new Uint8Array(keys.length).fill(1)
+    this.asleepCount = keys.length
+    this.sleeperOf = new Int32Array(this.rowCount).fill(-1)
+    this.chunks = new Array<number>(this.rowCount).fill(0)
+    this.vectorOf = new Array<number>(this.rowCount).fill(-1)
+    for (let i = 0; i < keys.length; i++)
+      for (let at = starts[i]; at < starts[i + 1]; at++) {
+        this.sleeperOf[rows[at]] = i
+        this.chunks[rows[at]] = at - starts[i]
+      }
+    this.liveRows += rows.length
+  }
+
+  private rowsOf(sleeper: number): Int32Array {
+    const { starts, rows } = this.sleepers!
+    return rows.subarray(starts[sleeper], starts[sleeper + 1])
+  }
+
+  /** The version of `sleepers` with a key, -1 if there is none that is asleep. */
+  private sleeperAt(key: number): number {
+    if (this.asleepCount === 0) return -1
+    const { keys } = this.sleepers!
+    const at = lowerBound(keys, key)
+    return keys[at] === key && this.asleep[at] ? at : -1
+  }
+
+  private wake(sleeper: number, info = this.sleepers!.read(this.sleepers!.keys[sleeper])): Entry {
+    const entry = entryOf(this.sleepers!.keys[sleeper], info, Array.from(this.rowsOf(sleeper)))
+    this.strike(sleeper)
+    for (const row of entry.rows) this.owners[row] = entry
+    this.entries.set(entry.key, entry)
+    this.versions.set(entry.id, [entry])
+    return entry
+  }
+
+  private wakeAll(): void {
+    if (this.asleepCount === 0) return
+    this.sleepers!.readAll((key, info) => {
+      const sleeper = this.sleeperAt(key)
+      if (sleeper >= 0) this.wake(sleeper, info)
+    })
+    // One that has vanished is named by reading it.
+    for (let i = 0; this.asleepCount > 0; i++) if (this.asleep[i]) this.wake(i)
+  }
+
+  private strike(sleeper: number): void {
+    this.asleep[sleeper] = 0
+    this.asleepCount--
+    for (const row of this.rowsOf(sleeper)) this.sleeperOf[row] = -1
   }
 
   /** The version and the chunk's number in it that a row stands for. */
   passageAt(row: number): { entry: Entry; chunk: number } | undefined {
-    const entry = this.owners[row]
+    const entry = this.ownerOf(row)
     return entry && { entry, chunk: this.chunks[row] }
+  }
+
+  private ownerOf(row: number): Entry | undefined {
+    return this.owners[row] ?? (this.isAsleep(row) ? this.wake(this.sleeperOf[row]) : undefined)
   }
 
   /** The number of a row's vector, -1 without one. */
@@ -123,6 +231,12 @@ export class Collection {
 
   /** The versions of a document, the newest first. */
   versionsOf(id: string): readonly Entry[] {
+    if (this.asleepCount > 0) {
+      const { hashes, hashed, hash } = this.sleepers!
+      const wanted = hash(id)
+      for (let at = lowerBound(hashes, wanted); hashes[at] === wanted; at++)
+        if (this.asleep[hashed[at]]) this.wake(hashed[at])
+    }
     return this.versions.get(id) ?? []
   }
 
@@ -134,21 +248,8 @@ export class Collection {
   add(key: number, info: VersionInfo, passages: readonly Passage[] | number, rows?: readonly number[]): Entry {
     const count = typeof passages === 'number' ? passages : passages.length
     rows ??= Array.from({ length: count }, () => this.freeRows.pop() ?? this.owners.push(undefined) - 1)
-    const { id, version, source, title, validFrom, validUntil, principals, metadata, chunkMetadata } = info
-    const entry: Entry = {
-      key,
-      id,
-      version,
-      source,
-      title,
-      validFrom,
-      validUntil,
-      principals,
-      metadata,
-      chunkMetadata,
-      rows,
-      current: ALL_TIME,
-    }
+    const others = this.versionsOf(info.id)
+    const entry = entryOf(key, info, rows)
     for (let chunk = 0; chunk < count; chunk++) {
       while (this.owners.length <= rows[chunk]) this.owners.push(undefined)
       this.owners[rows[chunk]] = entry
@@ -162,9 +263,8 @@ export class Collection {
         if (vector) this.addVector(rows[chunk], vector)
       })
     this.entries.set(key, entry)
-    const others = this.versions.get(id)
-    const versions = others ? [...others, entry].sort((a, b) => b.version - a.version) : [entry]
-    this.versions.set(id, versions)
+    const versions = others.length ? [...others, entry].sort((a, b) => b.version - a.version) : [entry]
+    this.versions.set(info.id, versions)
     this.refresh(versions)
     return entry
   }
@@ -202,15 +302,22 @@ export class Collection {
   /** Removes a version. Its rows come back unless `keepRows`. @returns whether it was there */
   remove(key: number, { keepRows = false } = {}): boolean {
     const entry = this.entries.get(key)
-    if (!entry) return false
-    for (const row of entry.rows) {
+    const sleeper = entry ? -1 : this.sleeperAt(key)
+    if (!entry && sleeper < 0) return false
+    const rows = entry?.rows ?? this.rowsOf(sleeper)
+    for (const row of rows) {
       this.words?.remove(row)
       if (this.vectorOf[row] >= 0) this.dense?.remove(this.vectorOf[row])
       this.owners[row] = undefined
       this.vectorOf[row] = -1
       if (!keepRows) this.freeRows.push(row)
     }
-    this.liveRows -= entry.rows.length
+    this.liveRows -= rows.length
+    if (!entry) {
+      this.strike(sleeper)
+      this.changed()
+      return true
+    }
     this.entries.delete(key)
     const versions = this.versionsOf(entry.id).filter(other => other !== entry)
     if (versions.length) this.versions.set(entry.id, versions)
@@ -227,7 +334,8 @@ export class Collection {
   /** Every row without a chunk may be used again. */
   reclaimRows(): void {
     this.freeRows = []
-    for (let row = this.owners.length - 1; row >= 0; row--) if (!this.owners[row]) this.freeRows.push(row)
+    for (let row = this.owners.length - 1; row >= 0; row--)
+      if (!this.owners[row] && !this.isAsleep(row)) this.freeRows.push(row)
   }
 
   /** The newest version of a document that the reader may see. */
@@ -243,7 +351,7 @@ export class Collection {
       search.text !== undefined
         ? (this.words?.search(search.text, search.k, selected.rows) ?? [])
         : this.searchVectors(search.vector!, search.k, selected)
-    return hits.map(({ id: row, score }) => ({ entry: this.owners[row]!, chunk: this.chunks[row], score }))
+    return hits.map(({ id: row, score }) => ({ entry: this.ownerOf(row)!, chunk: this.chunks[row], score }))
   }
 
   private searchVectors(vector: VectorLike, k: number, selected: CachedSelection): { id: number; score: number }[] {
@@ -279,6 +387,14 @@ export class Collection {
     let from = Number.NEGATIVE_INFINITY
     let until = Number.POSITIVE_INFINITY
     let count = 0
+    // What a version says of itself is asked for by filters only: one that is asleep is there for everybody at all times.
+    if (filter !== undefined) this.wakeAll()
+    else if (this.asleepCount > 0)
+      for (let row = 0; row < this.sleeperOf.length; row++)
+        if (this.sleeperOf[row] >= 0) {
+          mask[row] = 1
+          count++
+        }
     for (const entry of this.entries.values()) {
       const times = scope.versions === 'newest' ? entry.current : [validity(entry)]
       for (const interval of times)
@@ -298,6 +414,36 @@ export class Collection {
     const rows = count === this.chunkCount ? undefined : Selection.fromMask(mask)
     return { from, until, rows, vectors: undefined }
   }
+}
+
+function entryOf(key: number, info: VersionInfo, rows: readonly number[]): Entry {
+  const { id, version, source, title, validFrom, validUntil, principals, metadata, chunkMetadata } = info
+  return {
+    key,
+    id,
+    version,
+    source,
+    title,
+    validFrom,
+    validUntil,
+    principals,
+    metadata,
+    chunkMetadata,
+    rows,
+    current: ALL_TIME,
+  }
+}
+
+/** The first place of an ascending list whose value is not less. */
+export function lowerBound(values: Float64Array | Uint32Array, value: number): number {
+  let low = 0
+  let high = values.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (values[middle] < value) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 function isThere(entry: Entry, { versions, at }: ReadScope): boolean {

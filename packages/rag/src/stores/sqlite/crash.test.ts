@@ -84,12 +84,24 @@ describe('a byte that changes', () => {
     expect(found).toBeGreaterThan(10)
   })
 
+  test('in the description of a table: the search that needs the table says so', async () => {
+    const changed = readFileSync(path)
+    const at = changed.indexOf('vector BLOB')
+    expect(at).toBeGreaterThan(0)
+    changed[at] ^= 1
+    const copy = join(folder, 'schema.db')
+    writeFileSync(copy, changed)
+    await using store = await openSqliteStore(copy)
+    const [{ chunks }] = stateAfter(12).values()
+    await expect(store.search({ vector: chunks[0].vector! })).rejects.toThrow(RagFormatError)
+  })
+
   test('in an index: it is made again, and said so', async () => {
     const { DatabaseSync } = await import('node:sqlite')
     const copy = join(folder, 'index.db')
     copyFileSync(path, copy)
     await (await openSqliteStore(copy)).close()
-    for (const name of ['rows', 'dense', 'words']) {
+    for (const name of ['rows', 'catalogue', 'dense', 'words']) {
       const before = await (await openSqliteStore(copy)).search({ text: 'operation10', access: 'unrestricted' })
       const db = new DatabaseSync(copy)
       const row = db.prepare("SELECT name, part, bytes FROM segments WHERE name LIKE ? || '%'").get(name)!
@@ -160,9 +172,30 @@ describe('a byte that changes', () => {
     )
     const { id } = db.prepare('SELECT id FROM versions ORDER BY key LIMIT 1').get() as { id: string }
     db.close()
-    const refused = await openSqliteStore(copy).catch((e: unknown) => e)
-    expect(refused).toBeInstanceOf(RagFormatError)
-    expect((refused as Error).message).toContain(`document "${id}"`)
+    const isNamed = (error: unknown): void => {
+      expect(error).toBeInstanceOf(RagFormatError)
+      expect((error as Error).message).toContain(`document "${id}"`)
+    }
+    {
+      // What a snapshot knows is read when it is met: nothing is said of it before it was checked.
+      await using store = await openSqliteStore(copy)
+      const all = { k: 1000, access: 'unrestricted' } as const
+      isNamed(await store.get(id, all).catch((e: unknown) => e))
+      isNamed(
+        await store
+          .search({ text: `operation${stateAfter(12).get(id)!.metadata!.operation}`, ...all })
+          .catch((e: unknown) => e),
+      )
+      isNamed(await store.list().catch((e: unknown) => e))
+      isNamed(await store.put([{ id, chunks: [] }]).catch((e: unknown) => e))
+      expect((await store.verify()).map(damage => damage.what).join()).toContain(`document "${id}"`)
+    }
+    const bare = join(folder, 'bare.db')
+    copyFileSync(copy, bare)
+    const rows = new DatabaseSync(bare)
+    rows.exec("DELETE FROM segments WHERE name = 'catalogue'")
+    rows.close()
+    isNamed(await openSqliteStore(bare).catch((e: unknown) => e))
     await using store = await openSqliteStore(copy, { damaged: 'skip' })
     expect((await store.statistics()).documents).toBe(stateAfter(12).size - 1)
     expect((await store.verify()).map(damage => damage.what).join()).toContain(`document "${id}"`)
@@ -274,4 +307,69 @@ test('what is no store is refused by name', async () => {
   await (await openSqliteStore(three, { dimensions: 3 })).close()
   await expect(openSqliteStore(three, { dimensions: 4 })).rejects.toThrow(/dimensions is 4/)
   await expect(openSqliteStore(three, { analyzer: { language: 'german' } })).rejects.toThrow(/analyzer/)
+})
+
+test(`a store that knows its versions by the catalogue equals one that has read them all (seed ${seed})`, async () => {
+  const { DatabaseSync } = await import('node:sqlite')
+  const paths = [join(folder, 'catalogue.db'), join(folder, 'read.db')]
+  const next = random(seed + 3)
+  const upTo = (n: number): number => Math.floor(next() * n)
+  const vector = (): number[] => Array.from({ length: DIMENSIONS }, () => next() - 0.5)
+  const make = () => ({
+    id: `d${upTo(60)}`,
+    title: `title ${upTo(9)}`,
+    metadata: { group: upTo(5) },
+    ...(upTo(9) === 0 && { version: upTo(3) }),
+    ...(upTo(9) === 0 && { principals: ['anna'] }),
+    ...(upTo(9) === 0 && { validFrom: upTo(100) }),
+    chunks: Array.from({ length: upTo(4) }, (_, i) => ({
+      text: `word${upTo(20)} word${upTo(20)}`,
+      span: [0, 1] as const,
+      ...(upTo(9) && { vector: vector() }),
+      ...(upTo(9) === 0 && { metadata: { part: i } }),
+    })),
+  })
+  {
+    await using store = await openSqliteStore(paths[0]!, { dimensions: DIMENSIONS })
+    for (let i = 0; i < 80; i++) await store.put([make()])
+  }
+  for (let round = 0; round < 12; round++) {
+    copyFileSync(paths[0]!, paths[1]!)
+    const db = new DatabaseSync(paths[1]!)
+    expect(db.prepare("DELETE FROM segments WHERE name = 'catalogue'").run().changes).toBe(1)
+    db.close()
+    // Readers that stay open follow what others write.
+    await using stores = new AsyncDisposableStack()
+    const [one, two, reader] = [
+      stores.use(await openSqliteStore(paths[0]!)),
+      stores.use(await openSqliteStore(paths[1]!)),
+      stores.use(await openSqliteStore(paths[0]!, { readOnly: true })),
+    ]
+    for (let step = 0; step < 12; step++) {
+      const where = `seed ${seed}, round ${round}, step ${step}`
+      const kind = upTo(7)
+      const id = `d${upTo(60)}`
+      const scope = {
+        access: upTo(2) ? ['anna'] : [],
+        at: upTo(100),
+        versions: (['newest', 'valid', 'all'] as const)[upTo(3)],
+        ...(upTo(3) === 0 && { filter: { field: 'group', lt: upTo(6) } }),
+      }
+      const { filter: _, ...reading } = { filter: undefined, ...scope }
+      const wanted = { vector: vector(), text: `word${upTo(20)}` }
+      const document = make()
+      const act = (store: typeof one): Promise<unknown> => {
+        if (kind === 0) return store.put([document])
+        if (kind === 1) return store.delete([id])
+        if (kind === 2) return store.get(id, reading)
+        if (kind === 3)
+          return store.list().then(heads => heads.sort((a, b) => (a.id + a.version < b.id + b.version ? -1 : 1)))
+        if (kind === 4) return store.statistics()
+        return store.search({ ...(kind === 5 ? { text: wanted.text } : { vector: wanted.vector }), k: 500, ...scope })
+      }
+      const expected = await act(two)
+      expect(await act(one), where).toEqual(expected)
+      if (kind > 1) expect(await act(reader), where).toEqual(expected)
+    }
+  }
 })

@@ -7,7 +7,7 @@ import { HnswIndex, type HnswOptions } from '../../dense/hnsw.ts'
 import { normalized } from '../../dense/vector.ts'
 import { RagArgumentError, RagError, RagFormatError } from '../../errors.ts'
 import { readSegment, type Segment, writeSegment } from '../../segment.ts'
-import { Collection, type Entry, type Found } from '../collection.ts'
+import { Collection, type Entry, type Found, lowerBound } from '../collection.ts'
 import { checkDocuments, checkSearch, readScope, type Search, type VectorSpace } from '../request.ts'
 import type {
   ChunkInput,
@@ -21,6 +21,7 @@ import type {
   StoredDocument,
 } from '../store.ts'
 import type { Words } from '../words.ts'
+import { catalogueOf, sleepersOf } from './catalogue.ts'
 import type { SqlDriver, SqlRow } from './driver.ts'
 import {
   CHUNKS,
@@ -79,6 +80,13 @@ const CLOSE_SHARE = 0.02
 const REMEMBERED = 100_000
 
 const SNAPSHOT_VERSION = 1
+
+/** What the segments are; those of words have names of their own. */
+const kinds = new Map([
+  ['rows', 'rows'],
+  ['catalogue', 'catalogue'],
+  ['dense', 'hnsw'],
+])
 
 /** Versions whose keys are no further apart are read in one walk over a table. */
 const NEAR_KEYS = 16
@@ -278,8 +286,10 @@ export class SqliteStore implements Store {
 
   async list(): Promise<DocumentHead[]> {
     this.check('list')
-    this.transaction('DEFERRED', () => this.follow())
-    return Array.from(this.collection.all(), headOf)
+    return this.transaction('DEFERRED', () => {
+      this.follow()
+      return Array.from(this.collection.all(), headOf)
+    })
   }
 
   // ---- following the tables
@@ -299,7 +309,7 @@ export class SqliteStore implements Store {
       return
     }
     // Who holds nothing yet has nothing to forget: only where the removals stand.
-    const order = first ? 'DESC LIMIT 1' : 'ASC'
+    const order = first && this.collection.versionCount === 0 ? 'DESC LIMIT 1' : 'ASC'
     const removals = this.db
       .all(`SELECT seq, key, sum FROM removed WHERE seq > ? ORDER BY seq ${order}`, this.lastSeq)
       .map(readRemoval)
@@ -420,9 +430,9 @@ export class SqliteStore implements Store {
   }
 
   private forget(key: number): void {
-    const entry = this.collection.entry(key)
-    if (!entry) return
-    this.changes += entry.rows.length
+    const size = this.collection.sizeOf(key)
+    if (size === undefined) return
+    this.changes += size
     this.withVectors.delete(key)
     // An index that is not loaded yet still has these rows: they must not mean something else when it is.
     this.collection.remove(key, { keepRows: !(this.wordsLoaded && (this.denseLoaded || !this.parts.space.dimensions)) })
@@ -444,13 +454,22 @@ export class SqliteStore implements Store {
     const { key, seq, name, parts } = segment.meta as Pick<SnapshotRows, 'key' | 'seq' | 'name' | 'parts'>
     const { rows, vectors } = segment.arrays as { rows: Float64Array; vectors: Int32Array }
     this.snapshot = { rows, vectors, key, seq, name, parts }
-    this.snapshotOrder = orderOf(rows)
     // What came since stands behind.
     this.collection.reserveRows(rows.length)
+    // Who wants to know at once which documents are damaged reads them all.
+    if (this.parts.damaged === 'skip') return
+    const catalogue = this.readIndex('catalogue', SNAPSHOT_VERSION)
+    const found = catalogue && sleepersOf(catalogue, name, this.db)
+    if (!found) return
+    this.collection.adopt(found.sleepers)
+    this.lastKey = key
+    this.lastSeq = seq
+    found.eachOther(record => this.enter(record))
   }
 
   private rowsInSnapshot({ key, chunkCount }: VersionRecord): number[] | undefined {
-    if (!this.snapshot || !this.snapshotOrder || key > this.snapshot.key) return undefined
+    if (!this.snapshot || key > this.snapshot.key) return undefined
+    this.snapshotOrder ??= orderOf(this.snapshot.rows)
     const { chunks, rows } = this.snapshotOrder
     const first = rowOf(key, 0)
     // Versions come in the order of their keys, so the place is nearly always the next one.
@@ -505,7 +524,9 @@ export class SqliteStore implements Store {
     }
     collection.words = words
     const missing: Entry[] = []
-    for (const entry of collection.all()) {
+    for (let row = 0; row < collection.rowCount; row++)
+      if (collection.isAsleep(row) && !words.has(row)) collection.passageAt(row)
+    for (const entry of collection.awake()) {
       const there = entry.rows.filter(row => words.has(row))
       if (there.length === entry.rows.length) continue
       // The snapshot has all of a version or nothing.
@@ -525,6 +546,7 @@ export class SqliteStore implements Store {
 
   /** Whether a row of the collection is the chunk that it was in the snapshot. */
   private isAsInSnapshot(row: number): boolean {
+    if (this.collection.isAsleep(row)) return true
     const passage = this.collection.passageAt(row)
     return passage !== undefined && this.snapshot?.rows[row] === rowOf(passage.entry.key, passage.chunk)
   }
@@ -567,7 +589,10 @@ export class SqliteStore implements Store {
     }
     collection.dense ??= new HnswIndex({ ...this.parts.hnsw, dimensions, metric })
     const missing: Entry[] = []
-    for (const entry of collection.all())
+    // All chunks of a version that is asleep have vectors.
+    for (let row = 0; row < collection.rowCount; row++)
+      if (collection.isAsleep(row) && collection.vectorAt(row) < 0) collection.passageAt(row)
+    for (const entry of collection.awake())
       for (const chunk of this.chunksWithVector(entry))
         if (collection.vectorAt(entry.rows[chunk]) < 0) {
           missing.push(entry)
@@ -624,6 +649,15 @@ export class SqliteStore implements Store {
       const meta = { key: this.lastKey, seq: this.lastSeq, name, parts: parts.map(({ name }) => name) }
       const segment = { kind: 'rows', version: SNAPSHOT_VERSION, meta, arrays: { rows, vectors } }
       writeSegmentBytes(db, 'rows', writeSegment(segment))
+      // Of versions that could not be read nothing is known: the next opening meets them again.
+      const catalogue = this.skipped.size
+        ? undefined
+        : catalogueOf(
+            collection,
+            name,
+            entry => this.parts.space.dimensions === undefined || !this.withVectors.has(entry.key),
+          )
+      writeSegmentBytes(db, 'catalogue', catalogue ? writeSegment(catalogue) : new Uint8Array(0))
       // The graph's segment holds the vectors of its tombstones, so those of removed versions can go.
       for (const { key } of db.all('SELECT key FROM removed WHERE seq > ?', this.snapshot?.seq ?? 0))
         db.run('DELETE FROM vectors WHERE row >= ? AND row < ?', rowOf(key as number, 0), rowOf((key as number) + 1, 0))
@@ -704,7 +738,7 @@ export class SqliteStore implements Store {
       for (const { name } of db.all('SELECT DISTINCT name FROM segments')) names.add(name as string)
     })
     for (const name of names) {
-      const kind = name === 'rows' || name === 'dense' ? { rows: 'rows', dense: 'hnsw' }[name] : 'lexical'
+      const kind = kinds.get(name) ?? 'lexical'
       try {
         readSegment(this.segmentBytes(name)!, kind, 1)
       } catch (error) {
@@ -780,7 +814,8 @@ export class SqliteStore implements Store {
 /** SQLite's own errors, in this package's types. */
 export function explained(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof RagError) return error
-  if (/malformed|not a database|corrupt/i.test(error.message)) {
+  // Tables and columns are those that this store made: one that is not there was another before a byte changed.
+  if (/malformed|not a database|corrupt|no such (table|column)/i.test(error.message)) {
     const damage = new RagFormatError(FORMAT, 'the file', `${error.message}; verify() looks for what else is damaged`)
     damage.cause = error
     return damage
@@ -817,16 +852,4 @@ function orderOf(rows: Float64Array): { chunks: Float64Array; rows: Int32Array; 
   order = order.subarray(0, count)
   if (!sorted) order.sort((a, b) => rows[a] - rows[b])
   return { chunks: Float64Array.from(order, row => rows[row]), rows: order, at: 0 }
-}
-
-/** The first place of an ascending list whose value is not less. */
-function lowerBound(values: Float64Array, value: number): number {
-  let low = 0
-  let high = values.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (values[middle] < value) low = middle + 1
-    else high = middle
-  }
-  return low
 }

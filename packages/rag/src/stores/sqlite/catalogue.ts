@@ -1,0 +1,84 @@
+// Which versions a snapshot knows, as numbers, so that a file opens without reading every document: a version of which there is nothing to know
+// but its rows (the only one of its document, open to all, at all times, with vectors as every other) is read when a search or a write
+// meets it, and checked then. The others are named, and read when the file is opened, as are those that came after the snapshot.
+
+import { RagFormatError } from '../../errors.ts'
+import type { Segment } from '../../segment.ts'
+import { type Collection, type Entry, hasTimes, type Sleepers } from '../collection.ts'
+import type { SqlDriver } from './driver.ts'
+import { FORMAT, readVersion, sumOf, type VersionRecord } from './records.ts'
+
+const VERSION = 1
+
+const hash = (id: string): number => sumOf(id) >>> 0
+
+const isPlain = (entry: Entry, versions: readonly Entry[]): boolean =>
+  versions.length === 1 && entry.principals === undefined && entry.chunkMetadata === undefined && !hasTimes(entry)
+
+/**
+ * The catalogue of a collection, as a segment.
+ * @param snapshot the name of the snapshot that it belongs to
+ * @param asOthers whether an entry's chunks have vectors as all others do
+ */
+export function catalogueOf(collection: Collection, snapshot: string, asOthers: (entry: Entry) => boolean): Segment {
+  const plain: Entry[] = []
+  const others: number[] = []
+  for (const entry of collection.all())
+    if (asOthers(entry) && isPlain(entry, collection.versionsOf(entry.id))) plain.push(entry)
+    else others.push(entry.key)
+  const starts = new Int32Array(plain.length + 1)
+  plain.forEach(({ rows }, i) => {
+    starts[i + 1] = starts[i] + rows.length
+  })
+  const rows = new Int32Array(starts[plain.length])
+  plain.forEach((entry, i) => {
+    rows.set(entry.rows, starts[i])
+  })
+  const sums = Uint32Array.from(plain, ({ id }) => hash(id))
+  const hashed = Int32Array.from(plain.keys()).sort((a, b) => sums[a] - sums[b])
+  return {
+    kind: 'catalogue',
+    version: VERSION,
+    meta: { snapshot },
+    arrays: {
+      keys: Float64Array.from(plain, ({ key }) => key),
+      starts,
+      rows,
+      hashes: Uint32Array.from(hashed, i => sums[i]),
+      hashed,
+      others: Float64Array.from(others),
+    },
+  }
+}
+
+/** Reads what a catalogue names; undefined if it is of another snapshot. */
+export function sleepersOf(
+  { meta, arrays }: Segment,
+  snapshot: string,
+  db: SqlDriver,
+): { sleepers: Sleepers; eachOther(visit: (record: VersionRecord) => void): void } | undefined {
+  if ((meta as { snapshot: string }).snapshot !== snapshot) return undefined
+  const { keys, others } = arrays as Record<string, Float64Array>
+  const { starts, rows, hashed } = arrays as Record<string, Int32Array>
+  const { hashes } = arrays as { hashes: Uint32Array }
+  const read = (key: number): VersionRecord => {
+    const [row] = db.all('SELECT key, id, version, body, chunks, sum FROM versions WHERE key = ?', key)
+    if (!row) throw new RagFormatError(FORMAT, `the document with key ${key}`, 'it is missing')
+    return readVersion(row)
+  }
+  const readAll = (visit: (key: number, record: VersionRecord) => void): void => {
+    const last = keys.at(-1) ?? 0
+    db.each('SELECT key, id, version, body, chunks, sum FROM versions WHERE key <= ? ORDER BY key', [last], row =>
+      visit(row.key as number, readVersion(row)),
+    )
+  }
+  return { sleepers: { keys, starts, rows, hashes, hashed, hash, read, readAll }, eachOther }
+
+  function eachOther(visit: (record: VersionRecord) => void): void {
+    // Removed since: its removal stands in the table, and says so to who follows.
+    for (const key of others) {
+      const [row] = db.all('SELECT key, id, version, body, chunks, sum FROM versions WHERE key = ?', key)
+      if (row) visit(readVersion(row))
+    }
+  }
+}
