@@ -1,18 +1,25 @@
 // OpenSearch's protocol (https://docs.opensearch.org) in small exchanges written from its reference: no OpenSearch runs here.
+import type { API } from '@opensearch-project/opensearch'
 import { expect, test } from 'vitest'
 import { RagArgumentError, RagError } from '../../errors.ts'
 import { type Exchange, replay } from '../testing/exchanges.ts'
 import { openOpenSearchStore } from './index.ts'
 
-const meta = (dimensions: number | null, metric = 'cosine') => ({
+// Replies are of the types that the official client says it gets.
+const meta = (dimensions: number | null, metric = 'cosine'): API.Indices_GetMapping_ResponseBody => ({
   cairn: { mappings: { _meta: { cairn: 1, dimensions, metric } } },
 })
 const opening = (dimensions = 3, metric = 'cosine'): Exchange[] => [
   { request: 'HEAD /cairn', reply: {} },
   { request: 'GET /cairn/_mapping', reply: meta(dimensions, metric) },
 ]
-const found = (...hits: unknown[]) => ({ took: 1, timed_out: false, _shards: { failed: 0 }, hits: { hits } })
-const done = { took: 1, errors: false, items: [] }
+const found = (...hits: API.Search_ResponseBody['hits']['hits'][number][]): API.Search_ResponseBody => ({
+  took: 1,
+  timed_out: false,
+  _shards: { total: 1, successful: 1, skipped: 0, failed: 0 },
+  hits: { max_score: undefined, hits },
+})
+const done: API.Bulk_ResponseBody = { took: 1, errors: false, items: [] }
 const name = expect.stringMatching(/^[0-9a-f]{64}$/)
 
 const body = JSON.stringify({
@@ -44,7 +51,11 @@ test('makes its index with a graph that filters inside, words as they are given,
           },
         },
       },
-      reply: { acknowledged: true },
+      reply: {
+        acknowledged: true,
+        shards_acknowledged: true,
+        index: 'cairn',
+      } satisfies API.Indices_Create_ResponseBody,
     },
   ])
   await (await openOpenSearchStore(server.url, { dimensions: 3, metric: 'l2' })).close()
@@ -191,8 +202,16 @@ test('pages through all rows, and names what is missing', async () => {
 })
 
 test('what the server refuses or leaves out is an error', async () => {
-  const refused = { ...done, errors: true, items: [{ index: { status: 400, error: { reason: 'immense term' } } }] }
-  const half = { ...found(), _shards: { failed: 1 } }
+  const refused: API.Bulk_ResponseBody = {
+    ...done,
+    errors: true,
+    items: [
+      {
+        index: { _index: 'cairn', status: 400, error: { type: 'illegal_argument_exception', reason: 'immense term' } },
+      },
+    ],
+  }
+  const half: API.Search_ResponseBody = { ...found(), _shards: { total: 2, successful: 1, skipped: 0, failed: 1 } }
   const server = await replay([
     ...opening(),
     { request: 'POST /cairn/_search', reply: found() },

@@ -1,17 +1,43 @@
 // Qdrant's protocol (https://api.qdrant.tech) in small exchanges written from its reference: no Qdrant runs here.
+import type { Schemas } from '@qdrant/js-client-rest'
 import { expect, test } from 'vitest'
 import { RagArgumentError } from '../../errors.ts'
 import { type Exchange, replay } from '../testing/exchanges.ts'
 import { openQdrantStore } from './index.ts'
 
-const ok = (result: unknown) => ({ result, status: 'ok', time: 0.001 })
-const done = ok({ operation_id: 1, status: 'completed' })
+/** Replies are of the types that the official client says it gets. */
+interface Replies {
+  readonly exists: Schemas['CollectionExistence']
+  readonly collection: Schemas['CollectionInfo']
+  readonly made: boolean
+  readonly update: Schemas['UpdateResult']
+  readonly scroll: Schemas['ScrollResult']
+  readonly query: Schemas['QueryResponse']
+}
+const ok = <K extends keyof Replies>(_kind: K, result: Replies[K]) => ({ result, status: 'ok', time: 0.001 })
+const done = ok('update', { operation_id: 1, status: 'completed' })
+const collection: Schemas['CollectionInfo'] = {
+  status: 'green',
+  optimizer_status: 'ok',
+  segments_count: 2,
+  config: {
+    params: { vectors: { dense: { size: 3, distance: 'Dot' } } },
+    hnsw_config: { m: 16, ef_construct: 100, full_scan_threshold: 10_000 },
+    optimizer_config: {
+      deleted_threshold: 0.2,
+      vacuum_min_vector_number: 1000,
+      default_segment_number: 0,
+      flush_interval_sec: 5,
+    },
+  },
+  payload_schema: {},
+}
 
 const opening: Exchange[] = [
-  { request: 'GET /collections/cairn/exists', reply: ok({ exists: true }) },
+  { request: 'GET /collections/cairn/exists', reply: ok('exists', { exists: true }) },
   {
     request: 'GET /collections/cairn',
-    reply: ok({ config: { params: { vectors: { dense: { size: 3, distance: 'Dot' } } } } }),
+    reply: ok('collection', collection),
   },
 ]
 
@@ -22,14 +48,14 @@ test('makes its collection with a vector, sparse words and indexes of what it fi
     reply: done,
   })
   const server = await replay([
-    { request: 'GET /collections/cairn/exists', reply: ok({ exists: false }) },
+    { request: 'GET /collections/cairn/exists', reply: ok('exists', { exists: false }) },
     {
       request: 'PUT /collections/cairn',
       body: {
         vectors: { dense: { size: 3, distance: 'Dot' } },
         sparse_vectors: { words: { modifier: 'idf' } },
       },
-      reply: ok(true),
+      reply: ok('made', true),
     },
     ...['document', 'principals', 'facts'].map(name => index(name, 'keyword')),
     index('open', 'bool'),
@@ -47,7 +73,7 @@ test('puts the points of a document, then removes those that have no place any m
     {
       request: 'POST /collections/cairn/points/scroll',
       body: { filter: { must: [{ key: 'document', match: { value: 'a' } }] }, with_vector: true },
-      reply: ok({ points: [], next_page_offset: null }),
+      reply: ok('scroll', { points: [], next_page_offset: null }),
     },
     {
       request: 'PUT /collections/cairn/points?wait=true&ordering=strong',
@@ -94,7 +120,7 @@ test('searches with access, time and filter as conditions of the search', async 
     chunks: 1,
     chunk: { text: 'words', span: [0, 5] },
   })
-  const reply = ok({ points: [{ id: 'x', version: 1, score: 0.75, payload: { body, chunk: 0 } }] })
+  const reply = ok('query', { points: [{ id: 'x', version: 1, score: 0.75, payload: { body, chunk: 0 } }] })
   const server = await replay([
     ...opening,
     {
