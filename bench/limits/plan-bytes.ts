@@ -26,7 +26,7 @@ export interface PlanView {
       readonly more?: readonly Part[]
     })[]
   }
-  /** what the slots bind: storages that are read, results, or intermediate values ('temp') */
+  /** what the slots bind: storages that are there ('leaf'), results ('root'), or intermediate values ('temp') */
   readonly slots: readonly { readonly kind: string }[]
 }
 
@@ -67,9 +67,20 @@ function touches(plan: PlanView): Touch[] {
   )
 }
 
-/** Bytes that the kernels read and write, if each memory that a kernel binds passes once in each direction that it is bound for. */
-export const bytesMoved = (plan: PlanView): number =>
-  touches(plan).reduce((sum, t) => sum + t.bytes * (Number(t.reads) + Number(t.writes)), 0)
+/**
+ * Bytes that the kernels read and write, if each memory that a kernel binds passes once in each direction that it is bound for. A kernel that first
+ * makes a value and reads it again, as softmax keeps its row in its result, reads what it has just written: a row in the first cache, not memory.
+ */
+export function bytesMoved(plan: PlanView): number {
+  const there = new Set(plan.slots.flatMap(({ kind }, slot) => (kind === 'leaf' ? [slot] : [])))
+  let bytes = 0
+  for (const touch of touches(plan)) {
+    if (touch.writes) bytes += touch.bytes
+    if (touch.reads && (there.has(touch.slot) || !touch.writes)) bytes += touch.bytes
+    there.add(touch.slot)
+  }
+  return bytes
+}
 
 /**
  * The least memory for the intermediate values of a plan in its order of kernels: each lives from the first kernel that binds it to the last, and

@@ -90,10 +90,20 @@ export interface Torch {
   readonly version: string
 }
 
+/** Debian's takes whichever BLAS is installed; with the plain one (no libopenblas0) its products are thirty times slower, which its name must say. */
+const versionScript = `
+import torch
+torch.ones(64, 64) @ torch.ones(64, 64)
+fast = 'USE_MKL=ON' in torch.__config__.show()
+try: fast = fast or 'openblas' in open('/proc/self/maps').read()
+except OSError: fast = True
+print(torch.__version__ + ('' if fast else ' without OpenBLAS'))
+`
+
 /** The first Python that has it, or undefined. */
 export function findTorch(): Torch | undefined {
   for (const python of ['python3', '/usr/bin/python3']) {
-    const { status, stdout } = spawnSync(python, ['-c', 'import torch; print(torch.__version__)'], { encoding: 'utf8' })
+    const { status, stdout } = spawnSync(python, ['-c', versionScript], { encoding: 'utf8' })
     if (status === 0) return { python, version: stdout.trim() }
   }
   return undefined
