@@ -6,17 +6,18 @@ const of = (...accesses: string[]) => ({
   buffers: accesses.map(access => ({ dtype: 'f32', access, size: { factor: 10, symbols: [] } })),
 })
 
-test('memory that is read and written counts twice, and parts of a launch count each', () => {
+test('memory that is there counts for each direction, what a kernel makes and reads back once; parts of a launch count each', () => {
   const plan: PlanView = {
     program: {
       launches: [
         { kernel: of('read', 'write'), buffers: [0, 1] },
         { kernel: of('read', 'readwrite'), buffers: [1, 2], more: [{ buffers: [1, 3] }] },
+        { kernel: of('readwrite', 'readwrite'), buffers: [2, 4] },
       ],
     },
-    slots: ['leaf', 'temp', 'root', 'root'].map(kind => ({ kind })),
+    slots: ['leaf', 'temp', 'root', 'root', 'leaf'].map(kind => ({ kind })),
   }
-  expect(bytesMoved(plan)).toBe(40 * 2 + 40 * 3 * 2)
+  expect(bytesMoved(plan)).toBe(40 * 2 + 40 * 2 * 2 + 40 * 2 * 2)
   expect(liveBytes(plan)).toBe(40)
 })
 
