@@ -296,9 +296,11 @@ export class Queue {
         ? guard(() => executor.read(this.#settledStorage(node)))
         : this.#after(async () => (await this.#engine.ready()).read(this.#settledStorage(node)))
     quietly(reading)
+    const before = this.#done
     await run
     const data = await reading
-    // the plan that made it may have failed after the read was queued
+    // The plan that made it may have failed after the read was queued, and on a GPU the bytes can be here before that is told.
+    await before
     const { error } = node.alias ?? node
     if (error) throw error
     if (now() - this.#lastBreath >= breathEvery) await this.#breathe()
