@@ -49,6 +49,10 @@ export class Attributes {
   flag(...names: string[]): boolean {
     return this.#get(names) === true
   }
+  /** As `flag`, for what is on unless it is switched off. */
+  flagOr(fallback: boolean, ...names: string[]): boolean {
+    return this.has(...names) ? this.flag(...names) : fallback
+  }
   text(fallback: string, ...names: string[]): string {
     return String(this.#get(names) ?? fallback)
   }

@@ -15,8 +15,9 @@ import {
   rope,
   scaledDotProductAttention,
   smoothL1Loss,
+  softplus,
 } from '@cairn/nn'
-import { cat, ones, type Tensor, tensor, where } from '@cairn/tensor'
+import { cat, ones, type Tensor, where } from '@cairn/tensor'
 import {
   adaptiveAvgPool1d,
   adaptiveAvgPool2d,
@@ -56,11 +57,13 @@ import {
   breadth,
   correction,
   extreme,
+  indexOf,
   keepDim,
   pair,
   reduce,
   reduction,
   spine,
+  target,
   unary,
   x,
 } from './rows.ts'
@@ -75,11 +78,6 @@ function maskOf(inputs: Inputs, attrs: Attributes): Tensor {
   if (words.includes('lower')) return all.tril(words.includes('strict') ? -1 : 0)
   throw new Error(`the mask '${words}' is not understood`)
 }
-
-const indexOf = (inputs: Inputs, attrs: Attributes): Tensor =>
-  attrs.has('index')
-    ? tensor([...attrs.numbers([], 'index')], { dtype: 'i32' })
-    : (inputs.i ?? inputs.index ?? inputs.idx)
 
 const attention: Row = spine(({ q, k, v, mask }, attrs) => {
   if (attrs.has('kv_heads') && attrs.number(0, 'kv_heads') !== k.shape[1])
@@ -100,8 +98,6 @@ const norm = ({ w, b, weight, bias }: Inputs, attrs: Attributes, eps: number) =>
   bias: b ?? bias,
   eps: attrs.number(eps, 'eps'),
 })
-/** Against the targets, whatever they are called. */
-const target = ({ t, target, y }: Inputs): Tensor => t ?? target ?? y
 
 /** Targets that are probabilities, not classes. */
 const isFloat = (t: Tensor): boolean => t.dtype.startsWith('f')
@@ -272,7 +268,9 @@ export const ops: Readonly<Record<string, Row>> = {
   logsigmoid: unary(t => t.logSigmoid()),
   log_sigmoid: unary(t => t.logSigmoid()),
   tanh: unary(t => t.tanh()),
-  softplus: unary(t => t.softplus()),
+  softplus: unary((t, attrs) =>
+    attrs.has('beta', 'threshold') ? softplus(t, attrs.number(1, 'beta'), attrs.number(20, 'threshold')) : t.softplus(),
+  ),
   elu: unary((t, attrs) => t.elu(attrs.number(1, 'alpha'))),
   leaky_relu: unary((t, attrs) => t.leakyRelu(attrs.number(0.01, 'slope', 'negative_slope'))),
   mish: unary(t => t.mish()),
@@ -290,7 +288,7 @@ export const ops: Readonly<Record<string, Row>> = {
   prod: reduce((t, along, options) => t.prod(along, options)),
   var: reduce((t, along, options, attrs) => t.variance(along, { ...options, correction: correction(attrs) })),
   std: reduce((t, along, options, attrs) => t.std(along, { ...options, correction: correction(attrs) })),
-  norm: reduce((t, along, options) => t.norm(along, options)),
+  norm: reduce((t, along, options, attrs) => t.norm(along, { ...options, p: attrs.number(2, 'p', 'ord') })),
   max: extreme('max'),
   min: extreme('min'),
   amax: extreme('max'),

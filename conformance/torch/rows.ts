@@ -1,5 +1,5 @@
 // How rows of the tables of torch's ops are written: which inputs are meant, and what their attributes are called.
-import type { Tensor } from '@cairn/tensor'
+import { type Tensor, tensor } from '@cairn/tensor'
 import type { Attributes, Inputs, Row } from './cases.ts'
 
 export type Run = NonNullable<Row['run']>
@@ -44,6 +44,14 @@ export function correction(attrs: Attributes): number {
   if (attrs.has('unbiased')) return attrs.flag('unbiased') ? 1 : 0
   return attrs.number(1, 'correction', 'ddof')
 }
+
+/** Against the targets, whatever they are called. */
+export const target = ({ t, target: named, y }: Inputs): Tensor => t ?? named ?? y
+/** The indices, an input or numbers among the attributes. */
+export const indexOf = (inputs: Inputs, attrs: Attributes): Tensor =>
+  attrs.has('index', 'indices')
+    ? tensor([...attrs.numbers([], 'index', 'indices')], { dtype: 'i32' })
+    : (inputs.i ?? inputs.index ?? inputs.indices ?? inputs.idx)
 
 /** A row of one input whose attributes are all that the op takes besides. */
 export const plain = (f: (x: Tensor, attrs: Attributes) => Tensor | Tensor[]): Row =>

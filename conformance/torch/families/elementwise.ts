@@ -1,5 +1,5 @@
 // Rows of torch's elementwise ops beyond those of a language model: special functions, comparisons, bits, activations.
-import { celu, glu, hardshrink, prelu, selu, softplus, softshrink, softsign } from '@cairn/nn'
+import { celu, glu, hardshrink, prelu, selu, softshrink, softsign } from '@cairn/nn'
 import type { Tensor } from '@cairn/tensor'
 import { digamma, entr, erfc, erfinv, lgamma, mvlgamma, ndtr, ndtri, polygamma, xlog1py } from '@cairn/tensor/special'
 import type { Attributes, Row } from '../cases.ts'
@@ -107,7 +107,6 @@ export const elementwise: Readonly<Record<string, Row>> = {
   selu: plain(t => selu(t)),
   celu: plain((t, attrs) => celu(t, attrs.number(1, 'alpha'))),
   softsign: plain(t => softsign(t)),
-  softplus_beta: plain((t, attrs) => softplus(t, attrs.number(1, 'beta'), attrs.number(20, 'threshold'))),
   softshrink: plain((t, attrs) => softshrink(t, attrs.number(0.5, 'lambd', 'lambda'))),
   hardshrink: plain((t, attrs) => hardshrink(t, attrs.number(0.5, 'lambd', 'lambda'))),
   tanhshrink: plain(t => t.sub(t.tanh())),

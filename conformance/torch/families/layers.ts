@@ -5,12 +5,9 @@ import {
   ctcLoss,
   gaussianNll,
   hingeEmbeddingLoss,
-  huberLoss,
   instanceNorm,
-  l1Loss,
   localResponseNorm,
   marginRankingLoss,
-  mseLoss,
   multilabelSoftMarginLoss,
   multiMarginLoss,
   pairwiseDistance,
@@ -23,23 +20,19 @@ import {
 import type { Tensor } from '@cairn/tensor'
 import { embeddingBag } from '@cairn/tensor/functional'
 import type { Attributes, Inputs, Row } from '../cases.ts'
-import { axis, breadth, pair, plain, reduction, x } from '../rows.ts'
+import { axis, breadth, pair, plain, reduction, target, x } from '../rows.ts'
 
-const target = ({ t, target: named, y }: Inputs): Tensor => t ?? named ?? y
 const loss = (f: (input: Tensor, target: Tensor, attrs: Attributes, inputs: Inputs) => Tensor): Row =>
   breadth((inputs, attrs) => f(x(inputs), target(inputs), attrs, inputs))
 const margin = (attrs: Attributes, fallback: number) => ({ margin: attrs.number(fallback, 'margin') })
-const flag = (attrs: Attributes, name: string, fallback: boolean): boolean =>
-  attrs.has(name) ? attrs.flag(name) : fallback
 const lengths = (inputs: Inputs, attrs: Attributes, name: string): Tensor | readonly number[] =>
   inputs[name] ?? attrs.numbers([], name)
 
+const crossEntropyOfTwo = loss((a, b, attrs, { weight }) => bceLoss(a, b, { weight, ...reduction(attrs) }))
+
 export const layers: Readonly<Record<string, Row>> = {
-  mse_loss: loss((a, b, attrs) => mseLoss(a, b, reduction(attrs))),
-  l1_loss: loss((a, b, attrs) => l1Loss(a, b, reduction(attrs))),
-  huber_loss: loss((a, b, attrs) => huberLoss(a, b, { delta: attrs.number(1, 'delta'), ...reduction(attrs) })),
-  binary_cross_entropy: loss((a, b, attrs, { weight }) => bceLoss(a, b, { weight, ...reduction(attrs) })),
-  bce: loss((a, b, attrs, { weight }) => bceLoss(a, b, { weight, ...reduction(attrs) })),
+  binary_cross_entropy: crossEntropyOfTwo,
+  bce: crossEntropyOfTwo,
   soft_margin_loss: loss((a, b, attrs) => softMarginLoss(a, b, reduction(attrs))),
   hinge_embedding_loss: loss((a, b, attrs) => hingeEmbeddingLoss(a, b, { ...margin(attrs, 1), ...reduction(attrs) })),
   multi_margin_loss: loss((a, b, attrs) =>
@@ -47,7 +40,7 @@ export const layers: Readonly<Record<string, Row>> = {
   ),
   multilabel_soft_margin_loss: loss((a, b, attrs) => multilabelSoftMarginLoss(a, b, reduction(attrs))),
   poisson_nll_loss: loss((a, b, attrs) =>
-    poissonNll(a, b, { logInput: flag(attrs, 'log_input', true), full: attrs.flag('full'), ...reduction(attrs) }),
+    poissonNll(a, b, { logInput: attrs.flagOr(true, 'log_input'), full: attrs.flag('full'), ...reduction(attrs) }),
   ),
   gaussian_nll_loss: loss((a, b, attrs, inputs) =>
     gaussianNll(a, b, inputs.var ?? inputs.v, { full: attrs.flag('full'), ...reduction(attrs) }),

@@ -1,8 +1,8 @@
 // Rows of torch's ops that move, repeat or pick elements.
-import { cat, meshgrid, stack, type Tensor, tensor } from '@cairn/tensor'
+import { cat, meshgrid, stack, type Tensor } from '@cairn/tensor'
 import { fold, unfold } from '@cairn/tensor/functional'
 import type { Attributes, Inputs, Row } from '../cases.ts'
-import { axes, axis, breadth, plain, x } from '../rows.ts'
+import { axes, axis, breadth, indexOf, plain, x } from '../rows.ts'
 
 type Pairs = readonly (readonly [number, number])[]
 
@@ -15,10 +15,6 @@ const widths = (t: Tensor, attrs: Attributes): Pairs => {
   })
 }
 const modes = { constant: 'constant', reflect: 'reflect', replicate: 'replicate', circular: 'circular' } as const
-const index = (inputs: Inputs, attrs: Attributes): Tensor =>
-  attrs.has('index', 'indices')
-    ? tensor([...attrs.numbers([], 'index', 'indices')], { dtype: 'i32' })
-    : (inputs.i ?? inputs.index ?? inputs.indices ?? inputs.idx)
 const source = ({ src, s, source: named, values, b }: Inputs): Tensor => src ?? s ?? named ?? values ?? b
 const mask = ({ mask: named, m, c }: Inputs): Tensor => (named ?? m ?? c).to('bool')
 const windowOf = (attrs: Attributes) => ({
@@ -95,22 +91,22 @@ export const movement: Readonly<Record<string, Row>> = {
   }),
   vander: plain((t, attrs) => t.vander(attrs.number(t.size, 'N'), { increasing: attrs.flag('increasing') })),
 
-  take: breadth((inputs, attrs) => x(inputs).take(index(inputs, attrs))),
-  take_along_dim: breadth((inputs, attrs) => x(inputs).takeAlongDim(index(inputs, attrs), axis(attrs))),
-  index_add: breadth((inputs, attrs) => x(inputs).indexAdd(axis(attrs, 0), index(inputs, attrs), source(inputs))),
-  index_copy: breadth((inputs, attrs) => x(inputs).indexCopy(axis(attrs, 0), index(inputs, attrs), source(inputs))),
+  take: breadth((inputs, attrs) => x(inputs).take(indexOf(inputs, attrs))),
+  take_along_dim: breadth((inputs, attrs) => x(inputs).takeAlongDim(indexOf(inputs, attrs), axis(attrs))),
+  index_add: breadth((inputs, attrs) => x(inputs).indexAdd(axis(attrs, 0), indexOf(inputs, attrs), source(inputs))),
+  index_copy: breadth((inputs, attrs) => x(inputs).indexCopy(axis(attrs, 0), indexOf(inputs, attrs), source(inputs))),
   index_fill: breadth((inputs, attrs) =>
-    x(inputs).indexFill(axis(attrs, 0), index(inputs, attrs), attrs.number(0, 'value')),
+    x(inputs).indexFill(axis(attrs, 0), indexOf(inputs, attrs), attrs.number(0, 'value')),
   ),
-  scatter: breadth((inputs, attrs) => x(inputs).scatter(axis(attrs, 0), index(inputs, attrs), source(inputs))),
+  scatter: breadth((inputs, attrs) => x(inputs).scatter(axis(attrs, 0), indexOf(inputs, attrs), source(inputs))),
   scatter_reduce: breadth((inputs, attrs) =>
     x(inputs).scatterReduce(
       axis(attrs, 0),
-      index(inputs, attrs),
+      indexOf(inputs, attrs),
       source(inputs),
       attrs.text('sum', 'reduce') as 'sum',
       {
-        includeSelf: attrs.has('include_self') ? attrs.flag('include_self') : true,
+        includeSelf: attrs.flagOr(true, 'include_self'),
       },
     ),
   ),

@@ -42,10 +42,12 @@ const added = (equation: string): Row =>
     return input.mul(attrs.number(1, 'beta')).add(product.mul(attrs.number(1, 'alpha')))
   })
 
+const product = breadth(inputs => pair(inputs)[0].matmul(pair(inputs)[1]))
+
 export const products: Readonly<Record<string, Row>> = {
-  mm: breadth(inputs => pair(inputs)[0].matmul(pair(inputs)[1])),
-  bmm: breadth(inputs => pair(inputs)[0].matmul(pair(inputs)[1])),
-  mv: breadth(inputs => pair(inputs)[0].matmul(pair(inputs)[1])),
+  mm: product,
+  bmm: product,
+  mv: product,
   dot: breadth(inputs => pair(inputs)[0].dot(pair(inputs)[1])),
   outer: breadth(inputs => pair(inputs)[0].outer(pair(inputs)[1])),
   kron: breadth(inputs => pair(inputs)[0].kron(pair(inputs)[1])),

@@ -17,7 +17,6 @@ export const reductions: Readonly<Record<string, Row>> = {
   var_mean: ranked((t, attrs) => t.varMean(axes(attrs), { ...keepDim(attrs), correction: correction(attrs) })),
   std_mean: ranked((t, attrs) => t.stdMean(axes(attrs), { ...keepDim(attrs), correction: correction(attrs) })),
   aminmax: ranked((t, attrs) => t.aminmax(axes(attrs), keepDim(attrs))),
-  norm_p: reduce((t, along, options, attrs) => t.norm(along, { ...options, p: attrs.number(2, 'p', 'ord') })),
   dist: breadth((inputs, attrs) => inputs.a.dist(inputs.b, attrs.number(2, 'p'))),
   renorm: plain((t, attrs) => t.renorm(attrs.number(2, 'p'), axis(attrs), attrs.number(1, 'maxnorm'))),
 
@@ -29,9 +28,7 @@ export const reductions: Readonly<Record<string, Row>> = {
 
   sort: ranked((t, attrs) => t.sort(axis(attrs), { descending: attrs.flag('descending') })),
   argsort: plain((t, attrs) => t.argsort(axis(attrs), { descending: attrs.flag('descending') })),
-  topk: ranked((t, attrs) =>
-    t.topk(attrs.number(1, 'k'), axis(attrs), { largest: attrs.has('largest') ? attrs.flag('largest') : true }),
-  ),
+  topk: ranked((t, attrs) => t.topk(attrs.number(1, 'k'), axis(attrs), { largest: attrs.flagOr(true, 'largest') })),
   kthvalue: ranked((t, attrs) => t.kthvalue(attrs.number(1, 'k'), axis(attrs), keepDim(attrs))),
   mode: ranked((t, attrs) => t.mode(axis(attrs), keepDim(attrs))),
   median: ranked((t, attrs) => [t.median(all(attrs) ? undefined : axis(attrs), keepDim(attrs))]),
@@ -59,5 +56,4 @@ export const reductions: Readonly<Record<string, Row>> = {
   cov: plain((t, attrs) => t.cov({ correction: correction(attrs) })),
   corrcoef: plain(t => t.corrcoef()),
   trapezoid: plain((t, attrs) => t.trapezoid({ dx: attrs.number(1, 'dx'), axis: axis(attrs) })),
-  std_unbiased: reduce((t, along, options, attrs) => t.std(along, { ...options, correction: correction(attrs) })),
 }
