@@ -142,6 +142,18 @@ onEachDevice('divergences are averages of the difference of logarithms', async d
   expect(() => d.klDivergence(pairs[0][0], pairs[1][0])).toThrow('no closed form here for Normal and Exponential')
 })
 
+test('moments have the shape of the parameters together, whichever of them is the larger', async () => {
+  await setDefaultDevice('wasm')
+  for (const kind of [d.Normal, d.LogNormal, d.Laplace, d.Gumbel, d.Cauchy]) {
+    for (const dist of [new kind(t(1, 2, 3), t(2)), new kind(t(1), t(2, 3, 4))])
+      for (const value of [dist.mean, dist.variance, dist.entropy(), dist.sample(), dist.logProb(t(0.5))])
+        expect(value.shape, dist.name).toEqual([3])
+  }
+  expect(await new d.Normal(t(1), t(2, 2)).entropy().numbers()).toEqual(
+    await new d.Normal(t(1, 1), t(2)).entropy().numbers(),
+  )
+})
+
 test('rsample has the gradient of its parameters; others say that they have none', async () => {
   await setDefaultDevice('wasm')
   const scale = tensor(2, { requiresGrad: true })

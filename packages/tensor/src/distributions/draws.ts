@@ -35,18 +35,17 @@ export function checkFloats(op: string, ...parameters: Tensor[]): void {
 /** -log of a uniform number, over the rate. */
 export const drawExponential = (rate: Tensor, shape: Shape, o: DrawOptions = {}): Tensor =>
   open(shape, rate, o).log().neg().div(rate)
-/** By the inverse of its distribution function, and so are the next three. */
-export const drawGumbel = (location: Tensor, scale: Tensor, shape: Shape, o: DrawOptions = {}): Tensor =>
-  location.sub(scale.mul(open(shape, scale, o).log().neg().log()))
-export const drawCauchy = (location: Tensor, scale: Tensor, shape: Shape, o: DrawOptions = {}): Tensor =>
-  location.add(scale.mul(open(shape, scale, o).sub(k(0.5)).mul(k(Math.PI)).tan()))
-export function drawLaplace(location: Tensor, scale: Tensor, shape: Shape, o: DrawOptions = {}): Tensor {
-  const u = open(shape, scale, o).sub(k(0.5))
-  return location.sub(scale.mul(u.sign()).mul(u.abs().mul(k(-2)).log1p()))
-}
-export const drawLogistic = (location: Tensor, scale: Tensor, shape: Shape, o: DrawOptions = {}): Tensor => {
-  const u = open(shape, scale, o)
-  return location.add(scale.mul(u.log().sub(u.neg().log1p())))
+/** With location 0 and scale 1, by the inverse of the distribution function; so are the next two. */
+export const standardGumbel = (shape: Shape, like: Tensor, o: DrawOptions): Tensor =>
+  open(shape, like, o).log().neg().log().neg()
+export const standardCauchy = (shape: Shape, like: Tensor, o: DrawOptions): Tensor =>
+  open(shape, like, o).sub(k(0.5)).mul(k(Math.PI)).tan()
+export function standardLaplace(shape: Shape, like: Tensor, o: DrawOptions): Tensor {
+  const u = open(shape, like, o).sub(k(0.5))
+  return u
+    .sign()
+    .mul(u.abs().mul(k(-2)).log1p())
+    .neg()
 }
 
 /** Proposals of a rejection sampler: Marsaglia and Tsang accept at least 95 of 100, so all 8 fail once in 10^10. */
@@ -152,21 +151,14 @@ export function multinomial(
     )
   const logits = weights.detach().log()
   const rows = weights.shape.slice(0, -1)
-  if (!options.replacement) {
-    const noise = drawGumbel(logits.zerosLike(), logits.onesLike(), logits.shape, options)
-    return logits.add(noise).topk(count, -1)[1]
-  }
+  if (!options.replacement) return logits.add(standardGumbel(logits.shape, logits, options)).topk(count, -1)[1]
   return drawCategorical(logits, [...rows, count], options, -2)
 }
 
 /** The index of the largest perturbed logit, i32 (the Gumbel trick); logits [..., n] broadcast against shape, or stand before its last axis with axis -2. */
 export function drawCategorical(logits: Tensor, shape: Shape, o: DrawOptions = {}, axis?: -2): Tensor {
   const n = logits.shape[logits.ndim - 1]
-  const noise = open([...shape, n], logits, o)
-    .log()
-    .neg()
-    .log()
-    .neg()
+  const noise = standardGumbel([...shape, n], logits, o)
   return (axis ? logits.unsqueeze(axis) : logits).add(noise).argmax(-1)
 }
 

@@ -6,7 +6,8 @@ import type { DeviceName } from '../device.ts'
 import { scalarOf } from '../ops/build.ts'
 import type { Shape } from '../shape.ts'
 import { Tensor } from '../tensor.ts'
-import * as d from './distributions.ts'
+import { Beta, Dirichlet, Exponential, Gamma } from './continuous.ts'
+import { Categorical, Poisson } from './discrete.ts'
 import type { DrawOptions } from './draws.ts'
 
 /** `shape` stands before that of the parameters; the device is theirs, or where all are numbers the default one. */
@@ -25,24 +26,24 @@ function tensors(options: SampleOptions, ...values: Parameter[]): Tensor[] {
 /** Gamma with the density x^(a - 1) rate^a e^(-rate x) / gamma(a). */
 export function gamma(concentration: Parameter, rate: Parameter = 1, options: SampleOptions = {}): Tensor {
   const [a, b] = tensors(options, concentration, rate)
-  return new d.Gamma(a, b).rsample(options.shape, options)
+  return new Gamma(a, b).rsample(options.shape, options)
 }
 export function beta(alpha: Parameter, beta: Parameter, options: SampleOptions = {}): Tensor {
   const [a, b] = tensors(options, alpha, beta)
-  return new d.Beta(a, b).rsample(options.shape, options)
+  return new Beta(a, b).rsample(options.shape, options)
 }
 export function exponential(rate: Parameter = 1, options: SampleOptions = {}): Tensor {
-  return new d.Exponential(tensors(options, rate)[0]).rsample(options.shape, options)
+  return new Exponential(tensors(options, rate)[0]).rsample(options.shape, options)
 }
 /** Points of the simplex along the last axis. @param concentration [..., n] */
 export function dirichlet(concentration: Tensor, options: SampleOptions = {}): Tensor {
-  return new d.Dirichlet(concentration).rsample(options.shape, options)
+  return new Dirichlet(concentration).rsample(options.shape, options)
 }
 /** Counts, in the rate's dtype, as torch.poisson. */
 export function poisson(rate: Parameter, options: SampleOptions = {}): Tensor {
-  return new d.Poisson(tensors(options, rate)[0]).sample(options.shape, options)
+  return new Poisson(tensors(options, rate)[0]).sample(options.shape, options)
 }
 /** Indices, i32, each with the probability that the softmax of the last axis gives it. @param logits [..., n] */
 export function categorical(logits: Tensor, options: SampleOptions = {}): Tensor {
-  return new d.Categorical(logits).sample(options.shape, options)
+  return new Categorical(logits).sample(options.shape, options)
 }
