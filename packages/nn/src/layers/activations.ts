@@ -15,6 +15,20 @@ function plain(run: (x: Tensor) => Tensor): new () => Layer {
   }
 }
 
+/** A layer that is a function of its input along one axis, by default the last. */
+function along(run: (x: Tensor, axis: number) => Tensor): new (axis?: number) => Layer & { readonly axis: number } {
+  return class extends Module {
+    readonly axis: number
+    constructor(axis = -1) {
+      super()
+      this.axis = axis
+    }
+    forward(x: Tensor): Tensor {
+      return run(x, this.axis)
+    }
+  }
+}
+
 export class Identity extends /* @__PURE__ */ plain(x => x) {}
 export class ReLU extends /* @__PURE__ */ plain(x => x.relu()) {}
 export class SiLU extends /* @__PURE__ */ plain(x => x.silu()) {}
@@ -27,9 +41,9 @@ export class Tanh extends /* @__PURE__ */ plain(x => x.tanh()) {}
 /** min(max(x, 0), 6) */
 export class ReLU6 extends /* @__PURE__ */ plain(x => x.clamp(0, 6)) {}
 /** Scaled exponential linear unit (Klambauer et al. 2017). */
-export class SELU extends /* @__PURE__ */ plain(x => f.selu(x)) {}
+export class SELU extends /* @__PURE__ */ plain(f.selu) {}
 /** x / (1 + |x|) */
-export class Softsign extends /* @__PURE__ */ plain(x => f.softsign(x)) {}
+export class Softsign extends /* @__PURE__ */ plain(f.softsign) {}
 /** x - tanh x */
 export class Tanhshrink extends /* @__PURE__ */ plain(x => x.sub(x.tanh())) {}
 export class LeakyReLU extends Module {
@@ -85,80 +99,17 @@ export class Softshrink extends Module {
     return f.softshrink(x, this.lambda)
   }
 }
-export class Softmax extends Module {
-  readonly axis: number
-  constructor(axis = -1) {
-    super()
-    this.axis = axis
-  }
-  forward(x: Tensor): Tensor {
-    return x.softmax(this.axis)
-  }
-}
-export class LogSoftmax extends Module {
-  readonly axis: number
-  constructor(axis = -1) {
-    super()
-    this.axis = axis
-  }
-  forward(x: Tensor): Tensor {
-    return x.logSoftmax(this.axis)
-  }
-}
-export class Softmin extends Module {
-  readonly axis: number
-  constructor(axis = -1) {
-    super()
-    this.axis = axis
-  }
-  forward(x: Tensor): Tensor {
-    return x.neg().softmax(this.axis)
-  }
-}
+export class Softmax extends /* @__PURE__ */ along((x, axis) => x.softmax(axis)) {}
+export class LogSoftmax extends /* @__PURE__ */ along((x, axis) => x.logSoftmax(axis)) {}
+export class Softmin extends /* @__PURE__ */ along((x, axis) => x.neg().softmax(axis)) {}
 /** a * sigmoid(b) of the halves of an axis (Dauphin et al. 2017). */
-export class GLU extends Module {
-  readonly axis: number
-  constructor(axis = -1) {
-    super()
-    this.axis = axis
-  }
-  forward(x: Tensor): Tensor {
-    return f.glu(x, this.axis)
-  }
-}
+export class GLU extends /* @__PURE__ */ along(f.glu) {}
 /** silu(a) * b of the halves of an axis (Shazeer 2020). */
-export class SwiGLU extends Module {
-  readonly axis: number
-  constructor(axis = -1) {
-    super()
-    this.axis = axis
-  }
-  forward(x: Tensor): Tensor {
-    return f.swiglu(x, this.axis)
-  }
-}
+export class SwiGLU extends /* @__PURE__ */ along(f.swiglu) {}
 /** gelu(a) * b of the halves of an axis (Shazeer 2020). */
-export class GEGLU extends Module {
-  readonly axis: number
-  constructor(axis = -1) {
-    super()
-    this.axis = axis
-  }
-  forward(x: Tensor): Tensor {
-    return f.geglu(x, this.axis)
-  }
-}
+export class GEGLU extends /* @__PURE__ */ along(f.geglu) {}
 /** relu(a) * b of the halves of an axis (Shazeer 2020). */
-export class ReGLU extends Module {
-  readonly axis: number
-  constructor(axis = -1) {
-    super()
-    this.axis = axis
-  }
-  forward(x: Tensor): Tensor {
-    return f.reglu(x, this.axis)
-  }
-}
+export class ReGLU extends /* @__PURE__ */ along(f.reglu) {}
 /** Softmax over the channels of [batch, channels, height, width]. */
 export class Softmax2d extends /* @__PURE__ */ plain(x => x.softmax(-3)) {}
 /** Gaussian error linear unit; 'tanh' is GPT-2's approximation. */

@@ -1,8 +1,6 @@
-import { noGrad, ShapeError, type Tensor, zeros as zerosOf } from '@cairn/tensor'
+import { noGrad, ShapeError, type Tensor } from '@cairn/tensor'
 import { batchAxes, batchNorm, batchNormWith } from '../functional/norm.ts'
-import { ones, zeros } from '../init.ts'
-import { Module } from '../module.ts'
-import { buffer, parameter } from '../parameter.ts'
+import { ChannelNorm } from './channel-norm.ts'
 
 export interface BatchNormOptions {
   readonly eps?: number
@@ -18,31 +16,12 @@ export interface BatchNormOptions {
  * Batch normalisation of [batch, channels, ...] (Ioffe and Szegedy 2015). In training it uses the statistics of the batch and queues an
  * update of the running ones, which `eval()` uses.
  */
-export class BatchNorm extends Module {
-  /** [channels], null without `affine` */
-  weight: Tensor | null = null
-  bias: Tensor | null = null
-  /** [channels], null without `trackRunningStats` */
-  running_mean: Tensor | null = null
-  running_var: Tensor | null = null
-  /** batches seen, 0-d i32 */
-  num_batches_tracked: Tensor | null = null
-  readonly eps: number
+export class BatchNorm extends ChannelNorm {
   readonly momentum: number | null
 
   constructor(channels: number, options: BatchNormOptions = {}) {
-    super()
-    this.eps = options.eps ?? 1e-5
+    super(channels, options.eps ?? 1e-5, options.affine ?? true, options.trackRunningStats ?? true)
     this.momentum = options.momentum === undefined ? 0.1 : options.momentum
-    if (options.affine !== false) {
-      this.weight = parameter(ones([channels]))
-      this.bias = parameter(zeros([channels]))
-    }
-    if (options.trackRunningStats !== false) {
-      this.running_mean = buffer(zeros([channels]))
-      this.running_var = buffer(ones([channels]))
-      this.num_batches_tracked = buffer(zerosOf([], { dtype: 'i32' }))
-    }
   }
 
   forward(x: Tensor): Tensor {

@@ -1,8 +1,6 @@
-import { noGrad, ShapeError, type Tensor, zeros as zerosOf } from '@cairn/tensor'
+import { noGrad, ShapeError, type Tensor } from '@cairn/tensor'
 import { batchNormWith, instanceNorm } from '../functional/norm.ts'
-import { ones, zeros } from '../init.ts'
-import { Module } from '../module.ts'
-import { buffer, parameter } from '../parameter.ts'
+import { ChannelNorm } from './channel-norm.ts'
 
 export interface InstanceNormOptions {
   readonly eps?: number
@@ -15,30 +13,14 @@ export interface InstanceNormOptions {
 }
 
 /** Each channel of each example for itself (Ulyanov et al. 2016), over [batch, channels, ...] or [channels, ...]. */
-abstract class InstanceNorm extends Module {
-  weight: Tensor | null = null
-  bias: Tensor | null = null
-  running_mean: Tensor | null = null
-  running_var: Tensor | null = null
-  num_batches_tracked: Tensor | null = null
-  readonly eps: number
+abstract class InstanceNorm extends ChannelNorm {
   readonly momentum: number
   readonly rank: number
 
   constructor(rank: number, channels: number, options: InstanceNormOptions) {
-    super()
+    super(channels, options.eps ?? 1e-5, options.affine ?? false, options.trackRunningStats ?? false)
     this.rank = rank
-    this.eps = options.eps ?? 1e-5
     this.momentum = options.momentum ?? 0.1
-    if (options.affine) {
-      this.weight = parameter(ones([channels]))
-      this.bias = parameter(zeros([channels]))
-    }
-    if (options.trackRunningStats) {
-      this.running_mean = buffer(zeros([channels]))
-      this.running_var = buffer(ones([channels]))
-      this.num_batches_tracked = buffer(zerosOf([], { dtype: 'i32' }))
-    }
   }
 
   forward(given: Tensor): Tensor {

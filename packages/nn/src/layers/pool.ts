@@ -2,7 +2,6 @@
 
 import { CairnError, type Tensor } from '@cairn/tensor'
 import {
-  type AvgPoolOptions,
   adaptiveAvgPool1d,
   adaptiveAvgPool2d,
   adaptiveAvgPool3d,
@@ -12,19 +11,18 @@ import {
   avgPool1d,
   avgPool2d,
   avgPool3d,
-  type MaxPoolOptions,
   maxPool1d,
   maxPool2d,
   maxPool3d,
   maxUnpool,
   type PerAxis,
 } from '@cairn/tensor/functional'
-import { Module } from '../module.ts'
+import { type Layer, Module } from '../module.ts'
 
-abstract class Pool<O> extends Module {
+/** Windows and what else there is to say of them. */
+class Pool<O> extends Module {
   readonly kernelSize: PerAxis
   readonly options: O
-  /** @param options.stride default: the kernel size */
   constructor(kernelSize: PerAxis, options: O = {} as O) {
     super()
     this.kernelSize = kernelSize
@@ -32,84 +30,54 @@ abstract class Pool<O> extends Module {
   }
 }
 
+type PoolLayer<O> = new (kernelSize: PerAxis, options?: O) => Pool<O> & Layer
+
+/** The layer of a function over windows. */
+function pool<O>(run: (x: Tensor, kernelSize: PerAxis, options?: O) => Tensor): PoolLayer<O> {
+  return class extends Pool<O> {
+    forward(x: Tensor): Tensor {
+      return run(x, this.kernelSize, this.options)
+    }
+  }
+}
+
 /** The largest element of each window of [batch, channels, length]. */
-export class MaxPool1d extends Pool<MaxPoolOptions> {
-  forward(x: Tensor): Tensor {
-    return maxPool1d(x, this.kernelSize, this.options)
-  }
-}
+export class MaxPool1d extends /* @__PURE__ */ pool(maxPool1d) {}
 /** The largest element of each window of [batch, channels, height, width]. */
-export class MaxPool2d extends Pool<MaxPoolOptions> {
-  forward(x: Tensor): Tensor {
-    return maxPool2d(x, this.kernelSize, this.options)
-  }
-}
+export class MaxPool2d extends /* @__PURE__ */ pool(maxPool2d) {}
 /** The largest element of each window of [batch, channels, depth, height, width]. */
-export class MaxPool3d extends Pool<MaxPoolOptions> {
-  forward(x: Tensor): Tensor {
-    return maxPool3d(x, this.kernelSize, this.options)
-  }
-}
+export class MaxPool3d extends /* @__PURE__ */ pool(maxPool3d) {}
 /** The mean of each window of [batch, channels, length]. */
-export class AvgPool1d extends Pool<AvgPoolOptions> {
-  forward(x: Tensor): Tensor {
-    return avgPool1d(x, this.kernelSize, this.options)
-  }
-}
+export class AvgPool1d extends /* @__PURE__ */ pool(avgPool1d) {}
 /** The mean of each window of [batch, channels, height, width]. */
-export class AvgPool2d extends Pool<AvgPoolOptions> {
-  forward(x: Tensor): Tensor {
-    return avgPool2d(x, this.kernelSize, this.options)
-  }
-}
+export class AvgPool2d extends /* @__PURE__ */ pool(avgPool2d) {}
 /** The mean of each window of [batch, channels, depth, height, width]. */
-export class AvgPool3d extends Pool<AvgPoolOptions> {
-  forward(x: Tensor): Tensor {
-    return avgPool3d(x, this.kernelSize, this.options)
-  }
-}
+export class AvgPool3d extends /* @__PURE__ */ pool(avgPool3d) {}
 
+/** Sizes of the spatial axes; null keeps an axis. */
 type OutputSize = number | readonly (number | null)[]
+type AdaptiveLayer = new (outputSize: OutputSize) => Layer & { readonly outputSize: OutputSize }
 
-abstract class AdaptivePool extends Module {
-  readonly outputSize: OutputSize
-  /** @param outputSize of the spatial axes; null keeps an axis */
-  constructor(outputSize: OutputSize) {
-    super()
-    this.outputSize = outputSize
+/** The layer of a function that makes as many windows as the result has elements. */
+function adaptive(run: (x: Tensor, size: OutputSize) => Tensor): AdaptiveLayer {
+  return class extends Module {
+    readonly outputSize: OutputSize
+    constructor(outputSize: OutputSize) {
+      super()
+      this.outputSize = outputSize
+    }
+    forward(x: Tensor): Tensor {
+      return run(x, this.outputSize)
+    }
   }
 }
 
-export class AdaptiveAvgPool1d extends AdaptivePool {
-  forward(x: Tensor): Tensor {
-    return adaptiveAvgPool1d(x, this.outputSize)
-  }
-}
-export class AdaptiveAvgPool2d extends AdaptivePool {
-  forward(x: Tensor): Tensor {
-    return adaptiveAvgPool2d(x, this.outputSize)
-  }
-}
-export class AdaptiveAvgPool3d extends AdaptivePool {
-  forward(x: Tensor): Tensor {
-    return adaptiveAvgPool3d(x, this.outputSize)
-  }
-}
-export class AdaptiveMaxPool1d extends AdaptivePool {
-  forward(x: Tensor): Tensor {
-    return adaptiveMaxPool1d(x, this.outputSize)
-  }
-}
-export class AdaptiveMaxPool2d extends AdaptivePool {
-  forward(x: Tensor): Tensor {
-    return adaptiveMaxPool2d(x, this.outputSize)
-  }
-}
-export class AdaptiveMaxPool3d extends AdaptivePool {
-  forward(x: Tensor): Tensor {
-    return adaptiveMaxPool3d(x, this.outputSize)
-  }
-}
+export class AdaptiveAvgPool1d extends /* @__PURE__ */ adaptive(adaptiveAvgPool1d) {}
+export class AdaptiveAvgPool2d extends /* @__PURE__ */ adaptive(adaptiveAvgPool2d) {}
+export class AdaptiveAvgPool3d extends /* @__PURE__ */ adaptive(adaptiveAvgPool3d) {}
+export class AdaptiveMaxPool1d extends /* @__PURE__ */ adaptive(adaptiveMaxPool1d) {}
+export class AdaptiveMaxPool2d extends /* @__PURE__ */ adaptive(adaptiveMaxPool2d) {}
+export class AdaptiveMaxPool3d extends /* @__PURE__ */ adaptive(adaptiveMaxPool3d) {}
 
 export interface MaxUnpoolOptions {
   /** default: the kernel size */
@@ -117,37 +85,38 @@ export interface MaxUnpoolOptions {
   readonly padding?: PerAxis
 }
 
-abstract class MaxUnpool extends Pool<MaxUnpoolOptions> {
+class MaxUnpool extends Pool<MaxUnpoolOptions> {
+  readonly #rank: number
+  constructor(rank: number, kernelSize: PerAxis, options?: MaxUnpoolOptions) {
+    super(kernelSize, options)
+    this.#rank = rank
+  }
   /**
    * @param x [..., pooled sizes]   @param indices of maxPool*WithIndices
    * @param outputSize the spatial sizes before pooling; default (pooled - 1) * stride - 2 * padding + kernel
    */
   forward(x: Tensor, indices: Tensor, outputSize?: readonly number[]): Tensor {
-    const rank = this.rank()
     const along = (given: PerAxis, i: number) => (typeof given === 'number' ? given : given[i])
     const { stride = this.kernelSize, padding = 0 } = this.options
     const sizes = x.shape
-      .slice(-rank)
+      .slice(-this.#rank)
       .map((n, i) => (n - 1) * along(stride, i) - 2 * along(padding, i) + along(this.kernelSize, i))
     return maxUnpool(x, indices, outputSize ?? sizes)
   }
-  protected abstract rank(): number
 }
-export class MaxUnpool1d extends MaxUnpool {
-  protected override rank(): number {
-    return 1
+
+/** Over the last `rank` axes. */
+function unpool(rank: number): new (kernelSize: PerAxis, options?: MaxUnpoolOptions) => MaxUnpool {
+  return class extends MaxUnpool {
+    constructor(kernelSize: PerAxis, options?: MaxUnpoolOptions) {
+      super(rank, kernelSize, options)
+    }
   }
 }
-export class MaxUnpool2d extends MaxUnpool {
-  protected override rank(): number {
-    return 2
-  }
-}
-export class MaxUnpool3d extends MaxUnpool {
-  protected override rank(): number {
-    return 3
-  }
-}
+
+export class MaxUnpool1d extends /* @__PURE__ */ unpool(1) {}
+export class MaxUnpool2d extends /* @__PURE__ */ unpool(2) {}
+export class MaxUnpool3d extends /* @__PURE__ */ unpool(3) {}
 
 export interface LPPoolOptions {
   /** default: the kernel size */
