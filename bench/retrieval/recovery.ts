@@ -36,15 +36,18 @@ function run(...args: string[]): Promise<string> {
   return promise
 }
 
-/** @param passages in all   @param each in a document */
-export async function* recoveryBench(passages: number, each: number): AsyncGenerator<Measurement> {
+/**
+ * @param passages in all   @param each in a document
+ * @param of `owned`: documents with principals and times, passages with places; else open to all, at all times
+ */
+export async function* recoveryBench(passages: number, each: number, of = ''): AsyncGenerator<Measurement> {
   const folder = mkdtempSync(join(tmpdir(), 'cairn-recovery-'))
   try {
     const path = join(folder, 'store.db')
-    const written = await run('write', path, String(passages), String(each))
+    const written = await run('write', path, String(passages), String(each), of)
     if (!written.includes(`acknowledged ${passages}`)) throw new Error('the writer died before its last write')
     const size = statSync(path).size + statSync(`${path}-wal`).size
-    const title = `${passages} passages in ${passages / each} documents, 384 numbers each, killed`
+    const title = `${passages} passages in ${passages / each} ${of ? `${of} ` : ''}documents, 384 numbers each, killed`
     yield { name: `${title}: the file and its log`, value: size / 2 ** 20, unit: 'MiB' }
     const runs: Recovery[] = []
     for (let i = 0; i < 5; i++) runs.push(JSON.parse(await run('recover', path)) as Recovery)

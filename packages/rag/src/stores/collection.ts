@@ -41,8 +41,8 @@ export interface Passage {
 }
 
 /**
- * Versions that a collection holds by their numbers alone and reads when they are met. Each is the only one of its document, valid
- * at all times and open to everybody, and none of its chunks has metadata of its own.
+ * Versions that a collection holds by their numbers alone and reads when they are met. Each is the only one of its document; of what it
+ * says only who may see it and when is known.
  */
 export interface Sleepers {
   /** Ascending. */
@@ -50,6 +50,11 @@ export interface Sleepers {
   /** The rows of version i are `rows[starts[i]]` to `rows[starts[i + 1] - 1]`, in the order of its chunks. */
   readonly starts: Int32Array
   readonly rows: Int32Array
+  /** Who may see a version: a place in `audiences`, each the principals of some versions. */
+  readonly audience: Int32Array
+  readonly audiences: readonly VersionInfo['principals'][]
+  /** Version i is valid from `times[2 * i]` until `times[2 * i + 1]`; empty where all are at all times. */
+  readonly times: Float64Array
   /** Hashes of the ids, ascending, and the version that each is of. */
   readonly hashes: Uint32Array
   readonly hashed: Int32Array
@@ -81,7 +86,7 @@ const CACHED = 64
 /** When a document of one version without times is current. */
 const ALL_TIME: readonly Interval[] = [ALWAYS]
 
-export const hasTimes = ({ validFrom, validUntil }: VersionInfo): boolean =>
+const hasTimes = ({ validFrom, validUntil }: VersionInfo): boolean =>
   validFrom !== undefined || validUntil !== undefined
 
 export class Collection {
@@ -286,7 +291,7 @@ export class Collection {
 
   private refresh(versions: readonly Entry[]): void {
     // A document of one version, as nearly all are, is current while it is valid.
-    if (versions.length === 1) versions[0].current = hasTimes(versions[0]) ? [validity(versions[0])] : ALL_TIME
+    if (versions.length === 1) versions[0].current = currentAlone(versions[0])
     else {
       const times = currency(versions)
       for (const entry of versions) entry.current = times.get(entry.version)!
@@ -387,20 +392,32 @@ export class Collection {
     let from = Number.NEGATIVE_INFINITY
     let until = Number.POSITIVE_INFINITY
     let count = 0
-    // What a version says of itself is asked for by filters only: one that is asleep is there for everybody at all times.
+    const note = (moment: number): void => {
+      if (moment <= scope.at) from = Math.max(from, moment)
+      else until = Math.min(until, moment)
+    }
+    // What a version says of itself is asked for by filters only.
     if (filter !== undefined) this.wakeAll()
-    else if (this.asleepCount > 0)
-      for (let row = 0; row < this.sleeperOf.length; row++)
-        if (this.sleeperOf[row] >= 0) {
-          mask[row] = 1
-          count++
+    else if (this.asleepCount > 0) {
+      const { starts, rows, audience, audiences, times } = this.sleepers!
+      const open = audiences.map(principals => mayRead(principals, scope.access))
+      for (let i = 0; i < this.asleep.length; i++) {
+        if (!this.asleep[i]) continue
+        if (times.length) {
+          const [begin, end] = [times[2 * i], times[2 * i + 1]]
+          note(begin)
+          note(end)
+          // The only version of its document is the newest whenever it is valid.
+          if (scope.versions !== 'all' && !covers([begin, end], scope.at)) continue
         }
+        if (!open[audience[i]]) continue
+        for (let at = starts[i]; at < starts[i + 1]; at++) mask[rows[at]] = 1
+        count += starts[i + 1] - starts[i]
+      }
+    }
     for (const entry of this.entries.values()) {
       const times = scope.versions === 'newest' ? entry.current : [validity(entry)]
-      for (const interval of times)
-        for (const moment of interval)
-          if (moment <= scope.at) from = Math.max(from, moment)
-          else until = Math.min(until, moment)
+      for (const interval of times) for (const moment of interval) note(moment)
       if (!isThere(entry, scope) || !mayRead(entry.principals, scope.access)) continue
       const { metadata = {}, chunkMetadata } = entry
       const whole = filter === undefined || (!chunkMetadata && matches(filter, metadata))
@@ -416,23 +433,15 @@ export class Collection {
   }
 }
 
-function entryOf(key: number, info: VersionInfo, rows: readonly number[]): Entry {
-  const { id, version, source, title, validFrom, validUntil, principals, metadata, chunkMetadata } = info
-  return {
-    key,
-    id,
-    version,
-    source,
-    title,
-    validFrom,
-    validUntil,
-    principals,
-    metadata,
-    chunkMetadata,
-    rows,
-    current: ALL_TIME,
-  }
-}
+const entryOf = (key: number, info: VersionInfo, rows: readonly number[]): Entry => ({
+  ...info,
+  key,
+  rows,
+  current: currentAlone(info),
+})
+
+/** When a version that is the only one of its document is the newest. */
+const currentAlone = (info: VersionInfo): readonly Interval[] => (hasTimes(info) ? [validity(info)] : ALL_TIME)
 
 /** The first place of an ascending list whose value is not less. */
 export function lowerBound(values: Float64Array | Uint32Array, value: number): number {

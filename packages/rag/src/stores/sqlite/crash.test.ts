@@ -309,67 +309,100 @@ test('what is no store is refused by name', async () => {
   await expect(openSqliteStore(three, { analyzer: { language: 'german' } })).rejects.toThrow(/analyzer/)
 })
 
-test(`a store that knows its versions by the catalogue equals one that has read them all (seed ${seed})`, async () => {
-  const { DatabaseSync } = await import('node:sqlite')
-  const paths = [join(folder, 'catalogue.db'), join(folder, 'read.db')]
-  const next = random(seed + 3)
-  const upTo = (n: number): number => Math.floor(next() * n)
-  const vector = (): number[] => Array.from({ length: DIMENSIONS }, () => next() - 0.5)
-  const make = () => ({
-    id: `d${upTo(60)}`,
-    title: `title ${upTo(9)}`,
-    metadata: { group: upTo(5) },
-    ...(upTo(9) === 0 && { version: upTo(3) }),
-    ...(upTo(9) === 0 && { principals: ['anna'] }),
-    ...(upTo(9) === 0 && { validFrom: upTo(100) }),
-    chunks: Array.from({ length: upTo(4) }, (_, i) => ({
-      text: `word${upTo(20)} word${upTo(20)}`,
-      span: [0, 1] as const,
-      ...(upTo(9) && { vector: vector() }),
-      ...(upTo(9) === 0 && { metadata: { part: i } }),
-    })),
-  })
-  {
-    await using store = await openSqliteStore(paths[0]!, { dimensions: DIMENSIONS })
-    for (let i = 0; i < 80; i++) await store.put([make()])
-  }
-  for (let round = 0; round < 12; round++) {
-    copyFileSync(paths[0]!, paths[1]!)
-    const db = new DatabaseSync(paths[1]!)
-    expect(db.prepare("DELETE FROM segments WHERE name = 'catalogue'").run().changes).toBe(1)
-    db.close()
-    // Readers that stay open follow what others write.
-    await using stores = new AsyncDisposableStack()
-    const [one, two, reader] = [
-      stores.use(await openSqliteStore(paths[0]!)),
-      stores.use(await openSqliteStore(paths[1]!)),
-      stores.use(await openSqliteStore(paths[0]!, { readOnly: true })),
-    ]
-    for (let step = 0; step < 12; step++) {
-      const where = `seed ${seed}, round ${round}, step ${step}`
-      const kind = upTo(7)
-      const id = `d${upTo(60)}`
-      const scope = {
-        access: upTo(2) ? ['anna'] : [],
-        at: upTo(100),
-        versions: (['newest', 'valid', 'all'] as const)[upTo(3)],
-        ...(upTo(3) === 0 && { filter: { field: 'group', lt: upTo(6) } }),
-      }
-      const { filter: _, ...reading } = { filter: undefined, ...scope }
-      const wanted = { vector: vector(), text: `word${upTo(20)}` }
-      const document = make()
-      const act = (store: typeof one): Promise<unknown> => {
-        if (kind === 0) return store.put([document])
-        if (kind === 1) return store.delete([id])
-        if (kind === 2) return store.get(id, reading)
-        if (kind === 3)
-          return store.list().then(heads => heads.sort((a, b) => (a.id + a.version < b.id + b.version ? -1 : 1)))
-        if (kind === 4) return store.statistics()
-        return store.search({ ...(kind === 5 ? { text: wanted.text } : { vector: wanted.vector }), k: 500, ...scope })
-      }
-      const expected = await act(two)
-      expect(await act(one), where).toEqual(expected)
-      if (kind > 1) expect(await act(reader), where).toEqual(expected)
+// One in how many documents has principals, times, chunks that say something of themselves.
+test.each([
+  ['few', 9],
+  ['half', 2],
+  ['all', 1],
+])(
+  `a store that knows its versions by the catalogue equals one that has read them all, %s of them with principals and times (seed ${seed})`,
+  async (_, one) => {
+    const { DatabaseSync } = await import('node:sqlite')
+    const paths = [join(folder, 'catalogue.db'), join(folder, 'read.db')]
+    const next = random(seed + 3)
+    const upTo = (n: number): number => Math.floor(next() * n)
+    const vector = (): number[] => Array.from({ length: DIMENSIONS }, () => next() - 0.5)
+    const make = () => ({
+      id: `d${upTo(60)}`,
+      title: `title ${upTo(9)}`,
+      metadata: { group: upTo(5) },
+      ...(upTo(9) === 0 && { version: upTo(3) }),
+      ...(upTo(one) === 0 && { principals: [[], ['anna'], ['bert'], ['bert', 'anna']][upTo(4)] }),
+      ...(upTo(one) === 0 && { validFrom: upTo(100) }),
+      ...(upTo(one) === 0 && { validUntil: 100 + upTo(100) }),
+      chunks: Array.from({ length: upTo(4) }, (_, i) => ({
+        text: `word${upTo(20)} word${upTo(20)}`,
+        span: [0, 1] as const,
+        ...(upTo(9) && { vector: vector() }),
+        ...(upTo(one) === 0 && { metadata: { part: i } }),
+      })),
+    })
+    {
+      for (const path of paths) rmSync(path, { force: true })
+      await using store = await openSqliteStore(paths[0]!, { dimensions: DIMENSIONS })
+      for (let i = 0; i < 80; i++) await store.put([make()])
     }
+    for (let round = 0; round < 12; round++) {
+      copyFileSync(paths[0]!, paths[1]!)
+      const db = new DatabaseSync(paths[1]!)
+      expect(db.prepare("DELETE FROM segments WHERE name = 'catalogue'").run().changes).toBe(1)
+      db.close()
+      // Readers that stay open follow what others write.
+      await using stores = new AsyncDisposableStack()
+      const [first, two, reader] = [
+        stores.use(await openSqliteStore(paths[0]!)),
+        stores.use(await openSqliteStore(paths[1]!)),
+        stores.use(await openSqliteStore(paths[0]!, { readOnly: true })),
+      ]
+      for (let step = 0; step < 12; step++) {
+        const where = `seed ${seed}, round ${round}, step ${step}`
+        const kind = upTo(7)
+        const id = `d${upTo(60)}`
+        const scope = {
+          access: ([['anna'], [], 'unrestricted'] as const)[upTo(3)],
+          at: upTo(200),
+          versions: (['newest', 'valid', 'all'] as const)[upTo(3)],
+          ...(upTo(3) === 0 && { filter: { field: upTo(2) ? 'group' : 'part', lt: upTo(6) } }),
+        }
+        const { filter: __, ...reading } = { filter: undefined, ...scope }
+        const wanted = { vector: vector(), text: `word${upTo(20)}` }
+        const document = make()
+        const act = (store: typeof first): Promise<unknown> => {
+          if (kind === 0) return store.put([document])
+          if (kind === 1) return store.delete([id])
+          if (kind === 2) return store.get(id, reading)
+          if (kind === 3)
+            return store.list().then(heads => heads.sort((a, b) => (a.id + a.version < b.id + b.version ? -1 : 1)))
+          if (kind === 4) return store.statistics()
+          return store.search({ ...(kind === 5 ? { text: wanted.text } : { vector: wanted.vector }), k: 500, ...scope })
+        }
+        const expected = await act(two)
+        expect(await act(first), where).toEqual(expected)
+        if (kind > 1) expect(await act(reader), where).toEqual(expected)
+      }
+    }
+  },
+)
+
+test('principals, times and places in a file are no reason to read a document before it is met', async () => {
+  const { DatabaseSync } = await import('node:sqlite')
+  const path = join(folder, 'owned.db')
+  {
+    await using store = await openSqliteStore(path)
+    const document = (id: string, principals: string[], validFrom: number) =>
+      ({ id, principals, validFrom, validUntil: 100, chunks: [{ text: 'whale', span: [0, 5] as const, metadata: { line: 1 } }] }) // biome-ignore format: a line
+    await store.put([document('a', ['anna'], 0), document('b', ['bert'], 0), document('c', ['anna'], 50)])
   }
+  const db = new DatabaseSync(path)
+  db.exec("UPDATE versions SET body = '{}' WHERE id IN ('b', 'c')")
+  db.close()
+  await using store = await openSqliteStore(path)
+  expect(await store.statistics()).toEqual({ documents: 3, versions: 3, chunks: 3 })
+  const found = async (access: string[], at: number) =>
+    (await store.search({ text: 'whale', access, at })).map(({ id }) => id)
+  expect(await found([], 10)).toEqual([])
+  expect(await found(['anna'], 10)).toEqual(['a'])
+  expect(await found(['anna', 'bert'], 100)).toEqual([])
+  await expect(found(['anna'], 50)).rejects.toThrow('document "c"')
+  await expect(found(['bert'], 10)).rejects.toThrow('document "b"')
 })

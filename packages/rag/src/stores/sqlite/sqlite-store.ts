@@ -21,7 +21,7 @@ import type {
   StoredDocument,
 } from '../store.ts'
 import type { Words } from '../words.ts'
-import { catalogueOf, sleepersOf } from './catalogue.ts'
+import { CATALOGUE_VERSION, catalogueOf, sleepersOf } from './catalogue.ts'
 import type { SqlDriver, SqlRow } from './driver.ts'
 import {
   CHUNKS,
@@ -81,12 +81,13 @@ const REMEMBERED = 100_000
 
 const SNAPSHOT_VERSION = 1
 
-/** What the segments are; those of words have names of their own. */
-const kinds = new Map([
-  ['rows', 'rows'],
-  ['catalogue', 'catalogue'],
-  ['dense', 'hnsw'],
-])
+/** What the segments are, and the version of their layout; those of words have names of their own. */
+const segments = {
+  rows: ['rows', SNAPSHOT_VERSION],
+  catalogue: ['catalogue', CATALOGUE_VERSION],
+  dense: ['hnsw', 1],
+} as const
+const WORDS = ['lexical', 1] as const
 
 /** Versions whose keys are no further apart are read in one walk over a table. */
 const NEAR_KEYS = 16
@@ -448,7 +449,7 @@ export class SqliteStore implements Store {
   private readRows(): void {
     this.snapshot = undefined
     this.snapshotOrder = undefined
-    const segment = this.readIndex('rows', SNAPSHOT_VERSION)
+    const segment = this.readIndex('rows')
     this.brokenSnapshot = segment ? undefined : readSetting(this.db, 'snapshot')
     if (!segment) return
     const { key, seq, name, parts } = segment.meta as Pick<SnapshotRows, 'key' | 'seq' | 'name' | 'parts'>
@@ -458,7 +459,7 @@ export class SqliteStore implements Store {
     this.collection.reserveRows(rows.length)
     // Who wants to know at once which documents are damaged reads them all.
     if (this.parts.damaged === 'skip') return
-    const catalogue = this.readIndex('catalogue', SNAPSHOT_VERSION)
+    const catalogue = this.readIndex('catalogue')
     const found = catalogue && sleepersOf(catalogue, name, this.db)
     if (!found) return
     this.collection.adopt(found.sleepers)
@@ -484,9 +485,10 @@ export class SqliteStore implements Store {
   }
 
   /** A segment that is sound, or undefined; damage is told. */
-  private readIndex(name: string, version: number, kind = name): Segment | undefined {
+  private readIndex(name: keyof typeof segments): Segment | undefined {
     const bytes = this.segmentBytes(name)
     if (!bytes) return undefined
+    const [kind, version] = segments[name]
     try {
       return readSegment(bytes, kind, version)
     } catch (error) {
@@ -557,7 +559,7 @@ export class SqliteStore implements Store {
     if (this.denseLoaded || dimensions === undefined) return
     this.renewSnapshot()
     const { collection, snapshot } = this
-    const segment = snapshot && this.readIndex('dense', 1, 'hnsw')
+    const segment = snapshot && this.readIndex('dense')
     if (segment) {
       try {
         const chunkRows = new Float64Array((segment.meta as { rows: number }).rows).fill(-1)
@@ -738,9 +740,9 @@ export class SqliteStore implements Store {
       for (const { name } of db.all('SELECT DISTINCT name FROM segments')) names.add(name as string)
     })
     for (const name of names) {
-      const kind = kinds.get(name) ?? 'lexical'
+      const [kind, version] = name in segments ? segments[name as keyof typeof segments] : WORDS
       try {
-        readSegment(this.segmentBytes(name)!, kind, 1)
+        readSegment(this.segmentBytes(name)!, kind, version)
       } catch (error) {
         indexes = false
         note(`index ${name}`, error instanceof Error ? error.message : String(error), !this.parts.readOnly)
