@@ -30,6 +30,40 @@ export interface ChunkRow {
   readonly body: string
 }
 
+/** What engines keep of a row under these names, beside what they search. */
+export type RowFields = {
+  readonly key: string
+  readonly document: string
+  readonly version: number
+  readonly chunk: number
+  readonly stretch: number
+  readonly current_from: number
+  readonly current_until: number
+  readonly valid_from: number
+  readonly valid_until: number
+  readonly open: boolean
+  readonly principals: string[]
+  readonly body: string
+}
+
+export const fieldsOf = (row: ChunkRow): RowFields => ({
+  key: row.key,
+  document: row.document,
+  version: row.version,
+  chunk: row.chunk,
+  stretch: row.stretch,
+  current_from: row.currentFrom,
+  current_until: row.currentUntil,
+  valid_from: row.validFrom,
+  valid_until: row.validUntil,
+  open: row.open,
+  principals: [...row.principals],
+  body: row.body,
+})
+
+const keyOf = (document: string, version: number, chunk: number, stretch: number): string =>
+  JSON.stringify([document, version, chunk, stretch])
+
 interface Body {
   readonly document: Omit<StoredDocument, 'chunks'>
   readonly chunks: number
@@ -37,7 +71,7 @@ interface Body {
 }
 
 /** Never: the stretch of a version that is hidden by newer ones at all times. */
-export const NEVER: Interval = [ALWAYS[1], ALWAYS[1]]
+const NEVER: Interval = [ALWAYS[1], ALWAYS[1]]
 
 /** The rows of one version, given when it is current. A document without chunks has one row that nothing finds. */
 export function rowsOf(document: DocumentInput, current: readonly Interval[], metric: Metric): ChunkRow[] {
@@ -64,7 +98,7 @@ export function rowsOf(document: DocumentInput, current: readonly Interval[], me
       }
       return {
         ...base,
-        key: JSON.stringify([id, version, chunk ? i : -1, stretch]),
+        key: keyOf(id, version, chunk ? i : -1, stretch),
         chunk: chunk ? i : -1,
         stretch,
         currentFrom,
@@ -77,6 +111,15 @@ export function rowsOf(document: DocumentInput, current: readonly Interval[], me
     }),
   )
 }
+
+/** What changes in a row of a version's first stretch when the version is current at other times: a row for each stretch. */
+export const retimed = (row: RowFields, current: readonly Interval[]) =>
+  (current.length ? current : [NEVER]).map(([current_from, current_until], stretch) => ({
+    key: keyOf(row.document, row.version, row.chunk, stretch),
+    stretch,
+    current_from,
+    current_until,
+  }))
 
 /** The times of a version as its rows say them. */
 export interface StoredTimes {

@@ -6,14 +6,13 @@ import type { Connection, Table } from '@lancedb/lancedb'
 import { Analyzer, createAnalyzer } from '../../analysis/analyzer.ts'
 import { checkDimensions, checkMetric, normalized } from '../../dense/vector.ts'
 import { RagArgumentError } from '../../errors.ts'
-import { ALWAYS, type Interval } from '../currency.ts'
 import { fact, factsOf, numbersOf, plainName, presence } from '../facts.ts'
 import { bounds, boundsOf, type Filter } from '../filter.ts'
 import type { LocalStoreOptions } from '../memory.ts'
-import { checkDocuments, checkSearch, type ReadScope, readScope, type Search, type VectorSpace } from '../request.ts'
-import { type HeadRow, RowStore } from '../row-store.ts'
-import { type ChunkRow, currentTimes, documentOf, hitOfRow, rowsOf, type StoredTimes } from '../rows.ts'
-import type { DocumentInput, Hit, ReadOptions, SearchRequest, Store, StoredDocument } from '../store.ts'
+import { checkSearch, type ReadScope, type Search, type VectorSpace } from '../request.ts'
+import { type Change, type HeadRow, RowStore } from '../row-store.ts'
+import { type ChunkRow, fieldsOf, hitOfRow, type RowFields } from '../rows.ts'
+import type { Hit, SearchRequest, Store } from '../store.ts'
 
 export interface LanceStoreOptions extends Omit<LocalStoreOptions, 'hnsw' | 'bm25'> {
   /** The table's name. Default: `chunks`. */
@@ -21,23 +20,11 @@ export interface LanceStoreOptions extends Omit<LocalStoreOptions, 'hnsw' | 'bm2
 }
 
 /** A row of the table. Metadata are words in `facts` for equality, and columns of their own for bounds. */
-interface LanceRow {
-  key: string
-  document: string
-  version: number
-  chunk: number
-  stretch: number
-  current_from: number
-  current_until: number
-  valid_from: number
-  valid_until: number
-  open: boolean
-  principals: string[]
-  facts: string[]
-  terms: string
-  body: string
-  vector?: number[] | null
-  [column: `number_${string}`]: number | null
+interface LanceRow extends RowFields {
+  readonly facts: string[]
+  readonly terms: string
+  readonly vector?: number[] | null
+  readonly [column: `number_${string}`]: number | null
 }
 
 /** Rows that wait outside the index of words until it is brought up to date. */
@@ -109,7 +96,7 @@ const numberColumn = (plain: string): `number_${string}` => `number_${plain}`
 
 const real = (value: number): string => `CAST('${value}' AS DOUBLE)`
 
-class LanceStore extends RowStore {
+class LanceStore extends RowStore<LanceRow> {
   readonly kind = 'lancedb'
   private readonly db: Connection
   private readonly table: Table
@@ -134,45 +121,10 @@ class LanceStore extends RowStore {
     this.match = match
   }
 
-  put(documents: readonly DocumentInput[]): Promise<void> {
-    return this.inTurn('put', async () => {
-      checkDocuments(documents, this.space)
-      const rows: LanceRow[] = []
-      const byId = Map.groupBy(documents, document => document.id)
-      for (const [id, versions] of byId) {
-        const coming = new Set(versions.map(({ version = 0 }) => version))
-        const there = (await this.rowsWhere(`document = ${quoted(id)}`)).filter(row => !coming.has(row.version))
-        const times = currentTimes(timesOf(there), versions)
-        rows.push(...retimed(there, times))
-        for (const document of versions)
-          for (const row of rowsOf(document, times.get(document.version ?? 0)!, this.space.metric))
-            rows.push(this.row(row))
-      }
-      await this.replace([...byId.keys()], rows)
-    })
-  }
-
-  delete(documents: readonly (string | { id: string; version: number })[]): Promise<number> {
-    return this.inTurn('delete', async () => {
-      const byId = Map.groupBy(documents, which => (typeof which === 'string' ? which : which.id))
-      let count = 0
-      const rows: LanceRow[] = []
-      for (const [id, parts] of byId) {
-        const there = await this.rowsWhere(`document = ${quoted(id)}`)
-        const gone = (version: number) => parts.some(part => typeof part === 'string' || part.version === version)
-        count += new Set(there.filter(row => gone(row.version)).map(row => row.version)).size
-        const left = there.filter(row => !gone(row.version))
-        rows.push(...retimed(left, currentTimes(timesOf(left), [])))
-      }
-      if (count) await this.replace([...byId.keys()], rows)
-      return count
-    })
-  }
-
   /** One commit: the documents' rows are these. */
-  private async replace(ids: readonly string[], rows: readonly LanceRow[]): Promise<void> {
-    if (ids.length === 0) return
-    const where = `document IN (${ids.map(quoted).join(', ')})`
+  protected async replace(changes: readonly Change<LanceRow>[]): Promise<void> {
+    const where = `document IN (${changes.map(({ id }) => quoted(id)).join(', ')})`
+    const rows = changes.flatMap(({ after }) => after)
     const columns = new Set(rows.flatMap(row => Object.keys(row).filter(name => name.startsWith('number_'))))
     const missing = [...columns].filter(name => !this.numbers.has(name))
     if (missing.length) {
@@ -192,27 +144,32 @@ class LanceStore extends RowStore {
     if (++this.commits % OPTIMIZE_EVERY === 0) await this.table.optimize()
   }
 
-  private row(row: ChunkRow): LanceRow {
+  protected made(row: ChunkRow): LanceRow {
     return {
-      key: row.key,
-      document: row.document,
-      version: row.version,
-      chunk: row.chunk,
-      stretch: row.stretch,
-      current_from: row.currentFrom,
-      current_until: row.currentUntil,
-      valid_from: row.validFrom,
-      valid_until: row.validUntil,
-      open: row.open,
-      principals: [...row.principals],
+      ...fieldsOf(row),
       facts: factsOf(row.metadata),
       terms: this.analyzer.terms(row.text).join(' '),
-      body: row.body,
       ...(this.space.dimensions !== undefined && { vector: row.vector ? Array.from(row.vector) : null }),
       ...Object.fromEntries(
         Object.entries(numbersOf(row.metadata)).map(([name, value]) => [numberColumn(name), value]),
       ),
     }
+  }
+
+  protected fields(row: LanceRow): RowFields {
+    return row
+  }
+
+  protected with(row: LanceRow, fields: Partial<RowFields>): LanceRow {
+    return { ...row, ...fields }
+  }
+
+  protected rowsOf(id: string) {
+    return this.rowsWhere(`document = ${quoted(id)}`)
+  }
+
+  protected seen(id: string, scope: ReadScope) {
+    return this.rowsWhere(`document = ${quoted(id)} AND ${scopeSql(scope)}`)
   }
 
   private async rowsWhere(where: string): Promise<LanceRow[]> {
@@ -224,16 +181,6 @@ class LanceStore extends RowStore {
           plain[name] = Array.from(plain[name] as Iterable<unknown>)
       return plain as unknown as LanceRow
     })
-  }
-
-  async get(id: string, options?: ReadOptions): Promise<StoredDocument | undefined> {
-    this.check('get')
-    const where = `document = ${quoted(id)} AND ${scopeSql(readScope('get', options))}`
-    const rows = await this.rowsWhere(where)
-    if (rows.length === 0) return undefined
-    const newest = Math.max(...rows.map(row => row.version))
-    const own = rows.filter(row => row.version === newest).sort((a, b) => a.chunk - b.chunk)
-    return documentOf(own.map(row => row.body))
   }
 
   async search(request: SearchRequest): Promise<Hit[]> {
@@ -297,25 +244,6 @@ class LanceStore extends RowStore {
     this.table.close()
     this.db.close()
   }
-}
-
-const timesOf = (rows: readonly LanceRow[]): StoredTimes[] =>
-  rows.map(row => ({ version: row.version, validFrom: row.valid_from, validUntil: row.valid_until }))
-
-/** The rows of versions that stay, with the times that they have now. */
-function retimed(rows: readonly LanceRow[], times: ReadonlyMap<number, readonly Interval[]>): LanceRow[] {
-  return rows
-    .filter(row => row.stretch === 0)
-    .flatMap(row => {
-      const current = times.get(row.version)!
-      return (current.length ? current : [[ALWAYS[1], ALWAYS[1]] as const]).map(([from, until], stretch) => ({
-        ...row,
-        key: JSON.stringify([row.document, row.version, row.chunk, stretch]),
-        stretch,
-        current_from: from,
-        current_until: until,
-      }))
-    })
 }
 
 function scopeSql({ access, at, versions }: ReadScope): string {

@@ -6,14 +6,13 @@ import type { Client, ClientOptions } from '@opensearch-project/opensearch'
 import { Analyzer, createAnalyzer } from '../../analysis/analyzer.ts'
 import { checkDimensions, checkMetric, type Metric, normalized } from '../../dense/vector.ts'
 import { RagArgumentError, RagError } from '../../errors.ts'
-import type { Interval } from '../currency.ts'
 import { fact, factsOf, numbersOf, plainName, presence } from '../facts.ts'
 import { boundsOf, type Filter } from '../filter.ts'
 import type { LocalStoreOptions } from '../memory.ts'
-import { checkDocuments, checkSearch, type ReadScope, readScope, type Search, type VectorSpace } from '../request.ts'
-import { RowStore } from '../row-store.ts'
-import { type ChunkRow, currentTimes, documentOf, hitOfRow, NEVER, rowsOf, type StoredTimes } from '../rows.ts'
-import type { DocumentInput, Hit, ReadOptions, SearchRequest, Store, StoredDocument } from '../store.ts'
+import { checkSearch, type ReadScope, type Search, type VectorSpace } from '../request.ts'
+import { type Change, RowStore } from '../row-store.ts'
+import { type ChunkRow, fieldsOf, hitOfRow, type RowFields } from '../rows.ts'
+import type { Hit, SearchRequest, Store } from '../store.ts'
 
 export interface OpenSearchStoreOptions extends Omit<LocalStoreOptions, 'hnsw' | 'bm25'> {
   /** The index. Default: `cairn`. */
@@ -21,22 +20,10 @@ export interface OpenSearchStoreOptions extends Omit<LocalStoreOptions, 'hnsw' |
 }
 
 /** What the index holds of a chunk in a stretch of time. */
-interface Source {
-  readonly key: string
-  readonly document: string
-  readonly version: number
-  readonly chunk: number
-  readonly stretch: number
-  readonly current_from: number
-  readonly current_until: number
-  readonly valid_from: number
-  readonly valid_until: number
-  readonly open: boolean
-  readonly principals: readonly string[]
+interface Source extends RowFields {
   readonly facts: readonly string[]
   readonly numbers: Readonly<Record<string, number>>
   readonly words: string
-  readonly body: string
   readonly dense?: readonly number[]
 }
 
@@ -104,7 +91,7 @@ export async function openOpenSearchStore(
   return store
 }
 
-class OpenSearchStore extends RowStore {
+class OpenSearchStore extends RowStore<Source> {
   readonly kind = 'opensearch'
   private readonly client: Client
   private readonly index: string
@@ -140,42 +127,13 @@ class OpenSearchStore extends RowStore {
       )
   }
 
-  put(documents: readonly DocumentInput[]): Promise<void> {
-    return this.inTurn('put', async () => {
-      checkDocuments(documents, this.space)
-      for (const [id, versions] of Map.groupBy(documents, document => document.id)) {
-        const coming = new Set(versions.map(({ version = 0 }) => version))
-        const there = await this.sources(documentIs(id))
-        const kept = there.filter(({ version }) => !coming.has(version))
-        const times = currentTimes(timesOf(kept), versions)
-        const made = versions.flatMap(document =>
-          rowsOf(document, times.get(document.version ?? 0)!, this.space.metric).map(row => this.source(row)),
-        )
-        await this.replace(there, [...retimed(kept, times), ...made])
-      }
-    })
-  }
-
-  delete(documents: readonly (string | { id: string; version: number })[]): Promise<number> {
-    return this.inTurn('delete', async () => {
-      let count = 0
-      for (const [id, parts] of Map.groupBy(documents, which => (typeof which === 'string' ? which : which.id))) {
-        const there = await this.sources(documentIs(id))
-        const gone = (version: number) => parts.some(part => typeof part === 'string' || part.version === version)
-        count += new Set(there.map(({ version }) => version).filter(gone)).size
-        const left = there.filter(({ version }) => !gone(version))
-        if (left.length < there.length) await this.replace(there, retimed(left, currentTimes(timesOf(left), [])))
-      }
-      return count
-    })
-  }
-
-  /** New rows first, then the old ones that have no place any more: a reader between the two sees too much, never too little. */
-  private async replace(there: readonly Source[], sources: readonly Source[]): Promise<void> {
+  protected async replace(changes: readonly Change<Source>[]): Promise<void> {
+    const sources = changes.flatMap(({ after }) => after)
     const keys = new Set(sources.map(({ key }) => key))
     const steps: Clause[][] = []
     for (const source of sources) steps.push([{ index: { _id: await nameOf(source.key) } }, { ...source }])
-    for (const { key } of there) if (!keys.has(key)) steps.push([{ delete: { _id: await nameOf(key) } }])
+    for (const { key } of changes.flatMap(({ before }) => before))
+      if (!keys.has(key)) steps.push([{ delete: { _id: await nameOf(key) } }])
     for (let start = 0; start < steps.length; start += BULK) {
       const body = steps.slice(start, start + BULK).flat()
       const { body: reply } = await this.client.bulk({ index: this.index, refresh: true, body: body as never })
@@ -187,25 +145,30 @@ class OpenSearchStore extends RowStore {
     }
   }
 
-  private source(row: ChunkRow): Source {
+  protected made(row: ChunkRow): Source {
     return {
-      key: row.key,
-      document: row.document,
-      version: row.version,
-      chunk: row.chunk,
-      stretch: row.stretch,
-      current_from: row.currentFrom,
-      current_until: row.currentUntil,
-      valid_from: row.validFrom,
-      valid_until: row.validUntil,
-      open: row.open,
-      principals: row.principals,
+      ...fieldsOf(row),
       facts: factsOf(row.metadata),
       numbers: numbersOf(row.metadata),
       words: this.analyzer.terms(row.text).join(' '),
-      body: row.body,
       ...(row.vector && { dense: Array.from(row.vector) }),
     }
+  }
+
+  protected fields(row: Source): RowFields {
+    return row
+  }
+
+  protected with(row: Source, fields: Partial<RowFields>): Source {
+    return { ...row, ...fields }
+  }
+
+  protected rowsOf(id: string) {
+    return this.sources(documentIs(id))
+  }
+
+  protected seen(id: string, scope: ReadScope) {
+    return this.sources([...documentIs(id), ...scopeClauses(scope)], ['version', 'chunk', 'body'])
   }
 
   /** Every row that meets some conditions, page by page. */
@@ -233,18 +196,6 @@ class OpenSearchStore extends RowStore {
     if (reply.timed_out || (reply._shards?.failed ?? 0) > 0)
       throw new RagError('search: parts of the OpenSearch index did not answer; try again')
     return reply.hits.hits as never
-  }
-
-  async get(id: string, options?: ReadOptions): Promise<StoredDocument | undefined> {
-    this.check('get')
-    const rows = await this.sources(
-      [...documentIs(id), ...scopeClauses(readScope('get', options))],
-      ['version', 'chunk', 'body'],
-    )
-    if (rows.length === 0) return undefined
-    const newest = rows.reduce((most, { version }) => Math.max(most, version), 0)
-    const own = rows.filter(({ version }) => version === newest).sort((a, b) => a.chunk - b.chunk)
-    return documentOf(own.map(({ body }) => body))
   }
 
   async search(request: SearchRequest): Promise<Hit[]> {
@@ -290,21 +241,6 @@ const scoreOf = {
 }
 
 const documentIs = (id: string): Clause[] => [{ term: { document: id } }]
-
-const timesOf = (rows: readonly Source[]): StoredTimes[] =>
-  rows.map(({ version, valid_from, valid_until }) => ({ version, validFrom: valid_from, validUntil: valid_until }))
-
-function retimed(rows: readonly Source[], times: ReadonlyMap<number, readonly Interval[]>): Source[] {
-  return rows
-    .filter(({ stretch }) => stretch === 0)
-    .flatMap(row => {
-      const current = times.get(row.version)!
-      return (current.length ? current : [NEVER]).map(([current_from, current_until], stretch) => {
-        const key = JSON.stringify([row.document, row.version, row.chunk, stretch])
-        return { ...row, key, stretch, current_from, current_until }
-      })
-    })
-}
 
 /** Ids have 512 bytes at most, keys may be longer: the SHA-256 of the key. */
 async function nameOf(key: string): Promise<string> {

@@ -7,14 +7,13 @@ import { Analyzer, createAnalyzer } from '../../analysis/analyzer.ts'
 import { crc32c } from '../../checksum.ts'
 import { checkDimensions, checkMetric, type Metric, normalized } from '../../dense/vector.ts'
 import { RagArgumentError } from '../../errors.ts'
-import type { Interval } from '../currency.ts'
 import { fact, factsOf, numbersOf, plainName, presence } from '../facts.ts'
 import { boundsOf, type Filter } from '../filter.ts'
 import type { LocalStoreOptions } from '../memory.ts'
-import { checkDocuments, checkSearch, type ReadScope, readScope, type Search, type VectorSpace } from '../request.ts'
-import { RowStore } from '../row-store.ts'
-import { type ChunkRow, currentTimes, documentOf, hitOfRow, NEVER, rowsOf, type StoredTimes } from '../rows.ts'
-import type { DocumentInput, Hit, ReadOptions, SearchRequest, Store, StoredDocument } from '../store.ts'
+import { checkSearch, type ReadScope, type Search, type VectorSpace } from '../request.ts'
+import { type Change, RowStore } from '../row-store.ts'
+import { type ChunkRow, fieldsOf, hitOfRow, type RowFields } from '../rows.ts'
+import type { Hit, SearchRequest, Store } from '../store.ts'
 
 export interface QdrantStoreOptions extends Omit<LocalStoreOptions, 'hnsw' | 'bm25'> {
   /** Default: `cairn`. */
@@ -23,22 +22,7 @@ export interface QdrantStoreOptions extends Omit<LocalStoreOptions, 'hnsw' | 'bm
   readonly meanLength?: number
 }
 
-type Payload = {
-  key: string
-  document: string
-  version: number
-  chunk: number
-  stretch: number
-  current_from: number
-  current_until: number
-  valid_from: number
-  valid_until: number
-  open: boolean
-  principals: string[]
-  facts: string[]
-  numbers: Record<string, number>
-  body: string
-}
+type Payload = RowFields & { readonly facts: string[]; readonly numbers: Record<string, number> }
 
 type Vectors = Record<string, number[] | { indices: number[]; values: number[] }>
 
@@ -79,7 +63,7 @@ export async function openQdrantStore(
 /** Vectors of length 1 are kept for cosine, so the product is the cosine. */
 const distanceNames: Record<Metric, 'Dot' | 'Euclid'> = { cosine: 'Dot', dot: 'Dot', l2: 'Euclid' }
 
-class QdrantStore extends RowStore {
+class QdrantStore extends RowStore<Point> {
   readonly kind = 'qdrant'
   private readonly client: QdrantClient
   private readonly collection: string
@@ -128,68 +112,42 @@ class QdrantStore extends RowStore {
       )
   }
 
-  put(documents: readonly DocumentInput[]): Promise<void> {
-    return this.inTurn('put', async () => {
-      checkDocuments(documents, this.space)
-      for (const [id, versions] of Map.groupBy(documents, document => document.id)) {
-        const coming = new Set(versions.map(({ version = 0 }) => version))
-        const there = (await this.points(documentIs(id), true)).filter(({ payload }) => !coming.has(payload.version))
-        const times = currentTimes(timesOf(there), versions)
-        const points = versions.flatMap(document =>
-          rowsOf(document, times.get(document.version ?? 0)!, this.space.metric).map(row => this.point(row)),
-        )
-        await this.replace(id, [...retimed(there, times), ...points])
-      }
-    })
-  }
-
-  delete(documents: readonly (string | { id: string; version: number })[]): Promise<number> {
-    return this.inTurn('delete', async () => {
-      let count = 0
-      for (const [id, parts] of Map.groupBy(documents, which => (typeof which === 'string' ? which : which.id))) {
-        const there = await this.points(documentIs(id), true)
-        const gone = (version: number) => parts.some(part => typeof part === 'string' || part.version === version)
-        count += new Set(there.map(({ payload }) => payload.version).filter(gone)).size
-        const left = there.filter(({ payload }) => !gone(payload.version))
-        if (left.length < there.length) await this.replace(id, retimed(left, currentTimes(timesOf(left), [])))
-      }
-      return count
-    })
-  }
-
-  /** New points first, then the old ones that have no place any more: a reader between the two sees too much, never too little. */
-  private async replace(id: string, points: readonly Point[]): Promise<void> {
+  protected async replace(changes: readonly Change<Point>[]): Promise<void> {
     const { client, collection } = this
-    const named = await Promise.all(points.map(async point => ({ id: await pointId(point.payload.key), ...point })))
-    if (named.length) await client.upsert(collection, { wait: true, ordering: 'strong', points: named })
-    const filter = { must: documentIs(id), must_not: [{ has_id: named.map(point => point.id) }] }
-    await client.delete(collection, { wait: true, ordering: 'strong', filter })
+    for (const { id, after } of changes) {
+      const named = await Promise.all(after.map(async point => ({ id: await pointId(point.payload.key), ...point })))
+      if (named.length) await client.upsert(collection, { wait: true, ordering: 'strong', points: named })
+      const filter = { must: documentIs(id), must_not: [{ has_id: named.map(point => point.id) }] }
+      await client.delete(collection, { wait: true, ordering: 'strong', filter })
+    }
   }
 
-  private point(row: ChunkRow): Point {
+  protected made(row: ChunkRow): Point {
     const vector: Vectors = {}
     if (row.vector) vector.dense = Array.from(row.vector)
     const words = this.weights(this.analyzer.terms(row.text), true)
     if (words.indices.length) vector.words = words
     return {
       vector,
-      payload: {
-        key: row.key,
-        document: row.document,
-        version: row.version,
-        chunk: row.chunk,
-        stretch: row.stretch,
-        current_from: row.currentFrom,
-        current_until: row.currentUntil,
-        valid_from: row.validFrom,
-        valid_until: row.validUntil,
-        open: row.open,
-        principals: [...row.principals],
-        facts: factsOf(row.metadata),
-        numbers: numbersOf(row.metadata),
-        body: row.body,
-      },
+      payload: { ...fieldsOf(row), facts: factsOf(row.metadata), numbers: numbersOf(row.metadata) },
     }
+  }
+
+  protected fields({ payload }: Point): RowFields {
+    return payload
+  }
+
+  protected with({ vector, payload }: Point, fields: Partial<RowFields>): Point {
+    return { vector, payload: { ...payload, ...fields } }
+  }
+
+  protected rowsOf(id: string) {
+    return this.points(documentIs(id), true)
+  }
+
+  protected async seen(id: string, scope: ReadScope) {
+    const points = await this.points([...documentIs(id), ...scopeConditions(scope)], false)
+    return points.map(({ payload }) => payload)
   }
 
   /** Terms as a sparse vector. Two terms of one number (one pair in 2^32) are taken for one. */
@@ -219,17 +177,6 @@ class QdrantStore extends RowStore {
       offset = page.next_page_offset ?? undefined
     } while (offset !== undefined)
     return found
-  }
-
-  async get(id: string, options?: ReadOptions): Promise<StoredDocument | undefined> {
-    this.check('get')
-    const points = await this.points([...documentIs(id), ...scopeConditions(readScope('get', options))], false)
-    if (points.length === 0) return undefined
-    const newest = Math.max(...points.map(({ payload }) => payload.version))
-    const own = points
-      .filter(({ payload }) => payload.version === newest)
-      .sort((a, b) => a.payload.chunk - b.payload.chunk)
-    return documentOf(own.map(({ payload }) => payload.body))
   }
 
   async search(request: SearchRequest): Promise<Hit[]> {
@@ -269,25 +216,6 @@ class QdrantStore extends RowStore {
 }
 
 const documentIs = (id: string): Condition[] => [{ key: 'document', match: { value: id } }]
-
-const timesOf = (points: readonly Point[]): StoredTimes[] =>
-  points.map(({ payload }) => ({
-    version: payload.version,
-    validFrom: payload.valid_from,
-    validUntil: payload.valid_until,
-  }))
-
-function retimed(points: readonly Point[], times: ReadonlyMap<number, readonly Interval[]>): Point[] {
-  return points
-    .filter(({ payload }) => payload.stretch === 0)
-    .flatMap(({ vector, payload }) => {
-      const current = times.get(payload.version)!
-      return (current.length ? current : [NEVER]).map(([current_from, current_until], stretch) => {
-        const key = JSON.stringify([payload.document, payload.version, payload.chunk, stretch])
-        return { vector, payload: { ...payload, key, stretch, current_from, current_until } }
-      })
-    })
-}
 
 /** Points are named by UUIDs: here 128 bits of the SHA-256 of the key. */
 async function pointId(key: string): Promise<string> {
