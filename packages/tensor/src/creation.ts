@@ -2,11 +2,12 @@
 
 import { type DefaultOptions, placed } from './creation-options.ts'
 import { type DType, isFloat, type TypedArray } from './dtype.ts'
-import { CairnError, DTypeError, ShapeError } from './errors.ts'
+import { CairnError, DTypeError, ShapeError, shown } from './errors.ts'
 import type { Engine } from './graph/engine.ts'
 import { Storage } from './graph/storage.ts'
 import { arrayOf, encode } from './numeric.ts'
 import { checkDType, constantOf, scalarOf } from './ops/build.ts'
+import { checkOptions } from './options.ts'
 import { checkShape, type Shape, sizeOf } from './shape.ts'
 import { apply, Tensor } from './tensor.ts'
 
@@ -16,6 +17,8 @@ export interface TensorOptions extends DefaultOptions {
   /** collect a gradient in `grad` */
   readonly requiresGrad?: boolean
 }
+
+const tensorOptions = { dtype: 0, device: 0, requiresGrad: 0 }
 
 export type Nested = number | boolean | readonly Nested[]
 
@@ -85,11 +88,17 @@ export function tensor(data: TypedArray, options?: TensorOptions): Tensor
 export function tensor(data: TypedArray, shape: Shape, options?: TensorOptions): Tensor
 export function tensor(data: Nested | TypedArray, second?: Shape | TensorOptions, third: TensorOptions = {}): Tensor {
   const options = Array.isArray(second) ? third : ((second as TensorOptions | undefined) ?? third)
+  checkOptions('tensor', options, tensorOptions)
   if (isTyped(data)) {
     const shape = Array.isArray(second) ? (second as Shape) : [data.length]
     const own = checkDType('tensor', options.dtype ?? dtypeOfArray(data))
     return place('tensor', converted(data, own), shape, own, options)
   }
+  if (Array.isArray(second))
+    throw new ShapeError(
+      'tensor',
+      `only a typed array takes a shape; use tensor(values).reshape([${second.join(', ')}])`,
+    )
   const nested = data as Nested
   const shape = shapeOf(nested)
   const values = flatten(nested, shape)
@@ -111,6 +120,7 @@ function converted(data: TypedArray, dtype: DType): TypedArray {
 
 /** Like `tensor`, but borrows the array until the first execution that uses it; do not change it before. */
 export function fromBuffer(data: TypedArray, shape: Shape, options: TensorOptions = {}): Tensor {
+  checkOptions('fromBuffer', options, tensorOptions)
   const dtype = checkDType('fromBuffer', options.dtype ?? dtypeOfArray(data))
   if (arrayOf(dtype, 0).constructor !== data.constructor)
     throw new DTypeError('fromBuffer', `${dtype} is not stored in a ${data.constructor.name}; use tensor() to convert`)
@@ -129,6 +139,7 @@ function filled(
   options: TensorOptions,
 ): Tensor {
   checkShape(op, shape)
+  checkOptions(op, options, tensorOptions)
   const value = leaf(checkDType(op, options.dtype ?? 'f32'), placed(options))
   if (shape.length === 0) return finish(apply('identity', [value]), options)
   return finish(apply('expand', [value], undefined, shape), options)
@@ -143,6 +154,8 @@ export const full = (shape: Shape, value: number, options: TensorOptions = {}): 
   filled(
     'full',
     (dtype, device) => {
+      if (typeof value !== 'number')
+        throw new DTypeError('full', `needs a number for every element, not ${shown(value)}`)
       checkWhole('full', [value], dtype)
       if (dtype === 'bool' && value !== 0 && value !== 1)
         throw new DTypeError('full', `${value} is neither 0 nor 1 and the dtype is bool`)
@@ -153,8 +166,10 @@ export const full = (shape: Shape, value: number, options: TensorOptions = {}): 
   )
 
 /** Positions 0 .. n-1 along an axis of `shape`, i32. */
-const positions = (shape: Shape, axis: number, options: TensorOptions): Tensor =>
-  apply('iota', [], { axis }, shape, placed(options))
+function positions(op: string, shape: Shape, axis: number, options: TensorOptions): Tensor {
+  checkOptions(op, options, tensorOptions)
+  return apply('iota', [], { axis }, shape, placed(options))
+}
 
 /** `arange(end)` or `arange(start, end, step)`: [start, end) in steps; i32 when all are integers, else f32. */
 export function arange(start: number, end?: number, step = 1, options: TensorOptions = {}): Tensor {
@@ -166,7 +181,7 @@ export function arange(start: number, end?: number, step = 1, options: TensorOpt
   const whole = [from, to, step].every(Number.isInteger)
   const dtype = checkDType('arange', options.dtype ?? (whole ? 'i32' : 'f32'))
   checkWhole('arange', [from, step], dtype)
-  const base = positions([n], 0, options).to(dtype)
+  const base = positions('arange', [n], 0, options).to(dtype)
   const scaled = step === 1 ? base : base.mul(step)
   return finish(from === 0 ? scaled : scaled.add(from), options)
 }
@@ -176,7 +191,7 @@ export function linspace(start: number, end: number, steps: number, options: Ten
   checkShape('linspace', [steps])
   const dtype = checkDType('linspace', options.dtype ?? 'f32')
   if (!isFloat(dtype)) throw new DTypeError('linspace', `needs floating point, not ${dtype}`)
-  const places = positions([steps], 0, options).to(dtype)
+  const places = positions('linspace', [steps], 0, options).to(dtype)
   return finish(steps === 1 ? places.add(start) : places.mul((end - start) / (steps - 1)).add(start), options)
 }
 
@@ -186,8 +201,8 @@ export function eye(rows: number, columns: number = rows, options: TensorOptions
   checkShape('eye', shape)
   const dtype = checkDType('eye', options.dtype ?? 'f32')
   return finish(
-    positions(shape, 0, options)
-      .eq(positions(shape, 1, options))
+    positions('eye', shape, 0, options)
+      .eq(positions('eye', shape, 1, options))
       .to(dtype),
     options,
   )

@@ -4,6 +4,14 @@
 const show = (value: unknown): string =>
   Array.isArray(value) ? `[${value.join(', ')}]` : typeof value === 'string' ? value : String(value)
 
+/** What a caller gave where something else was wanted, as it would be written. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`
+  if (Array.isArray(value)) return 'an array'
+  if (typeof value === 'object' && value !== null) return `an object of ${value.constructor?.name ?? 'no class'}`
+  return typeof value === 'function' ? 'a function' : String(value)
+}
+
 export class CairnError extends Error {
   readonly op: string
   readonly data: Readonly<Record<string, unknown>>

@@ -8,6 +8,7 @@ import type { Engine } from './graph/engine.ts'
 import { state } from './graph/scope.ts'
 import { checkDType, constantOf, scalarOf } from './ops/build.ts'
 import { k } from './ops/operand.ts'
+import { checkOptions } from './options.ts'
 import { threefry } from './primitives/source.ts'
 import { checkShape, type Shape } from './shape.ts'
 import { apply, type Tensor } from './tensor.ts'
@@ -18,6 +19,11 @@ export interface RandomOptions extends DefaultOptions {
   /** draws from this generator instead of the global one */
   readonly generator?: Generator
 }
+interface UniformOptions extends RandomOptions {
+  readonly low?: number
+  readonly high?: number
+}
+const randomOptions = { device: 0, dtype: 0, requiresGrad: 0, generator: 0, low: 0, high: 0 }
 
 /** A stream of random draws: a 64-bit key and the number of draws so far. Save `state` in a checkpoint. */
 export class Generator {
@@ -85,8 +91,11 @@ export const drawWords = (generator: Generator | undefined): number[] =>
   (generator ?? global).next().map(word => word >>> 0)
 
 /** 32 random bits an element, u32. */
-export function randomBits(shape: Shape, options: RandomOptions = {}): Tensor {
-  checkShape('randomBits', shape)
+export const randomBits = (shape: Shape, options: RandomOptions = {}): Tensor => bitsOf('randomBits', shape, options)
+
+function bitsOf(op: string, shape: Shape, options: UniformOptions): Tensor {
+  checkShape(op, shape)
+  checkOptions(op, options, randomOptions)
   const device: Engine = placed(options)
   const words = draw(options.generator, device)
   return apply('randomBits', words, undefined, shape, device)
@@ -108,8 +117,8 @@ function checkProbability(op: string, p: number): void {
 }
 
 /** 24 random bits as a multiple of 2^-24 in [0, 1). */
-const unit = (shape: Shape, options: RandomOptions): Tensor => {
-  const bits = randomBits(shape, options)
+const unit = (op: string, shape: Shape, options: UniformOptions): Tensor => {
+  const bits = bitsOf(op, shape, options)
   return bits
     .shiftRight(k(8))
     .to('f32')
@@ -117,9 +126,9 @@ const unit = (shape: Shape, options: RandomOptions): Tensor => {
 }
 
 /** Uniform in [low, high); where low + u * (high - low) rounds up to it, high itself. */
-export function rand(shape: Shape, options: RandomOptions & { low?: number; high?: number } = {}): Tensor {
+export function rand(shape: Shape, options: UniformOptions = {}): Tensor {
   checkFloat('rand', options.dtype)
-  const u = unit(shape, options)
+  const u = unit('rand', shape, options)
   const { low = 0, high = 1 } = options
   return finish(low === 0 && high === 1 ? u : u.mul(high - low).add(low), options)
 }
@@ -129,8 +138,8 @@ export const uniform = (shape: Shape, low: number, high: number, options: Random
 /** Standard normal, by the Box-Muller transform of two uniforms. */
 export function randn(shape: Shape, options: RandomOptions = {}): Tensor {
   checkFloat('randn', options.dtype)
-  const radius = unit(shape, options).neg().log1p().mul(k(-2)).sqrt()
-  const angle = unit(shape, options).mul(k(2 * Math.PI))
+  const radius = unit('randn', shape, options).neg().log1p().mul(k(-2)).sqrt()
+  const angle = unit('randn', shape, options).mul(k(2 * Math.PI))
   return finish(radius.mul(angle.cos()), options)
 }
 export const normal = (shape: Shape, mean: number, std: number, options: RandomOptions = {}): Tensor =>
@@ -144,7 +153,7 @@ export const normal = (shape: Shape, mean: number, std: number, options: RandomO
 /** true with probability p. */
 export function bernoulli(shape: Shape, p: number, options: RandomOptions = {}): Tensor {
   checkProbability('bernoulli', p)
-  return finish(unit(shape, options).lt(p), options)
+  return finish(unit('bernoulli', shape, options).lt(p), options)
 }
 
 /** Integers in [low, high), i32; each as likely as the others to within 2^-32 of all. */
@@ -152,7 +161,7 @@ export function randint(low: number, high: number, shape: Shape, options: Random
   if (!Number.isInteger(low) || !Number.isInteger(high) || low >= high || low < -(2 ** 31) || high > 2 ** 31)
     throw new CairnError('randint', `needs integers low < high of 32 bits, got ${low} and ${high}`)
   return finish(
-    scaledBits(randomBits(shape, options), high - low)
+    scaledBits(bitsOf('randint', shape, options), high - low)
       .bitcast('i32')
       .add(low),
     options,

@@ -1,6 +1,6 @@
 // Shape arithmetic shared by ops and primitives: sizes, axes, broadcasting. Errors name the op that asked.
 
-import { ShapeError } from './errors.ts'
+import { ShapeError, shown } from './errors.ts'
 
 export type Shape = readonly number[]
 
@@ -30,7 +30,8 @@ export function stridesOf(shape: Shape): number[] {
 
 /** An axis in [-rank, rank) as a non-negative one. */
 export function normalizeAxis(op: string, axis: number, rank: number): number {
-  if (!Number.isInteger(axis) || axis < -rank || axis >= rank)
+  if (!Number.isInteger(axis)) throw new ShapeError(op, `an axis is an integer, not ${shown(axis)}`)
+  if (axis < -rank || axis >= rank)
     throw new ShapeError(op, `axis ${axis} is outside of a tensor with ${rank} axes`, { axis, rank })
   return axis < 0 ? axis + rank : axis
 }
@@ -38,7 +39,9 @@ export function normalizeAxis(op: string, axis: number, rank: number): number {
 /** Axes, each once, ascending; `undefined` means all. */
 export function normalizeAxes(op: string, axes: number | readonly number[] | undefined, rank: number): number[] {
   if (axes === undefined) return Array.from({ length: rank }, (_, i) => i)
-  const list = (typeof axes === 'number' ? [axes] : [...axes]).map(a => normalizeAxis(op, a, rank))
+  if (typeof axes !== 'number' && !Array.isArray(axes))
+    throw new ShapeError(op, `takes an axis or an array of axes first, not ${shown(axes)}`)
+  const list = (typeof axes === 'number' ? [axes] : axes).map(a => normalizeAxis(op, a, rank))
   list.sort((a, b) => a - b)
   for (let i = 1; i < list.length; i++)
     if (list[i] === list[i - 1]) throw new ShapeError(op, `axis ${list[i]} is given twice`, { axes: list })
@@ -61,7 +64,13 @@ export function broadcastShapes(op: string, a: Shape, b: Shape): number[] {
   return out
 }
 
+/** @throws ShapeError for sizes that are not in an array */
+export function checkArray(op: string, shape: Shape): void {
+  if (!Array.isArray(shape)) throw new ShapeError(op, `takes a shape as one array, such as [2, 3], not ${shown(shape)}`)
+}
+
 export function checkShape(op: string, shape: Shape): void {
+  checkArray(op, shape)
   for (const n of shape)
     if (!Number.isInteger(n) || n < 0)
       throw new ShapeError(op, 'sizes must be non-negative integers', { shape: [...shape] })

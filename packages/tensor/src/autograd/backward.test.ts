@@ -252,12 +252,12 @@ describe('errors of backward', () => {
   const on = { device: 'reference' } as const
   const w = (): Tensor => tensor([1, 2], { ...on, requiresGrad: true })
   const cases: [string, () => unknown, RegExp][] = [
-    ['a root that is not one element', () => w().mul(2).backward(), /^backward: needs one element, or a gradient of the same shape \(shape \[2\]\)/],
+    ['a root that is not one element', () => w().mul(2).backward(), /^backward: needs one element, or a gradient of the same shape; call sum\(\) or mean\(\) first \(shape \[2\]\)/],
     ['a gradient of another shape', () => w().mul(2).backward({ gradient: zeros([3], on) }), /^backward: the gradient has another shape: \[3\] for \[2\]/],
     ['a gradient of another dtype', () => w().mul(2).backward({ gradient: zeros([2], { ...on, dtype: 'f64' }) }), /^backward: the gradient is f64, the tensor f32; convert with \.to\('f32'\)/],
-    ['nothing that requires a gradient', () => tensor(1, on).mul(2).backward(), /^backward: nothing it was computed from requires a gradient/],
+    ['nothing that requires a gradient', () => tensor(1, on).mul(2).backward(), /^backward: nothing it was computed from requires a gradient; set requiresGrad on what shall have one/],
     ['inputs that are computed', () => { const y = w().mul(2); y.sum().backward({ inputs: [y] }) }, /^backward: inputs must be leaves; use grad\(\)/],
-    ['an input that is not used', () => grad(w().sum(), [w()]), /^grad: an input was not used to compute the root \(shape \[2\]\)/],
+    ['an input that is not used', () => grad(w().sum(), [w()]), /^grad: an input was not used to compute the root; leave it out \(shape \[2\]\)/],
     ['a function of many elements', () => grad((x: Tensor) => x.mul(2))(w()), /^grad: needs a function that returns one element \(shape \[2\]\)/],
     ['a computed tensor made constant', () => (w().mul(2).requiresGrad = false), /^requiresGrad: a computed tensor keeps its history; use detach\(\)/],
     ['a computed tensor made a leaf', () => (w().mul(2).requiresGrad = true), /detach\(\)/],

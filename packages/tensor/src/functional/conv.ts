@@ -4,7 +4,7 @@
 // Weights are PyTorch's: [out, in / groups, ...kernel], and [in, out / groups, ...kernel] for the transposed ones.
 
 import { promote } from '../dtype.ts'
-import { CairnError, DTypeError, ShapeError } from '../errors.ts'
+import { CairnError, DTypeError, ShapeError, shown } from '../errors.ts'
 import { cast, checkCount } from '../ops/build.ts'
 import { withDerivative } from '../ops/shortcut.ts'
 import { unwindow } from '../primitives/movement.ts'
@@ -44,6 +44,8 @@ interface Geometry {
 
 /** One value for each of `count` axes. */
 export function perAxis(op: string, what: string, given: PerAxis, count: number, least: number): number[] {
+  if (typeof given !== 'number' && !Array.isArray(given))
+    throw new ShapeError(op, `the ${what} is a number or an array of ${count}, not ${shown(given)}`)
   const list = typeof given === 'number' ? new Array<number>(count).fill(given) : [...given]
   if (list.length === 1 && count > 1) list.push(...new Array<number>(count - 1).fill(list[0]))
   if (list.length !== count) throw new ShapeError(op, `${what} needs ${count} values, got ${list.length}`)
@@ -233,6 +235,8 @@ function paddingOf(
       return [Math.floor(total / 2), total - Math.floor(total / 2)]
     })
   }
+  if (typeof given === 'string' && given !== 'valid')
+    throw new CairnError(op, `padding is a number, an array of numbers, 'same' or 'valid', not ${shown(given)}`)
   return perAxis(op, 'padding', given === 'valid' ? 0 : given, kernel.length, 0).map(n => [n, n])
 }
 

@@ -90,7 +90,16 @@ export const meanTaps = (from: number, to: number): Taps =>
     return Array.from({ length: last - first }, (_, j) => [first + j, 1 / (last - first)] as [number, number])
   })
 
-const ranks: Partial<Record<InterpolateMode, number>> = { linear: 1, bilinear: 2, trilinear: 3, bicubic: 2 }
+/** How many axes a mode resizes; null: any number. */
+const ranks: Record<InterpolateMode, number | null> = {
+  nearest: null,
+  nearestExact: null,
+  area: null,
+  linear: 1,
+  bilinear: 2,
+  trilinear: 3,
+  bicubic: 2,
+}
 
 function tapsOf(mode: InterpolateMode, place: Place, antialias: boolean): Taps {
   switch (mode) {
@@ -118,11 +127,13 @@ function tapsOf(mode: InterpolateMode, place: Place, antialias: boolean): Taps {
  */
 export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
   const { mode = 'nearest', alignCorners = false, antialias = false } = options
+  if (!Object.hasOwn(ranks, mode))
+    throw new CairnError('interpolate', `there is no mode '${mode}'; there are ${Object.keys(ranks).join(', ')}`)
   const rank = x.ndim - 2
   if (rank < 1) throw new ShapeError('interpolate', 'needs [batch, channels, ...]', { shape: [...x.shape] })
   if (!isFloat(x.dtype))
     throw new DTypeError('interpolate', `needs floating point, not ${x.dtype}; convert with .to('f32')`)
-  if (ranks[mode] !== undefined && ranks[mode] !== rank)
+  if (ranks[mode] !== null && ranks[mode] !== rank)
     throw new ShapeError(
       'interpolate',
       `'${mode}' resizes ${ranks[mode]} axes, the tensor has ${rank} after the first two`,

@@ -1,7 +1,7 @@
 // What every op needs: operands to tensors (numbers as data, constants as structure), dtype promotion, broadcasting.
 
 import { type DType, dtypes, isFloat, isInteger, promote } from '../dtype.ts'
-import { DTypeError, ShapeError } from '../errors.ts'
+import { DTypeError, ShapeError, shown } from '../errors.ts'
 import type { Engine } from '../graph/engine.ts'
 import { Live } from '../graph/live.ts'
 import { Leaf, Node, noAttributes, noSources } from '../graph/node.ts'
@@ -34,8 +34,10 @@ export function hostTensor(values: ArrayLike<number>, shape: Shape, dtype: DType
 export function operand(op: string, value: Operand | Constant, like: Tensor, dtype: DType = like.dtype): Tensor {
   if (value instanceof Tensor) return value
   if (value instanceof Live) return liveOf(op, value, like, dtype)
-  if (typeof value === 'object') return constantOf(value.constant, dtype, like.engine)
-  if (typeof value !== 'number') throw new DTypeError(op, `needs a tensor or a number, got ${typeof value}`)
+  if (typeof value !== 'number') {
+    if (typeof value?.constant === 'number') return constantOf(value.constant, dtype, like.engine)
+    throw new DTypeError(op, `needs a tensor or a number, got ${shown(value)}; make it one with tensor()`)
+  }
   if (isInteger(dtype) && !Number.isInteger(value))
     throw new DTypeError(op, `${value} is not an integer and the tensor is ${dtype}; convert it with .to('f32')`)
   if (dtype === 'bool' && value !== 0 && value !== 1)

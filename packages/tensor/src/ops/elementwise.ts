@@ -1,7 +1,7 @@
 // Elementwise ops. Numbers beside tensors are data (see operand.ts); shapes broadcast as in NumPy.
 
 import { isFloat, isInteger } from '../dtype.ts'
-import { DTypeError } from '../errors.ts'
+import { DTypeError, shown } from '../errors.ts'
 import { type BinaryName, takes, type UnaryName } from '../primitives/elementwise.ts'
 import { apply, Tensor } from '../tensor.ts'
 import { broadcast, cast, operand, pair, toFloat } from './build.ts'
@@ -125,7 +125,10 @@ export const square = (x: Tensor): Tensor => mul(x, x)
  */
 export function where(condition: Tensor, a: Value, b: Value, like?: Tensor): Tensor {
   if (condition.dtype !== 'bool')
-    throw new DTypeError('where', `the condition must be bool, not ${condition.dtype}; compare first`)
+    throw new DTypeError(
+      'where',
+      `the condition must be bool, not ${condition.dtype ?? shown(condition)}; compare first`,
+    )
   const model = a instanceof Tensor ? a : b instanceof Tensor ? b : like
   const base = model ?? cast(condition, 'f32')
   let [x, y] =

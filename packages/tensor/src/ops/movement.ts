@@ -1,14 +1,15 @@
 // Views and joins: nothing is copied on a compiled device until a kernel needs it.
 
 import { promote } from '../dtype.ts'
-import { CairnError, ShapeError } from '../errors.ts'
-import { checkShape, normalizeAxes, normalizeAxis, type Shape, sameShape, sizeOf } from '../shape.ts'
-import { apply, type Tensor } from '../tensor.ts'
+import { CairnError, DTypeError, ShapeError, shown } from '../errors.ts'
+import { checkArray, checkShape, normalizeAxes, normalizeAxis, type Shape, sameShape, sizeOf } from '../shape.ts'
+import { apply, Tensor } from '../tensor.ts'
 import { cast, checkCount, expandTo, scalarOf, startOf } from './build.ts'
 
 /** Another shape with as many elements; one size may be -1. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x
+  checkArray('reshape', shape)
   const free = shape.indexOf(-1)
   let wanted = shape
   if (free >= 0) {
@@ -52,6 +53,7 @@ export function unsqueeze(x: Tensor, axis: number): Tensor {
 
 /** Stretches axes of size 1, and adds leading axes; -1 keeps a size. */
 export function expand(x: Tensor, shape: Shape): Tensor {
+  checkArray('expand', shape)
   if (shape.length < x.ndim)
     throw new ShapeError('expand', `[${shape.join(', ')}] has fewer axes than [${x.shape.join(', ')}]`)
   if (sameShape(x.shape, shape)) return x
@@ -167,6 +169,9 @@ export function narrow(x: Tensor, axis: number, start: number | Tensor, length: 
 /** One index along an axis, which leaves the shape. */
 export function select(x: Tensor, axis: number, index: number): Tensor {
   const d = normalizeAxis('select', axis, x.ndim)
+  const n = x.shape[d]
+  if (!Number.isInteger(index) || index < -n || index >= n)
+    throw new ShapeError('select', `index ${index} is outside of axis ${d}`, { size: n })
   return slice(x, ...x.shape.map((_, i) => (i === d ? index : null)))
 }
 
@@ -238,9 +243,16 @@ export const unfold = (x: Tensor, axis: number, size: number, step: number): Ten
   return windows(x, d, size, step)
 }
 
+function checkTensors(op: string, tensors: readonly Tensor[]): void {
+  if (!Array.isArray(tensors)) throw new CairnError(op, `takes the tensors as one array: ${op}([a, b], axis)`)
+  if (tensors.length === 0) throw new CairnError(op, 'needs at least one tensor')
+  for (const t of tensors)
+    if (!(t instanceof Tensor)) throw new DTypeError(op, `needs tensors, got ${shown(t)}; make it one with tensor()`)
+}
+
 /** Tensors one after the other along an axis. */
 export function cat(tensors: readonly Tensor[], axis = 0): Tensor {
-  if (tensors.length === 0) throw new CairnError('cat', 'needs at least one tensor')
+  checkTensors('cat', tensors)
   const dtype = tensors.map(t => t.dtype).reduce(promote)
   const d = normalizeAxis('cat', axis, tensors[0].ndim)
   for (const t of tensors)
@@ -252,7 +264,7 @@ export function cat(tensors: readonly Tensor[], axis = 0): Tensor {
 
 /** Tensors of one shape side by side along a new axis. */
 export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
-  if (tensors.length === 0) throw new CairnError('stack', 'needs at least one tensor')
+  checkTensors('stack', tensors)
   for (const t of tensors)
     if (!sameShape(t.shape, tensors[0].shape))
       throw new ShapeError('stack', `shapes differ: [${tensors[0].shape.join(', ')}] and [${t.shape.join(', ')}]`)

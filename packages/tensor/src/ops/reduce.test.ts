@@ -195,7 +195,7 @@ describe('errors', () => {
   const cases: [string, () => unknown, RegExp][] = [
     ['an axis outside', () => x().sum(2), /^sum: axis 2 is outside of a tensor with 2 axes/],
     ['a negative axis outside', () => x().mean(-3), /^(mean|sum): axis -3 is outside of a tensor with 2 axes/],
-    ['a fractional axis', () => x().max(0.5), /^max: axis 0\.5/],
+    ['a fractional axis', () => x().max(0.5), /^max: an axis is an integer, not 0\.5/],
     ['an axis twice', () => x().sum([1, -1]), /^sum: axis 1 is given twice/],
     ['the largest of nothing', () => none().max(1), /^max: an empty axis has no max .*\[2, 0\]/],
     ['the smallest of nothing', () => none().min(), /^min: an empty axis has no min/],

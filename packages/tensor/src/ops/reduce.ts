@@ -2,6 +2,7 @@
 
 import { isFloat } from '../dtype.ts'
 import { DTypeError, ShapeError } from '../errors.ts'
+import { checkOptions } from '../options.ts'
 import type { ReduceName } from '../primitives/reduce.ts'
 import { normalizeAxes, normalizeAxis } from '../shape.ts'
 import { apply, type Tensor } from '../tensor.ts'
@@ -17,10 +18,14 @@ export interface KeepDim {
   readonly keepDim?: boolean
 }
 
-function reduce(op: string, name: ReduceName, x: Tensor, axes: Axes | undefined, options: KeepDim = {}): Tensor {
+/** `variance` and `std` have a correction beside. */
+const reduceOptions = { keepDim: 0, correction: 0 }
+
+function reduce(op: string, name: ReduceName, x: Tensor, axes: Axes | undefined, options?: KeepDim): Tensor {
+  if (options) checkOptions(op, options, reduceOptions)
   const list = normalizeAxes(op, axes, x.ndim)
   const out = list.length === 0 ? apply('identity', [x]) : apply(name, [x], { axes: list })
-  return options.keepDim ? out.reshape(x.shape.map((n, d) => (list.includes(d) ? 1 : n))) : out
+  return options?.keepDim ? out.reshape(x.shape.map((n, d) => (list.includes(d) ? 1 : n))) : out
 }
 
 /** How many elements fall together, as data, so that a ragged batch compiles nothing. */

@@ -2,12 +2,12 @@
 // waits for the bytes before it plans what was asked of it later.
 
 import { type DeviceName, engineOf } from '../device.ts'
-import type { DType } from '../dtype.ts'
-import { GradientError } from '../errors.ts'
+import { type DType, dtypes } from '../dtype.ts'
+import { DTypeError, GradientError } from '../errors.ts'
 import { state } from '../graph/scope.ts'
 import { Storage } from '../graph/storage.ts'
 import { Tensor } from '../tensor.ts'
-import { cast, checkDType } from './build.ts'
+import { cast } from './build.ts'
 
 const devices: ReadonlySet<string> = new Set<DeviceName>(['wasm', 'webgpu', 'reference'])
 
@@ -17,7 +17,13 @@ const devices: ReadonlySet<string> = new Set<DeviceName>(['wasm', 'webgpu', 'ref
  * @throws GradientError when a tensor that requires a gradient is moved: `detach()` it, or move under `noGrad`
  */
 export function to(x: Tensor, target: DType | DeviceName): Tensor {
-  return devices.has(target) ? moved(x, target as DeviceName) : cast(x, checkDType('to', target as DType))
+  if (devices.has(target)) return moved(x, target as DeviceName)
+  if (!Object.hasOwn(dtypes, target))
+    throw new DTypeError(
+      'to',
+      `there is no dtype and no device '${target}'; dtypes are ${Object.keys(dtypes).join(', ')}, devices ${[...devices].join(', ')}`,
+    )
+  return cast(x, target as DType)
 }
 
 function moved(x: Tensor, device: DeviceName): Tensor {
