@@ -96,7 +96,9 @@ export function seedOf(op: string, root: Tensor, gradient?: Tensor): Tensor {
     return gradient
   }
   if (root.size !== 1)
-    throw new GradientError(op, 'needs one element, or a gradient of the same shape; call sum() or mean() first', { shape: [...root.shape] })
+    throw new GradientError(op, 'needs one element, or a gradient of the same shape; call sum() or mean() first', {
+      shape: [...root.shape],
+    })
   const one = constantOf(1, root.dtype, root.engine)
   return root.ndim === 0 ? one : one.expand(root.shape)
 }
@@ -107,7 +109,11 @@ function checkHistory(op: string, root: Tensor): void {
       op,
       'the graph was already executed and released; pass { retainGraph: true } to the first backward',
     )
-  if (!root.requiresGrad) throw new GradientError(op, 'nothing it was computed from requires a gradient; set requiresGrad on what shall have one')
+  if (!root.requiresGrad)
+    throw new GradientError(
+      op,
+      'nothing it was computed from requires a gradient; set requiresGrad on what shall have one',
+    )
 }
 
 /**
@@ -144,7 +150,10 @@ export function gradientsOf(root: Tensor, inputs: readonly Tensor[], options: Gr
   )
   return inputs.map(t => {
     const g = results.get(t.node)
-    if (!g) throw new GradientError('grad', 'an input was not used to compute the root; leave it out', { shape: [...t.shape] })
+    if (!g)
+      throw new GradientError('grad', 'an input was not used to compute the root; leave it out', {
+        shape: [...t.shape],
+      })
     return new Tensor(g.node)
   })
 }

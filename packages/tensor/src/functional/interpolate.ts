@@ -138,7 +138,7 @@ export function interpolate(x: Tensor, options: InterpolateOptions): Tensor {
       'interpolate',
       `'${mode}' resizes ${ranks[mode]} axes, the tensor has ${rank} after the first two`,
     )
-  const smooth = ranks[mode] !== undefined
+  const smooth = ranks[mode] !== null
   if (alignCorners && !smooth) throw new CairnError('interpolate', `'${mode}' has no corners to align`)
   if (antialias && mode !== 'bilinear' && mode !== 'bicubic')
     throw new CairnError('interpolate', `'${mode}' has no antialias; use 'bilinear' or 'bicubic'`)
