@@ -1,8 +1,10 @@
 // The scheduler and the lowering against the plain evaluator, on the interpreter of kernels: programs that cover each way
 // in which nodes come to share a kernel.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { InterpretBackend } from '../backends/interpret/backend.ts'
+import type { Index } from '../kernel/index-expr.ts'
+import type { MatmulKernel } from '../kernel/ir.ts'
 import { encode } from '../numeric.ts'
 import { Tensor } from '../ops/methods.ts'
 import { cat } from '../ops/movement.ts'
@@ -13,7 +15,8 @@ import { ReferenceExecutor } from './reference.ts'
 import { Storage } from './storage.ts'
 
 const reference = new Engine('reference', () => Promise.resolve(new ReferenceExecutor()))
-const compiled = new CompiledExecutor(new InterpretBackend())
+const interpreted = new InterpretBackend()
+const compiled = new CompiledExecutor(interpreted)
 const kernels = new Engine('interpret', () => Promise.resolve(compiled))
 const narrow = new Engine('narrow', () =>
   Promise.resolve(
@@ -221,6 +224,28 @@ async function outcome(engine: Engine, program: Program, values: number[][], int
   ]
   return Promise.all(results)
 }
+
+test('what a slope needs besides a product is computed again from it, and stored along its rows', async () => {
+  const program: Program = {
+    shapes: [
+      [2, 6, 4],
+      [4, 8],
+      [8, 3],
+    ],
+    run: ([x, w, v]) => x.matmul(w).gelu({ approximate: 'tanh' }).matmul(v),
+  }
+  const values = program.shapes.map(s => Array.from({ length: s.reduce((a, b) => a * b, 1) }, random))
+  const load = vi.spyOn(interpreted, 'load')
+  const [expected, got] = [await outcome(reference, program, values, []), await outcome(kernels, program, values, [])]
+  got.forEach((list, i) => list.forEach((value, j) => expect(value).toBeCloseTo(expected[i][j], 4)))
+  const launched = load.mock.calls.flatMap(([{ launches }]) => launches.map(l => l.kernel))
+  load.mockRestore()
+  const forward = launched.filter((k): k is MatmulKernel => k.kind === 'matmul' && k.name.includes('exp'))
+  // once the result alone, once with what its gradient reads
+  expect(forward.map(k => k.buffers.filter(b => b.access !== 'read').length)).toEqual([1, 3])
+  const plain = (index: Index) => index.terms.every(t => t.atom?.kind === 'axis')
+  for (const k of forward) expect(k.body.every(s => s.kind === 'store' && plain(s.index))).toBe(true)
+})
 
 describe.each([
   ['with scratch rows', kernels],

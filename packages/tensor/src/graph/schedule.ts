@@ -92,6 +92,8 @@ const weights: Readonly<Record<string, number>> = {
 export const weightOf = (op: string): number => weights[op] ?? 1
 /** A stored value is computed again by its readers when that costs at most this much. */
 const cheap = 4
+/** As much where each of them reads all that it is made from anyway: what is not stored then is written once and read by each for nothing. */
+const cheapFromLoads = 8
 /** A value is computed at no more places of one kernel: a recurrence that shifts its state would else multiply them at every step. */
 const mostPlaces = 16
 
@@ -678,14 +680,19 @@ function recompute(
   free: ReadonlySet<GNode>,
   buffersPerKernel: number,
 ): void {
-  /** what it costs to compute a node that is not stored, and the memory it is made from */
-  const chain = new Map<GNode, { cost: number; from: Set<GNode> } | null>()
-  const chainOf = (node: GNode): { cost: number; from: Set<GNode> } | null => {
-    if (free.has(node)) return { cost: 0, from: new Set() }
-    if (node.op === 'storage') return { cost: 0, from: new Set([node]) }
+  /** the operations that compute a node that is not stored, and the memory it is made from */
+  interface Chain {
+    readonly steps: ReadonlySet<GNode>
+    readonly from: ReadonlySet<GNode>
+  }
+  const none: ReadonlySet<GNode> = new Set()
+  const chain = new Map<GNode, Chain>()
+  const chainOf = (node: GNode): Chain | null => {
+    if (free.has(node)) return { steps: none, from: none }
+    if (node.op === 'storage') return { steps: none, from: new Set([node]) }
     const group = home.get(node)
     // a row's sum that only its own kernel used so far may be stored for others; a whole product may not
-    if (group) return group.outputs.has(node) || group.reduces.has(node) ? { cost: 0, from: new Set([node]) } : null
+    if (group) return group.outputs.has(node) || group.reduces.has(node) ? { steps: none, from: new Set([node]) } : null
     if (viewOps.has(node.op)) return node.op === 'pad' || node.op === 'narrowAt' ? null : chainOf(node.sources[0])
     return chain.get(node) ?? null
   }
@@ -693,22 +700,25 @@ function recompute(
     if (isLeaf(node) || viewOps.has(node.op) || isReduce(node) || alone.has(node.op) || node.op === 'gather') continue
     const parts = node.sources.map(chainOf)
     if (parts.some(p => p === null)) continue
-    const cost = parts.reduce((sum, p) => sum + p!.cost, weightOf(node.op))
+    // what several operands are made of is computed once
+    const steps = new Set([node, ...parts.flatMap(p => [...p!.steps])])
+    const cost = [...steps].reduce((sum, n) => sum + weightOf(n.op), 0)
     const from = new Set(parts.flatMap(p => [...p!.from]))
-    if (cost > cheap || from.size > 3) continue
+    if (cost > cheapFromLoads || from.size > 3) continue
     const group = home.get(node)
     if (!group) {
-      chain.set(node, { cost, from })
+      chain.set(node, { steps, from })
       continue
     }
     const list = requests.get(node) ?? []
     const readers = new Set(list.map(r => r.group).filter(g => g !== group))
     if (rootNodes.has(node) || list.some(r => r.stored) || readers.size === 0) continue
+    if (cost > cheap && [...readers].some(r => [...from].some(n => !r.loads.has(n)))) continue
     if ([...readers].some(r => new Set([...r.loads, ...from]).size + r.outputs.size > buffersPerKernel)) continue
     if (group.outputs.size === 1 && group.anchor === null) continue
     home.delete(node)
     group.outputs.delete(node)
-    chain.set(node, { cost, from })
+    chain.set(node, { steps, from })
     for (const reader of readers) {
       reader.loads.delete(node)
       for (const s of from) {

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { draw } from '../testing/random.ts'
 import { dim } from './dim.ts'
-import { addIndex, axisIndex, dimIndex, divIndex, type Index, modIndex, scaleIndex } from './index-expr.ts'
+import { addIndex, axisIndex, dimIndex, divIndex, type Index, indexKey, modIndex, scaleIndex } from './index-expr.ts'
 
 /** The value at a place; throws where a printer would divide a negative number. */
 function at(index: Index, place: readonly number[]): number {
@@ -47,4 +47,17 @@ test('a diagonal of a square needs no quotient', () => {
   const along = scaleIndex(axisIndex(axis), dim(6))
   expect(divIndex(along, dim(5))).toEqual(axisIndex(axis))
   expect(modIndex(along, dim(5))).toEqual(axisIndex(axis))
+})
+
+test('rows of a product whose rows are split again lie next to each other', () => {
+  const [row, column] = [
+    { id: 0, size: dim(768) },
+    { id: 1, size: dim(512) },
+  ]
+  const flat = addIndex(scaleIndex(axisIndex(row), dim(512)), axisIndex(column))
+  expect(divIndex(flat, dim(32768))).toEqual(divIndex(axisIndex(row), dim(64)))
+  const within = addIndex(scaleIndex(modIndex(axisIndex(row), dim(64)), dim(512)), axisIndex(column))
+  expect(modIndex(flat, dim(32768))).toEqual(within)
+  const joined = addIndex(scaleIndex(divIndex(flat, dim(32768)), dim(32768)), within)
+  expect(indexKey(joined)).toBe(indexKey(flat))
 })

@@ -163,6 +163,8 @@ export function divIndex(index: Index, by: Dim): Index {
     // (q mod ab) / b = (q / b) mod a
     return addIndex(whole, modIndex(divIndex(only.of, by), divideDim(only.by, by)!))
   }
+  const joint = splitCommon(rest, by)
+  if (joint) return addIndex(whole, divIndex(joint.high, joint.by))
   const key = `(${indexKey(rest)})/${dimKey(by)}`
   return addIndex(whole, { terms: [{ atom: { kind: 'div', of: rest, by, key }, coef: one }] })
 }
@@ -177,6 +179,8 @@ export function modIndex(index: Index, by: Dim): Index {
   const only = rest.terms.length === 1 && isDim(rest.terms[0].coef, 1) ? rest.terms[0].atom : null
   // (q mod ab) mod b = q mod b
   if (only?.kind === 'mod' && divideDim(only.by, by)) return modIndex(only.of, by)
+  const joint = splitCommon(rest, by)
+  if (joint) return addIndex(scaleIndex(modIndex(joint.high, joint.by), joint.factor), joint.low)
   const key = `(${indexKey(rest)})%${dimKey(by)}`
   return { terms: [{ atom: { kind: 'mod', of: rest, by, key }, coef: one }] }
 }
@@ -211,6 +215,26 @@ function splitCoefficients({ terms }: Index, by: Dim): [whole: Index, rest: Inde
     terms: parts.flatMap(p => (factor(p) === 0 ? [] : [{ atom: p.atom, coef: dim(factor(p)) }])),
   })
   return [some(p => p.times), some(p => p.coef.factor - p.times * by.factor)]
+}
+
+/**
+ * index = factor * high + low and by = factor * (another by), where low is below the factor: it has no part in the quotient, and stays whole in the
+ * remainder. The rows and columns of a product whose rows are split again would else be neighbours nowhere.
+ */
+function splitCommon(index: Index, by: Dim): { high: Index; low: Index; factor: Dim; by: Dim } | null {
+  for (const { coef: factor } of index.terms) {
+    const left = isDim(factor, 1) ? null : divideDim(by, factor)
+    if (!left) continue
+    const [high, low]: [Term[], Term[]] = [[], []]
+    for (const term of index.terms) {
+      const coef = divideDim(term.coef, factor)
+      if (coef) high.push({ atom: term.atom, coef })
+      else low.push(term)
+    }
+    if (low.length === 0 || below({ terms: low }, factor))
+      return { high: { terms: high }, low: { terms: low }, factor, by: left }
+  }
+  return null
 }
 
 /** The coefficient of an axis when the index is linear in it (zero if absent); null when it sits inside a quotient, remainder or value. */
