@@ -7,7 +7,7 @@ import { promote } from '../dtype.ts'
 import { CairnError, DTypeError, ShapeError, shown } from '../errors.ts'
 import { cast, checkCount } from '../ops/build.ts'
 import { withDerivative } from '../ops/shortcut.ts'
-import { unwindow } from '../primitives/movement.ts'
+import { type Overlap, unwindow } from '../primitives/movement.ts'
 import { type Shape, sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 
@@ -75,6 +75,10 @@ function columnsOf(x: Tensor, geometry: Geometry): Tensor {
     .reshape([n, groups, (c / groups) * sizeOf(kernel), sizeOf(output)])
 }
 
+/** What the windows of [N, C, ...output, ...kernel] were taken from: the input without its padding. */
+const overlapsOf = ({ input, stride, dilation, padding }: Geometry): Overlap[] =>
+  input.map((size, i) => ({ axis: 2 + i, from: padding[i][0], size, step: stride[i], dilation: dilation[i] }))
+
 /** A group of few channels has no product worth its name: its windows are multiplied and summed as they are read. */
 const isThin = (w: Tensor, groups: number): boolean => groups > 1 && w.shape[0] / groups < 4
 
@@ -107,26 +111,24 @@ function spread(y: Tensor, w: Tensor, geometry: Geometry): Tensor {
   return withDerivative(
     [y, w],
     () => {
-      const { groups, output, input, kernel, stride, dilation, padding } = geometry
+      const { groups, output, input, kernel } = geometry
       const [n, o] = y.shape
       const c = w.shape[1]
       const r = kernel.length
-      let out: Tensor
+      const overlaps = overlapsOf(geometry)
       if (isThin(w, groups)) {
         const parts = y.reshape([n, groups, o / groups, 1, ...output, ...kernel.map(() => 1)])
         const weights = w.reshape([groups, o / groups, c, ...output.map(() => 1), ...kernel])
-        out = parts.mul(weights).sum(2)
-      } else {
-        const rows = w.reshape([groups, o / groups, c * sizeOf(kernel)]).transpose(-1, -2)
-        out = rows
-          .matmul(y.reshape([n, groups, o / groups, sizeOf(output)]))
-          .reshape([n, groups, c, ...kernel, ...output])
-          .permute([0, 1, 2, ...range(r, 3 + r), ...range(r, 3)])
+        const shifted = overlaps.map(overlap => ({ ...overlap, axis: overlap.axis + 2 }))
+        return unwindow(parts.mul(weights), shifted, [2]).reshape([n, groups * c, ...input])
       }
-      out = out.reshape([n, groups * c, ...output, ...kernel])
-      const padded = input.map((size, i) => size + padding[i][0] + padding[i][1])
-      for (let i = r - 1; i >= 0; i--) out = unwindow(out, 2 + i, padded[i], stride[i], dilation[i])
-      return out.slice(null, null, ...input.map((size, i) => [padding[i][0], padding[i][0] + size] as const))
+      const rows = w.reshape([groups, o / groups, c * sizeOf(kernel)]).transpose(-1, -2)
+      const columns = rows
+        .matmul(y.reshape([n, groups, o / groups, sizeOf(output)]))
+        .reshape([n, groups, c, ...kernel, ...output])
+        .permute([0, 1, 2, ...range(r, 3 + r), ...range(r, 3)])
+        .reshape([n, groups * c, ...output, ...kernel])
+      return unwindow(columns, overlaps)
     },
     (g, [y, w]) => [correlate(g, w, geometry), weightGradient(g, y, geometry)],
   )
@@ -320,7 +322,8 @@ export function unfold(x: Tensor, kernel: PerAxis, options: UnfoldOptions = {}):
  * @param size the result's [H, W]
  */
 export function fold(columns: Tensor, size: Shape, kernel: PerAxis, options: UnfoldOptions = {}): Tensor {
-  const { input, output, kernel: k, stride, dilation, padding } = patches('fold', size, kernel, options)
+  const geometry = patches('fold', size, kernel, options)
+  const { output, kernel: k } = geometry
   const [n, rows, count] = columns.shape
   if (columns.ndim !== 3 || rows % sizeOf(k) !== 0 || count !== sizeOf(output))
     throw new ShapeError(
@@ -328,8 +331,6 @@ export function fold(columns: Tensor, size: Shape, kernel: PerAxis, options: Unf
       `needs [batch, channels * ${sizeOf(k)}, ${sizeOf(output)}], got [${columns.shape.join(', ')}]`,
     )
   const r = k.length
-  let out = columns.reshape([n, rows / sizeOf(k), ...k, ...output]).permute([0, 1, ...range(r, 2 + r), ...range(r, 2)])
-  for (let i = r - 1; i >= 0; i--)
-    out = unwindow(out, 2 + i, input[i] + padding[i][0] + padding[i][1], stride[i], dilation[i])
-  return out.slice(null, null, ...input.map((n, i) => [padding[i][0], padding[i][0] + n] as const))
+  const windows = columns.reshape([n, rows / sizeOf(k), ...k, ...output])
+  return unwindow(windows.permute([0, 1, ...range(r, 2 + r), ...range(r, 2)]), overlapsOf(geometry))
 }

@@ -6,7 +6,7 @@ import { DTypeError, ShapeError } from '../errors.ts'
 import { constantOf, hostTensor } from '../ops/build.ts'
 import { k } from '../ops/operand.ts'
 import { withDerivative } from '../ops/shortcut.ts'
-import { unwindow } from '../primitives/movement.ts'
+import { type Overlap, unwindow } from '../primitives/movement.ts'
 import { type Shape, sizeOf } from '../shape.ts'
 import { apply, type Tensor } from '../tensor.ts'
 import { type PerAxis, perAxis } from './conv.ts'
@@ -90,6 +90,10 @@ function windowsOf(x: Tensor, { padding, kernel, stride, dilation }: Geometry, v
   return out
 }
 
+/** What the windows were taken from: the input without its padding. */
+const overlapsOf = ({ input, stride, dilation, padding }: Geometry): Overlap[] =>
+  input.map((size, i) => ({ axis: 2 + i, from: padding[i][0], size, step: stride[i], dilation: dilation[i] }))
+
 /** The flat positions in the input of all elements of all windows, i32 [...output, ...kernel]; a negative number in the padding. */
 function placesOf(x: Tensor, { input, output, kernel, stride, dilation, padding }: Geometry): Tensor {
   const shape = [...output, ...kernel]
@@ -124,7 +128,7 @@ function firstLargest(x: Tensor, geometry: Geometry): Tensor {
 }
 
 function largest(x: Tensor, geometry: Geometry): Tensor {
-  const { kernel, input, padding, stride, dilation } = geometry
+  const { kernel } = geometry
   const rank = kernel.length
   return withDerivative(
     [x],
@@ -133,11 +137,30 @@ function largest(x: Tensor, geometry: Geometry): Tensor {
       const ones = kernel.map(() => 1)
       const first = firstLargest(x, geometry)
       const hit = placesOf(x, geometry).eq(first.reshape([...first.shape, ...ones]))
-      let out = g.reshape([...g.shape, ...ones]).where(hit, k(0))
-      for (let i = rank - 1; i >= 0; i--)
-        out = unwindow(out, 2 + i, input[i] + padding[i][0] + padding[i][1], stride[i], dilation[i])
-      return [out.slice(null, null, ...input.map((n, i) => [padding[i][0], padding[i][0] + n] as const))]
+      const windows = g.reshape([...g.shape, ...ones]).where(hit, k(0))
+      return [unwindow(windows, overlapsOf(geometry))]
     },
+  )
+}
+
+/** The sum of each window. */
+function windowSums(x: Tensor, geometry: Geometry): Tensor {
+  const rank = geometry.kernel.length
+  return withDerivative(
+    [x],
+    () => windowsOf(x, geometry, 0).sum(range(rank, 2 + rank)),
+    g => [spreadSums(g, geometry)],
+  )
+}
+
+/** The transpose: each element gets what the windows that hold it have. */
+function spreadSums(g: Tensor, geometry: Geometry): Tensor {
+  const { kernel } = geometry
+  return withDerivative(
+    [g],
+    () =>
+      unwindow(g.reshape([...g.shape, ...kernel.map(() => 1)]).expand([...g.shape, ...kernel]), overlapsOf(geometry)),
+    h => [windowSums(h, geometry)],
   )
 }
 
@@ -194,8 +217,7 @@ const avgPool =
     if (!isFloat(x.dtype)) throw new DTypeError(op, `needs floating point, not ${x.dtype}; convert with .to('f32')`)
     const { x: all, single } = batched(op, x, rank)
     const geometry = geometryOf(op, all.shape.slice(2), size, options)
-    const sums = windowsOf(all, geometry, 0).sum(range(rank, 2 + rank))
-    return unbatch(sums.div(divisorOf(all, geometry, options)), single)
+    return unbatch(windowSums(all, geometry).div(divisorOf(all, geometry, options)), single)
   }
 
 /** How many elements each mean is over: a number, or [...output] where windows at the edge hold fewer. */

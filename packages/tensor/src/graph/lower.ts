@@ -519,17 +519,29 @@ function dependsOnAxes(index: readonly Index[], axes: readonly Axis[]): boolean 
   return index.some(on)
 }
 
-/** Whether rows are better run side by side (their loads are contiguous across the last outer axis) than along themselves. */
+/** Rows of fewer elements do not fill the lanes: wherever they can be they are run side by side. */
+const shortRow = 8
+/** Of several short axes, as many elements as are written out. */
+const shortRows = 64
+
+/**
+ * Whether rows are better run side by side than along themselves: where more of their loads are contiguous across the last outer axis, where fewer
+ * of them jump, where they are windows, which are contiguous both ways, and where they are short.
+ */
 function columnwise(loads: readonly Access[], outer: readonly Axis[], inner: readonly Axis[]): boolean {
   const across = outer[outer.length - 1]
   const along = inner.filter(isLoop).at(-1)
   if (!across) return false
   if (!along) return true
-  const unit = (axis: Axis) =>
-    loads.filter(l =>
-      l.index.terms.some(t => t.atom?.kind === 'axis' && t.atom.axis.id === axis.id && isDim(t.coef, 1)),
-    ).length
-  return unit(across) > unit(along)
+  const unit = (axis: Axis, { index }: Access) =>
+    index.terms.some(t => t.atom?.kind === 'axis' && t.atom.axis.id === axis.id && isDim(t.coef, 1))
+  const contiguous = (axis: Axis) => loads.filter(l => unit(axis, l)).length
+  const jumps = (axis: Axis) => loads.filter(l => dependsOnAxes([l.index], [axis]) && !unit(axis, l)).length
+  if (contiguous(across) > contiguous(along)) return true
+  if (across.size.sample < shortRow) return false
+  const all = productDim(inner.map(a => a.size))
+  if (isConstant(all) && along.size.factor < shortRow && all.factor <= shortRows) return true
+  return jumps(across) === 0 && (jumps(along) > 0 || loads.some(l => unit(across, l) && unit(along, l)))
 }
 
 /**

@@ -97,6 +97,8 @@ const cheapFromLoads = 8
 /** A value is computed at no more places of one kernel: a recurrence that shifts its state would else multiply them at every step. */
 const mostPlaces = 16
 
+const isQuotient = (index: Index): boolean => index.terms.some(t => t.atom?.kind === 'div' || t.atom?.kind === 'mod')
+
 const keyOf = (index: readonly Index[]): string => index.map(indexKey).join()
 
 const noNode = (): never => {
@@ -228,6 +230,20 @@ export function schedule(
     }
   }
 
+  /**
+   * Of a value under a reshape that cuts or joins axes every load would be at a quotient: a kernel that runs over each of its elements once takes the
+   * value's axes for its own, and is left the quotients of none. What the value's index is then; null where the kernel keeps its axes.
+   */
+  const takeAxes = (group: Group, node: GNode, place: readonly Index[]): readonly Index[] | null => {
+    if (!place.some(isQuotient) || group.inner.length > 0 || group.anchor || group.reduces.size > 0) return null
+    if (!covers(group, place, node.shape, 'whole')) return null
+    const own = newAxes(node.shape)
+    const mapping = inverse(group.axes, place, node.shape, own)
+    if (!mapping) return null
+    rebase(group, mapping, own)
+    return own.map(axisIndex)
+  }
+
   const placeElementwise = (node: GNode, list: readonly Request[]): void => {
     const isRoot = rootNodes.has(node)
     const mustStore = isRoot || list.some(r => r.stored)
@@ -273,10 +289,13 @@ export function schedule(
       return
     }
     const group = open(newAxes(node.shape), [])
-    const place = group.axes.map(axisIndex)
-    settle(node, group, place)
+    settle(node, group, group.axes.map(axisIndex))
+    if (node.op === 'copy') {
+      const below = valueBelow(node.sources[0], group.axes.map(axisIndex))
+      if (below) takeAxes(group, below.node, below.index)
+    }
     link(node, group)
-    askSources(group, node, place)
+    askSources(group, node, group.outputs.get(node)!)
   }
 
   const placeReduce = (node: GNode, list: readonly Request[]): void => {
@@ -298,8 +317,9 @@ export function schedule(
     }
     for (const group of new Set(list.map(r => r.group))) {
       if (group.anchor) continue
-      const place = placeIn(group, list)
+      let place = placeIn(group, list)
       if (!place || !mayFeed(group, list) || !roomFor(group, node, 1)) continue
+      place = takeAxes(group, node, place) ?? place
       const outer = usedAxes(flatIndex(place, node.shape))
       if (!outer || !sameDim(productDim(outer.map(a => a.size)), productDim(node.shape))) continue
       const rest = group.axes.filter(a => !outer.includes(a) && !isDim(a.size, 1))
@@ -458,6 +478,19 @@ export function schedule(
   }
   recompute(nodes, requests, home, rootNodes, free, buffersPerKernel)
   return { groups: mergeSiblings(groups, home, buffersPerKernel, parts), home }
+}
+
+/** What a chain of views shows, and where an element of it lies; null where that is masked or moved. */
+function valueBelow(view: GNode, index: readonly Index[]): { node: GNode; index: readonly Index[] } | null {
+  let at = view
+  let place = index
+  while (viewOps.has(at.op)) {
+    const seen = through(at, place)
+    if (seen.bounds.length || seen.moved) return null
+    place = seen.index
+    at = at.sources[0]
+  }
+  return { node: at, index: place }
 }
 
 /** The sizes that the nearest reductions under an elementwise node run over. */

@@ -1,6 +1,15 @@
 // Rewrites the expressions of a kernel, bottom up, keeping what they share shared and what does not change identical.
 
-import { addIndex, divIndex, type Index, modIndex, scaleIndex, valueIndex, zeroIndex } from './index-expr.ts'
+import {
+  addIndex,
+  divIndex,
+  type Index,
+  modIndex,
+  scaleIndex,
+  substitute,
+  valueIndex,
+  zeroIndex,
+} from './index-expr.ts'
 import type { Expr, LoopKernel, MatmulKernel, Stmt } from './ir.ts'
 
 export interface Rewriter {
@@ -83,6 +92,47 @@ export function rewriter(rule: (e: Expr) => Expr): Rewriter {
     }
   }
 
+  const body = (statements: readonly Stmt[]): readonly Stmt[] => statements.map(statement)
+  return { expr, index, body }
+}
+
+/** Axes replaced by indices, in expressions and statements alike. */
+export function replacer(axes: ReadonlyMap<number, Index>): Rewriter {
+  const done = new Map<Expr, Expr>()
+  const index = (at: Index): Index => substitute(at, axes, expr)
+  const make = (e: Expr): Expr => {
+    switch (e.op) {
+      case 'const':
+      case 'scalar':
+      case 'acc':
+        return e
+      case 'load':
+        return { ...e, index: index(e.index), valid: e.valid && expr(e.valid) }
+      case 'index':
+        return { ...e, index: index(e.index) }
+      default:
+        return { ...e, args: e.args.map(expr) } as unknown as Expr
+    }
+  }
+  const expr = (e: Expr): Expr => {
+    let found = done.get(e)
+    if (!found) done.set(e, (found = make(e)))
+    return found
+  }
+  const statement = (s: Stmt): Stmt => {
+    switch (s.kind) {
+      case 'loop':
+        return { ...s, end: s.end && index(s.end), body: body(s.body) }
+      case 'declare':
+        return s
+      case 'update':
+        return { ...s, value: expr(s.value) }
+      case 'store':
+        return { ...s, index: index(s.index), value: expr(s.value), valid: s.valid && expr(s.valid) }
+      default:
+        return s satisfies never
+    }
+  }
   const body = (statements: readonly Stmt[]): readonly Stmt[] => statements.map(statement)
   return { expr, index, body }
 }

@@ -182,7 +182,9 @@ const narrowAt: Primitive = {
 const window: Primitive = {
   family: 'movement',
   infer: ([x], _, shape) => ({ shape: shape!, dtype: x.dtype }),
-  vjp: (g, [x], _, { axis, steps }) => [unwindow(g, axis!, x.shape[axis!], steps![0], steps![1])],
+  vjp: (g, [x], _, { axis, steps }) => [
+    unwindow(g, [{ axis: axis!, from: 0, size: x.shape[axis!], step: steps![0], dilation: steps![1] }]),
+  ],
   batch: shiftAxes(attributes => ({ ...attributes, axis: attributes.axis! + 1 })),
   evaluate([x], out, { axis, steps }) {
     const strides = stridesOf(x.shape)
@@ -191,29 +193,78 @@ const window: Primitive = {
   },
 }
 
+/** Windows along one axis that are to be added up where they overlap. */
+export interface Overlap {
+  readonly axis: number
+  /** elements [from, from + size) of what the windows were taken from */
+  readonly from: number
+  readonly size: number
+  readonly step: number
+  readonly dilation: number
+}
+
 /**
- * The transpose of windows, without writing to one place twice: each source element sums what the windows that hold it have for it. With
- * h[p, j'] the windows of g (spread out by `step`, zeros around), it is the sum over j of h[p - j * dilation, j], a diagonal of h.
+ * The transpose of windows, without writing to one place twice: each source element sums what the windows that hold it have for it. The last axes of g
+ * are those of the windows, one for each overlap in order. All of it is views of g and one sum, over axes `also` as well, which come before.
  */
-export function unwindow(g: Tensor, axis: number, size: number, step: number, dilation: number): Tensor {
-  const last = g.ndim - 1
-  const count = g.shape[last]
-  const along = (from: number, to: number) =>
-    g.shape.map((_, d): [number, number] => (d === axis ? [from, to] : [0, 0]))
-  if (dilation === 1 && step >= count) {
-    // windows that do not overlap lie side by side
-    const order = g.shape.flatMap((_, d) => (d === last ? [] : d === axis ? [d, last] : [d]))
-    const wide = g.pad(g.shape.map((_, d) => [0, d === last ? step - count : 0] as const)).permute(order)
-    const merged = wide.reshape(g.shape.slice(0, last).map((n, d) => (d === axis ? n * step : n)))
-    const missing = size - merged.shape[axis]
-    return merged.pad(merged.shape.map((_, d) => [0, d === axis ? missing : 0] as const))
+export function unwindow(g: Tensor, overlaps: readonly Overlap[], also: readonly number[] = []): Tensor {
+  const shape: number[] = g.shape.slice(0, g.ndim - overlaps.length)
+  let out = g
+  for (let i = overlaps.length - 1; i >= 0; i--) {
+    const { axis, from, size, step, dilation } = overlaps[i]
+    const last = out.ndim - 1
+    const own = last - (overlaps.length - 1 - i)
+    shape[axis] = size
+    out = moved(out, own, last)
+    if (step === 1 || dilation > 1) out = diagonals(out.dilate(axis, step), axis, from, size, dilation)
+    else {
+      // element q * step + r is in windows q, q - 1, ... at their places r, r + step, ...: a sum of its own for each r
+      const ahead = (step - (from % step)) % step
+      const count = Math.ceil((g.shape[g.ndim - overlaps.length + i] + ahead) / step)
+      const padded = zeroed(out, last, -ahead, count * step - ahead)
+      const phases = moved(padded.reshape([...padded.shape.slice(0, last), count, step]), last + 1, axis + 1)
+      const rows = Math.ceil(size / step)
+      out = diagonals(phases, axis, Math.ceil(from / step), rows, 1)
+      shape[axis] = rows * step
+    }
+    out = moved(out, out.ndim - 1, out.ndim - 1 - (last - own))
   }
-  const spread = g.dilate(axis, step)
+  const summed = out.sum([...also, ...overlaps.map((_, i) => out.ndim - 1 - i)])
+  const whole = summed.reshape(shape.filter((_, d) => !also.includes(d)))
+  return overlaps.reduce((x, { axis, size }) => {
+    const d = axis - also.filter(a => a < axis).length
+    return zeroed(x, d, 0, size)
+  }, whole)
+}
+
+/** With h[p, j] at `axis` and the last axis: h[p - j * dilation, j] for p in [from, from + size), a diagonal of its windows. */
+function diagonals(h: Tensor, axis: number, from: number, size: number, dilation: number): Tensor {
+  const last = h.ndim - 1
+  const count = h.shape[last]
   const reach = (count - 1) * dilation
-  const padded = spread.pad(along(reach, size - spread.shape[axis]))
+  const padded = zeroed(h, axis, from - reach, from + size)
+  if (count === 1) return padded
   const windows = padded.windows(axis, count, 1, dilation).flip(last + 1)
-  const diagonal = windows.flatten(last).slice(...windows.shape.slice(0, last).map(() => null), [null, null, count + 1])
-  return diagonal.sum(last)
+  return windows.flatten(last).slice(...windows.shape.slice(0, last).map(() => null), [null, null, count + 1])
+}
+
+/** Elements [low, high) of an axis, zeros where it has none. */
+function zeroed(x: Tensor, axis: number, low: number, high: number): Tensor {
+  const n = x.shape[axis]
+  const [begin, end] = low >= n || high <= 0 ? [0, 0] : [Math.max(0, low), Math.min(n, high)]
+  const cut =
+    begin === 0 && end === n ? x : x.slice(...x.shape.map((_, d) => (d === axis ? ([begin, end] as const) : null)))
+  const [before, after] = begin === end ? [0, high - low] : [begin - low, high - end]
+  if (before === 0 && after === 0) return cut
+  return cut.pad(x.shape.map((_, d) => (d === axis ? ([before, after] as const) : ([0, 0] as const))))
+}
+
+/** One axis elsewhere, the others in their order. */
+function moved(x: Tensor, from: number, to: number): Tensor {
+  if (from === to) return x
+  const order = x.shape.map((_, d) => d)
+  order.splice(to, 0, ...order.splice(from, 1))
+  return x.permute(order)
 }
 
 /** Sources one after the other along `axis`. */

@@ -8,6 +8,7 @@ import type { Kernel, LoopKernel } from '../../kernel/ir.ts'
 import { matmulAsLoops } from '../../kernel/matmul-loops.ts'
 import { type ParamLayout, paramLayout } from '../../kernel/params.ts'
 import { Later, needAll } from '../../load-later.ts'
+import { forLanes } from './for-lanes.ts'
 import { printLoopKernel, scratchBytes } from './print.ts'
 import type { PrintedMatmul } from './print-matmul.ts'
 import { grainOf, workOf } from './work.ts'
@@ -125,7 +126,7 @@ export class KernelCache {
       const plan = (symbols: ArrayLike<number>) => printed.plan(symbols, this.pool.threads)
       return { kernel, layout, code, words: partitionWord + 1, partitionWord, plan }
     }
-    const loops = kernel.kind === 'matmul' ? matmulAsLoops(kernel) : kernel
+    const loops = forLanes(kernel.kind === 'matmul' ? matmulAsLoops(kernel) : kernel)
     const code = this.compile(printLoopKernel(loops, options), kernel.name)
     const own = paramLayout(loops)
     return { kernel, layout: own, code, words: own.words, partitionWord: -1, plan: planLoops(loops) }

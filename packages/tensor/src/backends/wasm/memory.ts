@@ -6,6 +6,8 @@ import { OutOfMemoryError } from '../../errors.ts'
 export const pageBytes = 65536
 /** Blocks begin at multiples of a cache line. */
 export const blockAlignment = 64
+/** No block reaches to the end of memory: a masked load of four elements, of which one is there, may read the others from behind a block. */
+export const guardBytes = 64
 
 interface Range {
   begin: number
@@ -39,8 +41,13 @@ export class Heap {
     this.maxBytes = maxBytes
     this.maxEnd = maxPages * pageBytes
     const from = aligned(begin)
-    const end = memory.buffer.byteLength
+    const end = this.end
     if (end > from) this.free.push({ begin: from, end })
+  }
+
+  /** Where blocks must end. */
+  private get end(): number {
+    return this.memory.buffer.byteLength - guardBytes
   }
 
   /** @throws OutOfMemoryError naming `what`; nothing is changed then */
@@ -103,14 +110,14 @@ export class Heap {
 
   /** Grows so that `size` bytes are free at the end; by an eighth at least, so that growing is rare. */
   private grow(size: number): boolean {
-    const end = this.memory.buffer.byteLength
+    const { end } = this
     const last = this.free.at(-1)
     const tail = last?.end === end ? last.end - last.begin : 0
     const needed = size - tail
-    if (end + needed > this.maxEnd) return false
-    const wanted = Math.min(Math.max(needed, end >> 3, pageBytes), this.maxEnd - end)
+    if (end + guardBytes + needed > this.maxEnd) return false
+    const wanted = Math.min(Math.max(needed, end / 8, pageBytes), this.maxEnd - guardBytes - end)
     if (!this.growPages(Math.ceil(wanted / pageBytes)) && !this.growPages(Math.ceil(needed / pageBytes))) return false
-    const now = this.memory.buffer.byteLength
+    const now = this.end
     if (tail) last!.end = now
     else this.free.push({ begin: end, end: now })
     return true

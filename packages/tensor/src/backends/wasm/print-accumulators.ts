@@ -142,14 +142,10 @@ export class Accumulators {
   }
 
   /** From here on only the first `width` groups of lanes take part. */
-  narrow({ totals }: Spread, width: number): void {
-    for (const id of totals.keys()) {
+  narrow({ partials }: Spread, width: number): void {
+    for (const { id, locals, broken } of partials) {
       const acc = this.known.get(id)!
-      this.known.set(id, {
-        ...acc,
-        locals: acc.locals.slice(0, width),
-        broken: acc.broken?.slice(0, width) ?? null,
-      })
+      this.known.set(id, { ...acc, locals: locals.slice(0, width), broken: broken?.slice(0, width) ?? null })
     }
   }
 

@@ -13,6 +13,7 @@ import type { Stmt } from '../../kernel/ir.ts'
 import type { ParamLayout } from '../../kernel/params.ts'
 import type { Accumulators } from './print-accumulators.ts'
 import { aheadBlock, type NextItem, planAhead, readAhead, type Stream, streamsOf } from './print-ahead.ts'
+import { bordersOf, interior, repeatable } from './print-borders.ts'
 import type { Code, Exit, Node } from './print-code.ts'
 import { testedFirst } from './print-far.ts'
 import { type BodyOptions, Frame } from './print-frame.ts'
@@ -188,13 +189,13 @@ export class BodyPrinter {
 
     const spread = this.accumulators.spread(ops, unroll)
     /** groups of four lanes, `width` side by side, while the counter is below `stop` */
-    const groups = (width: number, stop: Node, exit?: Exit): void => {
+    const groups = (width: number, stop: Node, exit?: Exit, within: readonly Stmt[] = body): void => {
       this.accumulators.narrow(spread, width)
       const each = (node: Node): void => {
         this.axes.set(axis.id, node)
         this.frame.lanes = { axis, unroll: width, varies, within: exit !== undefined }
         if (exit) for (const e of tested) code.leave(exit, this.values.beyond(e))
-        this.body(body)
+        this.body(within)
         this.frame.lanes = null
       }
       this.counted(counter, stop, 4 * width, writes, each, undefined, exit)
@@ -213,7 +214,28 @@ export class BodyPrinter {
         readAhead(this.frame, this.values.places, streams, code.op('i32_le_s', 'i32', [stop, limit]))
         print(code.min(stop, last(unroll)))
       })
-    if (tested.length > 0)
+    const borders = tested.length === 0 ? bordersOf(body, axis, varies) : null
+    if (borders) {
+      const { from, to } = interior(this.frame, this.values, axis, borders, limit)
+      const fast = code.add(to, code.i32(1 - 4 * unroll))
+      // what is left at the end is less than four elements: the last four once more, where that changes nothing
+      const again = reduces.length === 0 && repeatable(body)
+      const start = this.f.local('i32')
+      code.set(start, code.readMutable(counter, code.scope, counterReads))
+      const four = code.sub(limit, code.i32(4))
+      const begin = code.readMutable(start, code.scope, counterReads)
+      const enough = code.op('i32_le_s', 'i32', [begin, four])
+      const end = again ? code.op('select', 'i32', [limit, begin, enough]) : last(1)
+      this.counted(counter, end, 0, writes, node => {
+        if (again) code.set(counter, code.min(node, four))
+        const now = code.readMutable(counter, code.scope, counterReads)
+        const before = code.op('i32_lt_s', 'i32', [now, from])
+        const within = code.op('i32_lt_s', 'i32', [now, fast])
+        const behind = code.op('select', 'i32', [now, last(1), within])
+        groups(1, code.op('select', 'i32', [code.min(from, last(1)), behind, before]))
+        groups(unroll, fast, undefined, borders.inside)
+      })
+    } else if (tested.length > 0)
       inBlocks(last(1), stop => {
         groups(unroll, stop, { label: null })
         // single groups for what the loop was left for, or for what is left at the end

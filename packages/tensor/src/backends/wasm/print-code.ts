@@ -195,17 +195,27 @@ export class Code {
   }
 
   min(a: Node, b: Node): Node {
+    return this.pick('min', a, b)
+  }
+
+  max(a: Node, b: Node): Node {
+    return this.pick('max', a, b)
+  }
+
+  private pick(which: 'min' | 'max', a: Node, b: Node): Node {
+    if (a.constant !== null && b.constant !== null) return this.i32(Math[which](a.constant, b.constant))
     return this.node(
       'i32',
       [a, b],
       (f, use) => {
-        use(a)
-        use(b)
+        const [first, second] = which === 'min' ? [a, b] : [b, a]
+        use(first)
+        use(second)
         use(a)
         use(b)
         f.i32_lt_s().select()
       },
-      { repeated: true, key: `min ${a.id} ${b.id}` },
+      { repeated: true, key: `${which} ${a.id} ${b.id}` },
     )
   }
 

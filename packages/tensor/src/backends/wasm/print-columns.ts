@@ -8,9 +8,9 @@
 import type { Local } from '@cairn/wasm'
 import { load, store } from '../../kernel/build.ts'
 import { evaluateDim, isConstant } from '../../kernel/dim.ts'
-import { type Axis, axisIndex, type Index, strideOf, substitute } from '../../kernel/index-expr.ts'
+import { type Axis, axisIndex, strideOf } from '../../kernel/index-expr.ts'
 import type { Expr, LoopKernel, Stmt } from '../../kernel/ir.ts'
-import { rewriter } from '../../kernel/rewrite.ts'
+import { replacer, rewriter } from '../../kernel/rewrite.ts'
 import type { BodyPrinter } from './print-body.ts'
 import type { Node } from './print-code.ts'
 import type { LoopStmt } from './print-lanes.ts'
@@ -66,33 +66,6 @@ export function columnBytes(kernel: LoopKernel, symbols: ArrayLike<number>): num
   return columns ? 4 * Math.min(tile, evaluateDim(columns.axis.size, symbols)) * columns.totals.length : 0
 }
 
-/** Expressions over another axis in place of one. (A sum with a number would need multiples of strides that no parameter holds.) */
-function over(axis: Axis, other: Axis): (e: Expr) => Expr {
-  const to = new Map([[axis.id, axisIndex(other)]])
-  const done = new Map<Expr, Expr>()
-  const index = (at: Index): Index => substitute(at, to, expr)
-  const make = (e: Expr): Expr => {
-    switch (e.op) {
-      case 'const':
-      case 'scalar':
-      case 'acc':
-        return e
-      case 'load':
-        return { ...e, index: index(e.index), valid: e.valid && expr(e.valid) }
-      case 'index':
-        return { ...e, index: index(e.index) }
-      default:
-        return { ...e, args: e.args.map(expr) } as unknown as Expr
-    }
-  }
-  const expr = (e: Expr): Expr => {
-    let found = done.get(e)
-    if (!found) done.set(e, (found = make(e)))
-    return found
-  }
-  return expr
-}
-
 /** total = total op value, as an accumulator would take it: products are added without being rounded where they can be. */
 function taken(total: Expr, { op, value }: Update): Expr {
   if (op === 'add' && value.op === 'mul') return { op: 'fma', dtype: 'f32', args: [...value.args, total] }
@@ -118,7 +91,8 @@ export function printColumns(
   const begin = totals.map(t => store(place(t.acc), column, { op: 'const', dtype: 'f32', value: t.init }))
   const rowAxes: Axis[] = Array.from({ length: band }, (_, k) => ({ id: -1 - k, size: loop.axis.size }))
   const rows = (count: number): Stmt[] => {
-    const overs = rowAxes.slice(0, count).map(row => over(loop.axis, row))
+    // over another axis in place of a sum with a number, which would need multiples of strides that no parameter holds
+    const overs = rowAxes.slice(0, count).map(row => replacer(new Map([[loop.axis.id, axisIndex(row)]])).expr)
     return updates.map(s => {
       const sum = overs.reduce((e, of) => taken(e, { ...s, value: of(s.value) }), total(s.acc))
       return store(place(s.acc), column, sum)

@@ -57,6 +57,12 @@ export class Variance {
   }
 }
 
+/** How far an index moves from one lane to the next, where that is one known number; null elsewhere. */
+export function stepOf(index: Index, varies: Variance): number | null {
+  const coefs = strideOf(index, varies.axis, value => varies.of(value))
+  return coefs?.length === 1 && isConstant(coefs[0]) ? coefs[0].factor : null
+}
+
 /** Accumulators declared in a body, at any depth. */
 export function declaredIn(body: readonly Stmt[]): Set<number> {
   const found = new Set<number>()

@@ -6,6 +6,7 @@ import { type ComputeType, computeType, type DType } from '../../dtype.ts'
 import type { Expr } from '../../kernel/ir.ts'
 import { instruct, type Node } from './print-code.ts'
 import type { Frame } from './print-frame.ts'
+import { stepOf } from './print-lanes.ts'
 import type { Address, Places } from './print-places.ts'
 import { scalarTypes, storages } from './print-types.ts'
 import type { Values } from './print-values.ts'
@@ -19,8 +20,27 @@ export const bufferReads = 1 << 20
 const computeTypeOfMemory = (dtype: DType): ComputeType =>
   dtype === 'f16' || dtype === 'bf16' ? 'u32' : computeType(dtype)
 
-/** Where an element of lane `lane` goes in what the widening load would have given: 16-bit elements are spread by it. */
-const narrowLane = (dtype: DType, lane: number): number => (storages[dtype].shift === 1 ? 2 * lane : lane)
+/** Four elements by one or two loads of neighbours, for the distances at which that can be. */
+interface Pattern {
+  /** the lane whose element lies lowest */
+  readonly lane: number
+  /** where it is another instruction than that of neighbours */
+  readonly load?: Mnemonic
+  /** where sixteen bytes are loaded, from there */
+  readonly at: readonly number[]
+  /** which of their words are the elements; null: all of them in order */
+  readonly pick: readonly number[] | null
+}
+
+const patterns: Readonly<Record<number, Pattern>> = {
+  0: { lane: 0, load: 'v128_load32_splat', at: [0], pick: null },
+  1: { lane: 0, at: [0], pick: null },
+  [-1]: { lane: 3, at: [0], pick: [3, 2, 1, 0] },
+  2: { lane: 0, at: [0, 12], pick: [0, 2, 5, 7] },
+  3: { lane: 0, at: [0, 24], pick: [0, 3, 4, 7] },
+}
+
+const bytesOfWords = (words: readonly number[]): number[] => words.flatMap(w => [0, 1, 2, 3].map(i => 4 * w + i))
 
 export class Loads {
   private readonly frame: Frame
@@ -97,54 +117,59 @@ export class Loads {
     const { varies } = this.frame.lanes!
     const dtype = this.frame.memories[e.buffer]
     const { widen } = storages[dtype]
-    const contiguous = varies.stride(e.index) === 'contiguous'
-    if (!e.valid) {
-      if (!contiguous) return this.gather(e, u)
-      const place = this.places.address(e.buffer, e.index, 4 * u)
-      return this.widened(dtype, this.contiguous(e.buffer, widen[0], place))
-    }
-    if (!varies.of(e.valid) || !contiguous) return this.maskedGather(e, u)
-    // all four lanes at once where they are all valid
-    const mask = this.values.vector(e.valid, u)
-    const { base, offset } = this.places.address(e.buffer, e.index, 4 * u)
-    const at = this.frame.storedIn(e.buffer)
-    const { shift } = storages[dtype]
-    const lane = `v128_load${8 << shift}_lane` as Mnemonic
-    const node = code.node(
+    const step = varies.ofIndex(e.index) ? stepOf(e.index, varies) : 0
+    const pattern = step !== null && (step === 1 || widen[0] === 'v128_load') ? patterns[step] : undefined
+    if (!pattern) return e.valid ? this.maskedGather(e, u) : this.gather(e, u)
+    if (!e.valid) return this.widened(dtype, this.read(e, pattern, u))
+    const uniform = !varies.of(e.valid)
+    const mask = uniform ? this.values.scalar(e.valid) : this.values.vector(e.valid, u)
+    const loaded = this.widened(dtype, this.readWhereAny(e, pattern, u, mask, uniform))
+    return uniform ? loaded : code.op('v128_and', 'v128', [loaded, mask])
+  }
+
+  private read(e: LoadExpr, { lane, load, at, pick }: Pattern, u: number): Node {
+    const { code, memories } = this.frame
+    const { base, offset } = this.places.address(e.buffer, e.index, 4 * u + lane)
+    load ??= storages[memories[e.buffer]].widen[0]
+    const parts = at.map(bytes => this.contiguous(e.buffer, load, { base, offset: offset + bytes }))
+    return pick ? code.op('i8x16_shuffle', 'v128', [parts[0], parts.at(-1)!], bytesOfWords(pick)) : parts[0]
+  }
+
+  /**
+   * Four elements where a mask holds for any of them, else 0. Elements beside a valid one may lie outside of the buffer, and are read: they are in the
+   * memory (see `guardBytes`), and the caller clears them.
+   */
+  private readWhereAny(e: LoadExpr, pattern: Pattern, u: number, mask: Node, uniform: boolean): Node {
+    const { code, memories } = this.frame
+    const { lane, at, pick } = pattern
+    const { base, offset } = this.places.address(e.buffer, e.index, 4 * u + lane)
+    const load = pattern.load ?? storages[memories[e.buffer]].widen[0]
+    const scope = this.frame.storedIn(e.buffer)
+    return code.node(
       'v128',
       [mask, base],
       (f, use) => {
-        const sum = f.local('v128')
         use(mask)
-        f.i32x4_all_true().if(
+        if (!uniform) f.v128_any_true()
+        f.if(
           'v128',
           () => {
-            use(base)
-            instruct(f, widen[0], offset)
-          },
-          () => {
-            f.i32x4_const(0, 0, 0, 0).set(sum)
-            for (let i = 0; i < 4; i++) {
-              use(mask)
-              f.i32x4_extract_lane(i).if(() => {
-                use(base)
-                f.get(sum)
-                instruct(f, lane, narrowLane(dtype, i), offset + (i << shift))
-                f.set(sum)
-              })
+            for (const bytes of pick ? [at[0], at.at(-1)!] : at) {
+              use(base)
+              instruct(f, load, offset + bytes)
             }
-            f.get(sum)
+            if (pick) f.i8x16_shuffle(bytesOfWords(pick))
           },
+          () => f.i32x4_const(0, 0, 0, 0),
         )
       },
       {
         repeated: true,
-        ...(at
-          ? { at, reads: new Set([bufferReads + e.buffer]) }
-          : { key: `masked4 ${e.buffer} ${mask.id} ${base.id} ${offset}` }),
+        ...(scope
+          ? { at: scope, reads: new Set([bufferReads + e.buffer]) }
+          : { key: `masked4 ${e.buffer} ${mask.id} ${base.id} ${offset} ${load} ${pick}` }),
       },
     )
-    return this.widened(dtype, node)
   }
 
   /** Sixteen bytes or fewer from one place. */

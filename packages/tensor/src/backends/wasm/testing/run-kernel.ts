@@ -5,6 +5,8 @@ import type { TypedArray } from '../../../dtype.ts'
 import { dimKey, evaluateDim } from '../../../kernel/dim.ts'
 import type { LoopKernel } from '../../../kernel/ir.ts'
 import { paramLayout } from '../../../kernel/params.ts'
+import { forLanes } from '../for-lanes.ts'
+import { guardBytes } from '../memory.ts'
 import { type PrintOptions, printLoopKernel, scratchBytes } from '../print.ts'
 
 export type KernelFunction = (params: number, begin: number, end: number, scratch: number) => void
@@ -15,7 +17,7 @@ export interface RunOptions {
   /** cuts of the items: [0, a), [a, b) ...; the whole range by default */
   readonly cuts?: readonly number[]
   readonly print?: Partial<PrintOptions>
-  /** the first buffer ends where memory does */
+  /** the first buffer ends where the last block of a heap may */
   readonly atEnd?: boolean
 }
 
@@ -32,13 +34,14 @@ export class PlacedKernel {
   private readonly places: readonly number[]
   private readonly buffers: readonly TypedArray[]
 
-  constructor(kernel: LoopKernel, buffers: readonly TypedArray[], options: RunOptions = {}) {
+  constructor(given: LoopKernel, buffers: readonly TypedArray[], options: RunOptions = {}) {
+    const kernel = forLanes(given)
     const symbols = options.symbols ?? []
     const layout = paramLayout(kernel)
     let at = align(this.params + layout.words * 4)
     this.scratch = at
     at = align(at + scratchBytes(kernel, symbols))
-    const needed = buffers.reduce((sum, b) => sum + align(b.byteLength), at)
+    const needed = buffers.reduce((sum, b) => sum + align(b.byteLength), at + guardBytes)
     const pages = Math.ceil(needed / pageBytes)
     if (options.atEnd) at += pages * pageBytes - needed
     const places = buffers.toReversed().map(b => {
