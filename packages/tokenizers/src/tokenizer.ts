@@ -458,7 +458,7 @@ export class Tokenizer {
     return {
       push: (id: number) => {
         if (!Number.isInteger(id) || id < 0) throw new TokenizerError(`decode: ids are integers from 0, got ${id}`)
-        if (skipSpecialTokens && this.added.isSpecial(id)) return
+        if (skipSpecialTokens && this.added.isSpecial(id)) return run.skip?.()
         const token = this.idToToken(id)
         if (token === undefined) return
         run.fragment(token)

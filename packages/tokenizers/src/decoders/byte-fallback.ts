@@ -3,7 +3,11 @@
 import type { JsonObject } from '../json.ts'
 import type { Decoder, Sink } from './decoder.ts'
 
-const BYTE = /^<0x([0-9A-Fa-f]{2})>$/
+/** The byte that a token of byte fallback stands for. */
+export function byteOf(token: string): number | undefined {
+  const byte = /^<0x([0-9A-Fa-f]{2})>$/.exec(token)
+  return byte ? Number.parseInt(byte[1], 16) : undefined
+}
 
 export class ByteFallback implements Decoder {
   readonly type = 'ByteFallback'
@@ -32,8 +36,8 @@ export class ByteFallback implements Decoder {
         token += text
       },
       endToken() {
-        const byte = BYTE.exec(token)
-        if (byte) run.push(Number.parseInt(byte[1], 16))
+        const byte = byteOf(token)
+        if (byte !== undefined) run.push(byte)
         else {
           flush()
           write(token)

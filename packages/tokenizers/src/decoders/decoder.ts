@@ -11,6 +11,8 @@ export interface Sink {
   fragment(text: string): void
   /** The current token is complete. */
   endToken(): void
+  /** A special token stood here that is not to be shown. */
+  skip?(): void
   /** No more tokens will come. */
   end(): void
 }

@@ -1,11 +1,8 @@
 // Sentencepiece's .model files (sentencepiece_model.proto): pieces with scores and types, and how text is normalized.
 import { addedToken } from '../added/added-token.ts'
-import { ByteFallback } from '../decoders/byte-fallback.ts'
+import { byteOf } from '../decoders/byte-fallback.ts'
 import type { Decoder } from '../decoders/decoder.ts'
-import { Fuse } from '../decoders/fuse.ts'
-import { ReplaceDecoder } from '../decoders/replace.ts'
-import { DecoderSequence } from '../decoders/sequence.ts'
-import { StripDecoder } from '../decoders/strip.ts'
+import { SentencePieceDecoder } from '../decoders/sentence-piece.ts'
 import { TokenizerFormatError } from '../errors.ts'
 import { BPE } from '../models/bpe.ts'
 import { ForcedSymbols } from '../models/forced-symbols.ts'
@@ -127,7 +124,7 @@ export function sentencePieceParts(model: SentencePieceModel): TokenizerParts {
   return {
     normalizer: new SentencePieceNormalizer({ ...model.normalizer, protectedSymbols: userDefined }),
     model: buildModel(),
-    decoder: decoderOf(model, tokens, unkId < 0 ? undefined : tokens[unkId]),
+    decoder: decoderOf(model, unkId < 0 ? undefined : tokens[unkId]),
     addedTokens: controls,
   }
 
@@ -164,27 +161,17 @@ export function sentencePieceParts(model: SentencePieceModel): TokenizerParts {
   }
 }
 
-function decoderOf(model: SentencePieceModel, tokens: readonly string[], unknown?: string): Decoder {
-  const { byteFallback, normalizer, unkSurface } = model
+function decoderOf({ pieces, normalizer, unkSurface }: SentencePieceModel, unknown?: string): Decoder {
   const { addDummyPrefix = true, removeExtraWhitespaces = true } = normalizer
-  const startsWithSpace = addDummyPrefix || removeExtraWhitespaces
-  // Of the spaces at the start one goes, but what stands for an unknown piece keeps its own: till then it is another
-  // character, which no piece holds. Bytes could spell any; where there are bytes, no text has unknown pieces.
-  const kept = startsWithSpace && !byteFallback && unkSurface.startsWith(' ') ? unusedIn(tokens) : undefined
-  const steps: Decoder[] = [new ReplaceDecoder('\u2581', ' ')]
-  if (unknown) steps.push(new ReplaceDecoder(unknown, kept ? kept + unkSurface.slice(1) : unkSurface))
-  if (byteFallback) steps.push(new ByteFallback())
-  steps.push(new Fuse())
-  if (startsWithSpace) steps.push(new StripDecoder(' ', 1, 0))
-  if (kept) steps.push(new ReplaceDecoder(kept, ' '))
-  return new DecoderSequence(steps)
-}
-
-/** The first of the characters that Unicode gives to nobody that is in no token. */
-function unusedIn(tokens: readonly string[]): string | undefined {
-  for (let cp = 0xfdd0; cp <= 0xfdef; cp++) {
-    const char = String.fromCharCode(cp)
-    if (!tokens.some(token => token.includes(char))) return char
-  }
-  return undefined
+  return new SentencePieceDecoder({
+    addDummyPrefix,
+    removeExtraWhitespaces,
+    unknown: unknown === undefined ? undefined : { piece: unknown, surface: unkSurface },
+    bytes: new Map(
+      pieces.flatMap(({ piece, type }) => {
+        const byte = type === pieceTypes.byte ? byteOf(piece) : undefined
+        return byte === undefined ? [] : [[piece, byte] as const]
+      }),
+    ),
+  })
 }

@@ -122,6 +122,37 @@ describe.skipIf(!hasSentencePiece || !sharedData)('against spm_train (needs it i
     },
   )
 
+  test(`any ids, none of which encoding need make, are decoded as by spm_decode (seed ${seed})`, () => {
+    const next = random(seed)
+    const upTo = (n: number) => Math.floor(next() * n)
+    for (let flags = 0; flags < 16; flags++) {
+      const options = {
+        byte_fallback: Boolean(flags & 1),
+        add_dummy_prefix: Boolean(flags & 2),
+        remove_extra_whitespaces: Boolean(flags & 4),
+        treat_whitespace_as_suffix: Boolean(flags & 8),
+      }
+      const bytes = spmTrain('the cat sat on the mat\na bat at\n', {
+        model_type: 'bpe', vocab_size: options.byte_fallback ? 290 : 30, control_symbols: '<c>', user_defined_symbols: '<u>,\u2581\u2581', ...options,
+      }) // biome-ignore format: flags
+      const { pieces } = parseSentencePiece(bytes)
+      const tokenizer = Tokenizer.fromSentencePiece(bytes)
+      // What ends a line for spm_decode is left out, and what begins a character comes more often.
+      const all = pieces.flatMap(({ piece }, id) => (/^<0x0[0AD]>$/.test(piece) ? [] : [id]))
+      const often = all.filter(id => !/^<0x/.test(pieces[id]!.piece) || /^<0x(20|41|81|96|C3|E2|ED|FF)>$/.test(pieces[id]!.piece)) // biome-ignore format: a line
+      const space = tokenizer.tokenToId('\u2581')!
+      const draw = () => [space, upTo(4), all[upTo(all.length)]!, often[upTo(often.length)]!][upTo(4)]!
+      const lists = Array.from({ length: 500 }, () => Array.from({ length: 1 + upTo(6) }, draw))
+      const texts = spmDecode(bytes, lists)
+      lists.forEach((ids, i) => {
+        const where = `${JSON.stringify(options)} ${ids.map(id => pieces[id]!.piece).join(' ')}`
+        expect(tokenizer.decode(ids), where).toBe(texts[i])
+        const stream = tokenizer.decodeStream()
+        expect(ids.map(id => stream.push(id)).join('') + stream.end(), where).toBe(texts[i])
+      })
+    }
+  })
+
   test('options change what they change in spm_train', { timeout: 60_000 }, async () => {
     const text = corpora.code().slice(0, 60_000)
     const wanted = parseSentencePiece(
