@@ -1,7 +1,7 @@
 // From a question to an answer that can be checked: passages are found and packed, somebody writes, and what the passages do not support
 // is taken out. If nothing is left, there is no answer.
 import { Analyzer, type AnalyzerOptions, createAnalyzer } from '../analysis/analyzer.ts'
-import type { Store } from '../stores/store.ts'
+import type { Hit, Store } from '../stores/store.ts'
 import { type CheckedClaim, checkCitations, lexicalSupport, type Support } from './citations.ts'
 import { type PackOptions, type Passage, packContext } from './context.ts'
 import { type ExtractiveOptions, extractiveAnswer } from './extractive.ts'
@@ -9,7 +9,8 @@ import type { Generator } from './generator.ts'
 import { ABSTENTION, buildPrompt } from './prompt.ts'
 import { type RetrieveOptions, retrieve, withContext } from './retrieve.ts'
 
-export interface AnswerOptions extends RetrieveOptions {
+/** Who writes from passages, and how it is held to them. */
+export interface WritingOptions {
   /** Left out, sentences are quoted. */
   readonly generator?: Generator
   readonly context?: PackOptions
@@ -25,6 +26,8 @@ export interface AnswerOptions extends RetrieveOptions {
   readonly signal?: AbortSignal
 }
 
+export interface AnswerOptions extends RetrieveOptions, WritingOptions {}
+
 export interface Answer {
   /** Its supported sentences with their citations; empty if it abstains. */
   readonly text: string
@@ -37,9 +40,21 @@ export interface Answer {
 
 /** Answers a question from a store. @throws what the store, the embedder and the generator throw; RagArgumentError */
 export async function answer(store: Store, question: string, options: AnswerOptions = {}): Promise<Answer> {
+  const hits = await withContext(store, await retrieve(store, question, options), options)
+  return answerFrom(hits, question, options)
+}
+
+/**
+ * Answers a question from passages that were found, the best first, as `answer` does.
+ * @throws what the generator throws; RagArgumentError
+ */
+export async function answerFrom(
+  hits: readonly Hit[],
+  question: string,
+  options: WritingOptions = {},
+): Promise<Answer> {
   const { generator, context, extractive, instructions, threshold, maxTokens = 500, signal } = options
   const analyzer = options.analyzer instanceof Analyzer ? options.analyzer : await createAnalyzer(options.analyzer)
-  const hits = await withContext(store, await retrieve(store, question, options), options)
   const passages = packContext(hits, context)
   if (passages.length === 0) return { text: '', abstained: 'nothing found', passages, claims: [] }
   const written = generator

@@ -1,5 +1,5 @@
 // Answers from passages: finding, packing, asking, checking.
-export { type Answer, type AnswerOptions, answer } from './answer.ts'
+export { type Answer, type AnswerOptions, answer, answerFrom, type WritingOptions } from './answer.ts'
 export {
   type CheckedClaim,
   type CitationOptions,

@@ -189,6 +189,55 @@ test('eval with an embedder: by words, by vectors, by both, reranked', async () 
   expect(await readFile(page, 'utf8')).toContain('reranked')
 })
 
+test('eval with a judge: answers are written and held to what was found', async () => {
+  const lines = (rows: object[]) => rows.map(row => JSON.stringify(row)).join('\n')
+  const files = {
+    'gc.jsonl': lines([
+      { _id: 'a', title: 'Whales', text: 'The blue whale weighs 150 tonnes. It eats krill.' },
+      { _id: 'b', title: '', text: 'A frigate carries guns.' },
+    ]),
+    'gq.jsonl': lines([
+      { _id: '1', text: 'How much does the blue whale weigh?', answer: 'It weighs 150 tonnes. It sings.' },
+      { _id: '2', text: 'What does a frigate carry?', answer: ['Guns.', 'Cannons.'] },
+      { _id: '3', text: 'Who wrote about turtles?' },
+    ]),
+    'gj.tsv': 'query-id\tcorpus-id\tscore\n1\ta\t1\n2\tb\t1\n3\ta\t1\n',
+  }
+  for (const [name, text] of Object.entries(files)) await writeFile(join(base, name), text)
+  const collection = Object.keys(files).map(name => join(base, name))
+  const module_ = async (name: string, text: string) => {
+    await writeFile(join(base, name), text)
+    return join(base, name)
+  }
+  // Every word of a claim stands in the text.
+  const judge = await module_(
+    'judge.mjs',
+    `const words = text => text.toLowerCase().match(/\\w+/g) ?? []
+export default () => ({ score: async (claim, evidence) => Number(words(claim).every(word => word === 'it' || words(evidence).includes(word))) })`,
+  )
+  const page = join(base, 'answers.html')
+  const quoted = await rag('eval', ...collection, '--judge', judge, '--report', page)
+  expect(quoted.code).toBe(0)
+  // Two quotations, both in the text; of three claims of good answers two are supported, by the first document found.
+  expect(quoted.out).toMatch(
+    /^answers +faithfulness +context precision +context recall\n2 of 3 +1\.0000 +1\.0000 +0\.7500$/m,
+  )
+  const html = await readFile(page, 'utf8')
+  expect(html).toContain('no answer')
+  expect(html).toContain('The blue whale weighs 150 tonnes.')
+  const writer = await module_(
+    'scribe.mjs',
+    "export default { generate: async () => 'The blue whale weighs 150 tonnes [1]. The weighs tonnes whale of blue [1]. It is green [1].' }",
+  )
+  const written = await rag('eval', ...collection, '--judge', judge, '--generator', writer, '--questions', '1')
+  // What the passages do not support is no part of an answer; what is left the judge supports by half.
+  expect(written.out).toMatch(/^1 of 1 +0\.5000 +1\.0000 +0\.5000$/m)
+  expect(await rag('eval', ...collection, '--generator', writer)).toMatchObject({ code: 1, err: expect.stringContaining('give --judge') }) // biome-ignore format: a line
+  expect((await rag('eval', ...collection, '--judge', writer)).err).toContain('no method score')
+  const wild = await module_('wild.mjs', 'export default { score: () => 7 }')
+  expect(await rag('eval', ...collection, '--judge', wild)).toMatchObject({ code: 1, err: expect.stringContaining('the judge gave 7') }) // biome-ignore format: a line
+})
+
 test('the server: routes as described, bad requests, access', async () => {
   const store = await openMemoryStore()
   await store.put([

@@ -9,6 +9,8 @@ import { crossFuse, fuseByAgreement } from '../fusion/weights.ts'
 import { LexicalIndex } from '../lexical/lexical-index.ts'
 import { LateInteractionReranker, SentenceTokenEncoder } from '../rerank/late-interaction.ts'
 import { type Reranker, rerank } from '../rerank/reranker.ts'
+import type { Hit } from '../stores/store.ts'
+import { type GroundingOptions, type GroundingResult, groundingMeasures, judgeAnswers } from './grounding.ts'
 
 const measures = ['ndcg@10', 'recall@100', 'mrr', 'map'] as const
 type Measure = (typeof measures)[number]
@@ -37,6 +39,8 @@ export interface CollectionResult {
     /** Relevant documents that were not found at all. */
     readonly missed: readonly string[]
   }[]
+  /** With a judge: answers from what the last of the systems found. */
+  readonly grounding?: GroundingResult
 }
 
 export interface CollectionOptions {
@@ -44,6 +48,8 @@ export interface CollectionOptions {
   readonly embedder?: Embedder
   /** Default with an embedder: late interaction of the question with each sentence. */
   readonly reranker?: Reranker
+  /** Queries are answered, and a judge reads the answers. */
+  readonly grounding?: GroundingOptions
 }
 
 /** Queries from which halves teach how much a ranking should count; below, rankings count as they agree, which is what `search` does. */
@@ -62,7 +68,7 @@ export async function evaluateCollection(
   corpus: string,
   topics: string,
   judgements: string,
-  { language, embedder, reranker }: CollectionOptions,
+  { language, embedder, reranker, grounding }: CollectionOptions,
 ): Promise<CollectionResult> {
   const documents = readDocuments(corpus)
   const all = readQueries(topics)
@@ -124,6 +130,25 @@ export async function evaluateCollection(
     systems.push(best)
   }
 
+  const contents = new Map(documents.map(document => [document.id, document]))
+  const hitsOf = ({ id }: { id: string }, k: number): Hit[] =>
+    best.run
+      .get(id)!
+      .slice(0, k)
+      .map(({ id, score }) => {
+        const { title, text } = contents.get(id)!
+        const own = text || title
+        return {
+          id,
+          version: 0,
+          chunk: 0,
+          score,
+          text: own,
+          span: [0, own.length],
+          metadata: {},
+          ...(title && { title }),
+        }
+      })
   const words = evaluate(lexical.run, qrels, measures)
   const { perQuery, queries } = evaluate(best.run, qrels, measures)
   const asked = new Map(judged.map(({ id, text }) => [id, text]))
@@ -151,6 +176,7 @@ export async function evaluateCollection(
         missed: [...grades].flatMap(([document, grade]) => (grade > 0 && !there.has(document) ? [document] : [])),
       }
     }),
+    ...(grounding && { grounding: await judgeAnswers(judged, hitsOf, analyzer, grounding) }),
   }
 }
 
@@ -164,6 +190,38 @@ export const systemRows = ({ systems }: CollectionResult): string[][] => [
     p === undefined ? '' : p.toFixed(3),
   ]),
 ]
+
+/** How answers did as rows of a table: how many there are, measures. */
+export const groundingRows = ({ answers, mean }: GroundingResult): string[][] => [
+  ['answers', ...groundingMeasures],
+  [
+    `${answers.filter(({ answer }) => answer !== '').length} of ${answers.length}`,
+    ...groundingMeasures.map(name => mean[name]?.toFixed(4) ?? '-'),
+  ],
+]
+
+const table = (rows: readonly string[][]): string =>
+  `<table>${rows.map(cells => `<tr>${cells.map(cell => `<td>${cell}</td>`).join('')}</tr>`).join('\n')}</table>`
+
+/** The answers, those that stand on the least first. */
+function answersPart(grounding: GroundingResult): string {
+  const worst = ({ values }: GroundingResult['answers'][number]): number =>
+    groundingMeasures.reduce((least, name) => Math.min(least, values[name] ?? 1), 1)
+  const rows = [...grounding.answers]
+    .sort((a, b) => worst(a) - worst(b))
+    .map(({ id, text, answer, values }) => {
+      const cells = groundingMeasures.map(name => `<td class="n">${values[name]?.toFixed(3) ?? ''}</td>`).join('')
+      return `<tr><td>${html(id)}</td>${cells}<td>${html(text)}<br><small>${html(answer) || 'no answer'}</small></td></tr>`
+    })
+  const head = groundingMeasures.map(name => `<th>${name}</th>`).join('')
+  return `<h2>Answers, by the judge</h2>
+${table(groundingRows(grounding))}
+<h2>Every answer, the worst first</h2>
+<table><tr><th>query</th>${head}<th>text, and what was answered</th></tr>
+${rows.join('\n')}
+</table>
+`
+}
 
 const html = (text: string): string => text.replace(/[&<>"]/g, char => `&#${char.charCodeAt(0)};`)
 
@@ -199,13 +257,12 @@ export function reportPage(result: CollectionResult): string {
 <html lang="en"><meta charset="utf-8"><title>Retrieval report</title><style>${STYLE}</style>
 <h1>Retrieval report</h1>
 <p>${documents} documents, ${queries.length} queries; p of a paired randomization test of ${first} against search by words.</p>
-<table>${systemRows(result)
-    .map(cells => `<tr>${cells.map(cell => `<td>${cell}</td>`).join('')}</tr>`)
-    .join('\n')}</table>
+${table(systemRows(result))}
 <h2>Queries by ${first}, ${result.systems.at(-1)!.name}</h2><div class="bar" role="img" aria-label="${bins.join(', ')} queries from 0 to 1">${bars}</div>
 <h2>Every query, the worst first</h2>
 <table><tr><th>query</th>${head}<th>text, and what was found first (relevant in bold)</th></tr>
 ${rows}
-</table></html>
+</table>
+${result.grounding ? answersPart(result.grounding) : ''}</html>
 `
 }

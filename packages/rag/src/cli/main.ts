@@ -9,9 +9,9 @@ import { retrieve } from '../answer/retrieve.ts'
 import { RagError } from '../errors.ts'
 import { openSqliteStore } from '../stores/sqlite/index.ts'
 import type { Hit, Store } from '../stores/store.ts'
-import { evaluateCollection, reportPage, systemRows } from './evaluate.ts'
+import { evaluateCollection, groundingRows, reportPage, systemRows } from './evaluate.ts'
 import { indexFolder } from './index-folder.ts'
-import { embedderOf, generatorOf, rerankerOf } from './modules.ts'
+import { embedderOf, generatorOf, judgeOf, rerankerOf } from './modules.ts'
 import { serve } from './serve.ts'
 
 /** What the commands that ask have in common. */
@@ -246,32 +246,64 @@ export async function main(args: readonly string[], io: Io = terminal): Promise<
     .option('--language <name>', 'stemmer and stop words', 'english')
     .option(...embedderOption)
     .option(...rerankerOption)
+    .option(
+      '--judge <module>',
+      'answers are judged: a module whose default export has score(claim, evidence), from 0 to 1',
+    )
+    .option('--generator <module>', 'who writes the answers that are judged; default: sentences are quoted')
+    .option('--questions <count>', 'how many queries are answered and judged; default: all', whole(1))
     .action(
       async (
         corpus: string,
         queries: string,
         qrels: string,
-        options: { report?: string; language: string; embedder?: string; reranker?: string },
+        options: {
+          report?: string
+          language: string
+          embedder?: string
+          reranker?: string
+          judge?: string
+          generator?: string
+          questions?: number
+        },
       ) => {
         const { readFile, writeFile } = await import('node:fs/promises')
         const { gunzipSync } = await import('node:zlib')
+        const { judge, generator, questions } = options
+        if (judge === undefined && (generator ?? questions) !== undefined)
+          throw new RagError('answers are written to be judged: give --judge, or leave out --generator and --questions')
         const read = async (path: string): Promise<string> => {
           const bytes = await readFile(path)
           return (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString()
+        }
+        const bar = io.interactive
+          ? new SingleBar({ format: '{bar} {value}/{total} answers', clearOnComplete: true })
+          : undefined
+        const judging = judge === undefined ? undefined : await judgeOf(judge)
+        const grounding = judging && {
+          judge: judging,
+          generator: generator === undefined ? undefined : await generatorOf(generator),
+          questions,
+          judged: (done: number, total: number) => (done === 1 ? bar?.start(total, done) : bar?.update(done)),
         }
         const result = await evaluateCollection(await read(corpus), await read(queries), await read(qrels), {
           language: options.language,
           embedder: await embedderFor(options),
           reranker: await rerankerFor(options),
-        })
+          grounding,
+        }).finally(() => bar?.stop())
+        const show = (rows: readonly string[][], width: number): void => {
+          for (const cells of rows)
+            io.out(
+              cells
+                .map(cell => cell.padEnd(width))
+                .join(' ')
+                .trimEnd(),
+            )
+        }
         io.out(`${result.documents} documents, ${result.queries.length} judged queries`)
-        for (const cells of systemRows(result))
-          io.out(
-            cells
-              .map(cell => cell.padEnd(11))
-              .join(' ')
-              .trimEnd(),
-          )
+        show(systemRows(result), 11)
+        if (result.grounding) show(groundingRows(result.grounding), 17)
         if (options.report) {
           await writeFile(options.report, reportPage(result))
           io.out(`the page: ${options.report}`)

@@ -1,4 +1,5 @@
-// What a user brings as a module: generators, embedders, rerankers. A path is from where the command runs, anything else a package's name.
+// What a user brings as a module: generators, embedders, rerankers, judges. A path is from where the command runs, anything else a package's name.
+import type { SupportJudge } from '@cairn/metrics'
 import type { Generator } from '../answer/generator.ts'
 import type { Embedder } from '../embedding/embedder.ts'
 import { RagError } from '../errors.ts'
@@ -35,6 +36,9 @@ export const generatorOf = (specifier: string): Promise<Generator> =>
 
 export const rerankerOf = (specifier: string): Promise<Reranker> =>
   having<Reranker>(specifier, 'score', 'an object { score(query, passages) }')
+
+export const judgeOf = (specifier: string): Promise<SupportJudge> =>
+  having<SupportJudge>(specifier, 'score', 'an object { score(claim, evidence) }')
 
 /** An embedder, and what it is known by. */
 export async function embedderOf(specifier: string): Promise<Embedder & { readonly name: string }> {

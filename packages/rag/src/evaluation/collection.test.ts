@@ -61,6 +61,10 @@ describe('queries', () => {
   test('SMART, BEIR and TSV', () => {
     expect(readQueries('.I 001\n.W\nwhat\n.I 002\n.W\nwhy\n')).toEqual([{ id: '001', text: 'what' }, { id: '002', text: 'why' }]) // biome-ignore format: a table
     expect(readQueries('{"_id": "q", "text": "x"}')).toEqual([{ id: 'q', text: 'x' }])
+    expect(readQueries('{"_id": "q", "text": "x", "answer": "y"}')).toEqual([{ id: 'q', text: 'x', answer: 'y' }])
+    expect(readQueries('{"_id": "q", "text": "x", "answer": ["y", "z"]}')).toEqual([
+      { id: 'q', text: 'x', answer: 'y' },
+    ])
     expect(readQueries('q1\thow now\nq2\twhy\n')).toEqual([{ id: 'q1', text: 'how now' }, { id: 'q2', text: 'why' }]) // biome-ignore format: a table
   })
 })

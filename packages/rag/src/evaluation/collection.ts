@@ -11,6 +11,8 @@ export interface CollectionDocument {
 export interface CollectionQuery {
   id: string
   text: string
+  /** What a good answer says, where the collection has one (JSON lines with `answer`; of several the first). */
+  answer?: string
 }
 
 const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: ' ' }
@@ -209,7 +211,15 @@ export function readQueries(text: string): CollectionQuery[] {
   const queries: Record<Format, () => CollectionQuery[]> = {
     sgml: () => trecTopics(bare),
     smart: () => smartRecords(bare).map(({ id, parts }) => ({ id, text: parts.get('W') ?? parts.get('T') ?? '' })),
-    jsonl: () => jsonLines(bare, 'queries').map(row => ({ id: idOf(row), text: String(row.text ?? row.query ?? '') })),
+    jsonl: () =>
+      jsonLines(bare, 'queries').map(row => {
+        const [answer] = [row.answer ?? []].flat()
+        return {
+          id: idOf(row),
+          text: String(row.text ?? row.query ?? ''),
+          ...(answer !== undefined && { answer: String(answer) }),
+        }
+      }),
     tsv: () => tsvRows(bare).map(([id, ...cells]) => ({ id, text: cells.join(' ') })),
   }
   return checked('queries', queries[formatOf(bare)]())
