@@ -88,28 +88,35 @@ export interface KaimingOptions extends RandomOptions {
   readonly slope?: number
 }
 
-const kaimingStd = (shape: Shape, { fan = 'in', nonlinearity = 'leakyRelu', slope = 0 }: KaimingOptions): number =>
-  gainOf(nonlinearity, slope) / Math.sqrt(fans(shape)[fan])
+/** The standard deviation, and what is left of the options for the draw. */
+function kaiming(shape: Shape, options: KaimingOptions): [std: number, draw: RandomOptions] {
+  const { fan = 'in', nonlinearity = 'leakyRelu', slope = 0, ...draw } = options
+  return [gainOf(nonlinearity, slope) / Math.sqrt(fans(shape)[fan]), draw]
+}
 
 /** He et al. 2015, uniform: U(-b, b) with b = gain * sqrt(3 / fan). */
 export function kaimingUniform(shape: Shape, options: KaimingOptions = {}): Tensor {
-  const bound = Math.sqrt(3) * kaimingStd(shape, options)
-  return uniform(shape, -bound, bound, options)
+  const [std, draw] = kaiming(shape, options)
+  const bound = Math.sqrt(3) * std
+  return uniform(shape, -bound, bound, draw)
 }
 /** He et al. 2015, normal: std = gain / sqrt(fan). */
 export const kaimingNormal = (shape: Shape, options: KaimingOptions = {}): Tensor =>
-  normal(shape, 0, kaimingStd(shape, options), options)
+  normal(shape, 0, ...kaiming(shape, options))
 
 const xavierStd = (shape: Shape, gain: number): number => gain * Math.sqrt(2 / (fans(shape).in + fans(shape).out))
 
 /** Glorot and Bengio 2010, uniform: b = gain * sqrt(6 / (in + out)). */
 export function xavierUniform(shape: Shape, options: RandomOptions & { gain?: number } = {}): Tensor {
-  const bound = Math.sqrt(3) * xavierStd(shape, options.gain ?? 1)
-  return uniform(shape, -bound, bound, options)
+  const { gain = 1, ...draw } = options
+  const bound = Math.sqrt(3) * xavierStd(shape, gain)
+  return uniform(shape, -bound, bound, draw)
 }
 /** Glorot and Bengio 2010, normal: std = gain * sqrt(2 / (in + out)). */
-export const xavierNormal = (shape: Shape, options: RandomOptions & { gain?: number } = {}): Tensor =>
-  normal(shape, 0, xavierStd(shape, options.gain ?? 1), options)
+export function xavierNormal(shape: Shape, options: RandomOptions & { gain?: number } = {}): Tensor {
+  const { gain = 1, ...draw } = options
+  return normal(shape, 0, xavierStd(shape, gain), draw)
+}
 
 export interface TruncNormalOptions extends RandomOptions {
   /** default 0 */
@@ -123,12 +130,12 @@ export interface TruncNormalOptions extends RandomOptions {
 
 /** N(mean, std^2) within bounds: the inverse of the normal distribution at uniform numbers, as torch has it. */
 export function truncNormal(shape: Shape, options: TruncNormalOptions = {}): Tensor {
-  const { mean = 0, std = 1, low = -2, high = 2 } = options
+  const { mean = 0, std = 1, low = -2, high = 2, ...draw } = options
   if (!(low < high) || !(std > 0))
     throw new CairnError('truncNormal', `needs low < high and std > 0, got ${low}, ${high} and ${std}`)
   const [a, b] = [erfOf((low - mean) / std / Math.SQRT2), erfOf((high - mean) / std / Math.SQRT2)]
   return drawn(shape, () =>
-    erfinv(rand(shape, { ...options, low: a, high: b }))
+    erfinv(rand(shape, { ...draw, low: a, high: b }))
       .mul(std * Math.SQRT2)
       .add(mean)
       .clamp(low, high),
@@ -202,8 +209,9 @@ export function sparse(shape: Shape, sparsity: number, options: RandomOptions & 
     throw new CairnError('sparse', `the sparsity must be in [0, 1], not ${sparsity}`)
   return drawn(shape, () => {
     // the rows of the smallest of uniform numbers are as good as any
-    const order = rand(shape, options).argsort(0).argsort(0)
-    const values = normal(shape, 0, options.std ?? 0.01, options)
+    const { std = 0.01, ...draw } = options
+    const order = rand(shape, draw).argsort(0).argsort(0)
+    const values = normal(shape, 0, std, draw)
     return values.where(order.ge(Math.ceil(sparsity * shape[0])), 0)
   })
 }

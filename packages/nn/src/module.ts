@@ -177,6 +177,9 @@ export class Module {
    */
   loadStateDict(state: StateDict, options: LoadStateOptions = {}): LoadStateResult {
     const given: ReadonlyMap<string, Tensor> = state instanceof Map ? state : new Map(Object.entries(state))
+    for (const [name, value] of given)
+      if (!(value instanceof Tensor))
+        throw new CairnError('loadStateDict', `'${name}' is no tensor; make it one with tensor()`)
     const own = this.stateDict()
     // Files often hold a tied tensor under one of its names only.
     const filled = new Set([...own].flatMap(([name, t]) => (given.has(name) ? [t.storage] : [])))

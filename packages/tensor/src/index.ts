@@ -60,6 +60,7 @@ export { Tensor } from './ops/methods.ts'
 export { cat, type SliceRange, stack } from './ops/movement.ts'
 export type { AxisIndex, ScatterReduce, Unique } from './ops/select.ts'
 export type { HistogramOptions } from './ops/statistics.ts'
+export { checkOptions } from './options.ts'
 export {
   bernoulli,
   defaultGenerator,

@@ -20,14 +20,23 @@ export class BatchNorm extends ChannelNorm {
   readonly momentum: number | null
 
   constructor(channels: number, options: BatchNormOptions = {}) {
-    super(channels, options.eps ?? 1e-5, options.affine ?? true, options.trackRunningStats ?? true)
+    super('BatchNorm', channels, options, { affine: true, trackRunningStats: true })
     this.momentum = options.momentum === undefined ? 0.1 : options.momentum
   }
 
   forward(x: Tensor): Tensor {
+    this.checkChannels(x)
     const { running_mean, running_var } = this
     if (!running_mean || !running_var) return batchNorm(x, this)
     if (!this.training) return batchNormWith(x, running_mean, running_var, this)
+    if (x.size === x.shape[1])
+      throw new ShapeError(
+        'BatchNorm',
+        'one value of each channel has no variance; train with a larger batch, or eval()',
+        {
+          shape: [...x.shape],
+        },
+      )
     noGrad(() => this.#track(x, running_mean, running_var, this.num_batches_tracked!))
     return batchNorm(x, this)
   }

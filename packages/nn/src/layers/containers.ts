@@ -33,6 +33,12 @@ export class ModuleList<M extends Module = Module> extends Module implements Ite
 export class Sequential extends ModuleList<Layer> {
   constructor(...layers: Layer[]) {
     super(layers)
+    for (const layer of layers)
+      if (typeof layer?.forward !== 'function')
+        throw new CairnError(
+          'Sequential',
+          'takes layers one by one, each a module with forward(x); wrap a function in a class that extends Module',
+        )
   }
   forward(x: Tensor): Tensor {
     for (const layer of this) x = layer.forward(x)

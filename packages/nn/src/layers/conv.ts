@@ -1,6 +1,6 @@
 // Convolutions and transposed convolutions with torch's names, shapes and initial values.
 
-import { CairnError, ShapeError, type Tensor } from '@cairn/tensor'
+import { CairnError, checkOptions, ShapeError, type Tensor } from '@cairn/tensor'
 import {
   conv1d,
   conv2d,
@@ -10,9 +10,13 @@ import {
   convTranspose3d,
   type PerAxis,
 } from '@cairn/tensor/functional'
+import { checkSizes } from '../check.ts'
 import { uniform } from '../init.ts'
 import { Module } from '../module.ts'
 import { parameter } from '../parameter.ts'
+
+const paddingModes = ['zeros', 'reflect', 'replicate', 'circular'] as const
+type PaddingMode = (typeof paddingModes)[number]
 
 export interface ConvLayerOptions {
   /** default 1 */
@@ -20,7 +24,7 @@ export interface ConvLayerOptions {
   /** on both sides, default 0; 'same' keeps the size (stride 1) */
   readonly padding?: PerAxis | 'same' | 'valid'
   /** what stands in the padding, default zeros */
-  readonly paddingMode?: 'zeros' | 'reflect' | 'replicate' | 'circular'
+  readonly paddingMode?: PaddingMode
   /** default 1 */
   readonly dilation?: PerAxis
   /** default 1 */
@@ -39,13 +43,18 @@ type Rank = 1 | 2 | 3
 const convolve = { 1: conv1d, 2: conv2d, 3: conv3d }
 const transpose = { 1: convTranspose1d, 2: convTranspose2d, 3: convTranspose3d }
 
+const shared = { stride: 0, padding: 0, dilation: 0, groups: 0, bias: 0 }
+
 function perAxis(name: string, what: string, given: PerAxis, rank: Rank): number[] {
+  if (typeof given !== 'number' && !Array.isArray(given))
+    throw new ShapeError(name, `the ${what} is a number or an array of ${rank}, not ${String(given)}`)
   const list = typeof given === 'number' ? new Array<number>(rank).fill(given) : [...given]
   if (list.length !== rank) throw new ShapeError(name, `the ${what} needs ${rank} values, got ${list.length}`)
   return list
 }
 
 function checkGroups(name: string, inputs: number, outputs: number, groups: number): void {
+  checkSizes(name, { inputs, outputs })
   if (!Number.isInteger(groups) || groups < 1 || inputs % groups !== 0 || outputs % groups !== 0)
     throw new CairnError(name, `${groups} groups do not divide ${inputs} input and ${outputs} output channels`)
 }
@@ -64,7 +73,7 @@ abstract class Conv extends Module {
   bias: Tensor | null
   readonly stride: number[]
   readonly padding: number[] | 'same' | 'valid'
-  readonly paddingMode: 'zeros' | 'reflect' | 'replicate' | 'circular'
+  readonly paddingMode: PaddingMode
   readonly dilation: number[]
   readonly groups: number
   readonly #rank: Rank
@@ -72,12 +81,15 @@ abstract class Conv extends Module {
   constructor(rank: Rank, inputs: number, outputs: number, kernel: PerAxis, options: ConvLayerOptions) {
     super()
     const name = `Conv${rank}d`
-    const { padding = 0, groups = 1 } = options
+    checkOptions(name, options, { ...shared, paddingMode: 0 })
+    const { padding = 0, groups = 1, paddingMode = 'zeros' } = options
+    if (!paddingModes.includes(paddingMode))
+      throw new CairnError(name, `there is no padding mode '${paddingMode}'; there are ${paddingModes.join(', ')}`)
     checkGroups(name, inputs, outputs, groups)
     this.#rank = rank
     this.stride = perAxis(name, 'stride', options.stride ?? 1, rank)
     this.padding = typeof padding === 'string' ? padding : perAxis(name, 'padding', padding, rank)
-    this.paddingMode = options.paddingMode ?? 'zeros'
+    this.paddingMode = paddingMode
     this.dilation = perAxis(name, 'dilation', options.dilation ?? 1, rank)
     this.groups = groups
     const shape = [outputs, inputs / groups, ...perAxis(name, 'kernel size', kernel, rank)]
@@ -142,6 +154,7 @@ abstract class ConvTranspose extends Module {
   constructor(rank: Rank, inputs: number, outputs: number, kernel: PerAxis, options: ConvTransposeLayerOptions) {
     super()
     const name = `ConvTranspose${rank}d`
+    checkOptions(name, options, { ...shared, outputPadding: 0 })
     const { groups = 1 } = options
     checkGroups(name, inputs, outputs, groups)
     this.#rank = rank

@@ -1,7 +1,8 @@
 // Tables of vectors, read by row, and bags of their rows. A table whose gradient is sparse is stepped by row (SGD, Adagrad, SparseAdam of @cairn/optim).
 
-import { arange, type DeviceName, noGrad, type Tensor } from '@cairn/tensor'
+import { arange, checkOptions, type DeviceName, IndexError, noGrad, type Tensor } from '@cairn/tensor'
 import { embedding, embeddingBag } from '@cairn/tensor/functional'
+import { checkSizes } from '../check.ts'
 import { normal } from '../init.ts'
 import { Module } from '../module.ts'
 import { parameter } from '../parameter.ts'
@@ -26,17 +27,22 @@ export interface EmbeddingBagLayerOptions extends EmbeddingTableOptions {
   readonly includeLastOffset?: boolean
 }
 
+const tableOptions = { paddingIdx: 0, maxNorm: 0, normType: 0, scaleGradByFreq: 0, sparse: 0 }
+
 abstract class Table<O extends EmbeddingTableOptions> extends Module {
   /** [count, width] */
   weight: Tensor
   readonly options: O
   readonly paddingIdx: number | null
 
-  constructor(count: number, width: number, options: O, given?: Tensor) {
+  constructor(name: string, count: number, width: number, options: O, given?: Tensor) {
     super()
+    checkSizes(name, { count, width })
     this.options = options
     const { paddingIdx } = options
     this.paddingIdx = paddingIdx === undefined ? null : paddingIdx < 0 ? paddingIdx + count : paddingIdx
+    if (this.paddingIdx !== null && !(this.paddingIdx >= 0 && this.paddingIdx < count))
+      throw new IndexError(name, `paddingIdx ${paddingIdx} is no row of the table`, { rows: count })
     this.weight = parameter(given?.detach() ?? tableOf(count, width, this.paddingIdx))
   }
 
@@ -51,7 +57,8 @@ abstract class Table<O extends EmbeddingTableOptions> extends Module {
 /** A table of vectors, read by row. Starts as N(0, 1), as in torch. */
 export class Embedding extends Table<EmbeddingTableOptions> {
   constructor(count: number, width: number, options: EmbeddingTableOptions = {}, weight?: Tensor) {
-    super(count, width, options, weight)
+    checkOptions('Embedding', options, tableOptions)
+    super('Embedding', count, width, options, weight)
   }
   /** A layer of a table [count, width] that is there. @param options.freeze default true: it does not learn */
   static fromPretrained(table: Tensor, options: EmbeddingTableOptions & { readonly freeze?: boolean } = {}): Embedding {
@@ -71,7 +78,8 @@ export class Embedding extends Table<EmbeddingTableOptions> {
 /** Sums, means or maxima of bags of rows, without the rows between. */
 export class EmbeddingBag extends Table<EmbeddingBagLayerOptions> {
   constructor(count: number, width: number, options: EmbeddingBagLayerOptions = {}, weight?: Tensor) {
-    super(count, width, options, weight)
+    checkOptions('EmbeddingBag', options, { ...tableOptions, mode: 0, includeLastOffset: 0 })
+    super('EmbeddingBag', count, width, options, weight)
   }
   /** A layer of a table [count, width] that is there. @param options.freeze default true: it does not learn */
   static fromPretrained(

@@ -1,4 +1,4 @@
-import { CairnError, type Tensor } from '@cairn/tensor'
+import { CairnError, checkOptions, ShapeError, type Tensor } from '@cairn/tensor'
 import { groupNorm } from '../functional/norm.ts'
 import { ones, zeros } from '../init.ts'
 import { Module } from '../module.ts'
@@ -14,7 +14,8 @@ export class GroupNorm extends Module {
 
   constructor(groups: number, channels: number, options: { eps?: number; affine?: boolean } = {}) {
     super()
-    if (channels % groups !== 0)
+    checkOptions('GroupNorm', options, { eps: 0, affine: 0 })
+    if (!(groups > 0) || channels % groups !== 0)
       throw new CairnError('GroupNorm', `${groups} groups do not divide ${channels} channels`)
     this.groups = groups
     this.eps = options.eps ?? 1e-5
@@ -24,6 +25,11 @@ export class GroupNorm extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    if (x.ndim < 2 || x.shape[1] % this.groups !== 0 || (this.weight && x.shape[1] !== this.weight.size))
+      throw new ShapeError('GroupNorm', `needs [batch, ${this.weight?.size ?? 'channels'}, ...]`, {
+        shape: [...x.shape],
+        groups: this.groups,
+      })
     return groupNorm(x, this.groups, this)
   }
 }

@@ -18,7 +18,7 @@ abstract class InstanceNorm extends ChannelNorm {
   readonly rank: number
 
   constructor(rank: number, channels: number, options: InstanceNormOptions) {
-    super(channels, options.eps ?? 1e-5, options.affine ?? false, options.trackRunningStats ?? false)
+    super(`InstanceNorm${rank}d`, channels, options, { affine: false, trackRunningStats: false })
     this.rank = rank
     this.momentum = options.momentum ?? 0.1
   }
@@ -30,6 +30,7 @@ abstract class InstanceNorm extends ChannelNorm {
         shape: [...given.shape],
       })
     const x = given.ndim === rank + 1 ? given.unsqueeze(0) : given
+    this.checkChannels(x)
     const out =
       running_mean && running_var && !this.training
         ? batchNormWith(x, running_mean, running_var, this)

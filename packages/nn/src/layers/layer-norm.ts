@@ -1,4 +1,4 @@
-import type { Tensor } from '@cairn/tensor'
+import { checkOptions, ShapeError, type Tensor } from '@cairn/tensor'
 import { layerNorm } from '../functional/norm.ts'
 import { ones, zeros } from '../init.ts'
 import { Module } from '../module.ts'
@@ -23,6 +23,7 @@ export class LayerNorm extends Module {
   /** @param shape the sizes of the normalised axes, one number for the last */
   constructor(shape: number | readonly number[], options: LayerNormOptions = {}) {
     super()
+    checkOptions('LayerNorm', options, { eps: 0, elementwiseAffine: 0, bias: 0 })
     this.normalizedShape = typeof shape === 'number' ? [shape] : shape
     this.eps = options.eps ?? 1e-5
     if (options.elementwiseAffine === false) return
@@ -32,6 +33,9 @@ export class LayerNorm extends Module {
 
   /** [..., shape] to the same shape */
   forward(x: Tensor): Tensor {
+    const shape = this.normalizedShape
+    if (shape.some((n, i) => n !== x.shape[x.ndim - shape.length + i]))
+      throw new ShapeError('LayerNorm', `normalizes [..., ${shape.join(', ')}]`, { shape: [...x.shape] })
     return layerNorm(x, this.normalizedShape.length, this)
   }
 }

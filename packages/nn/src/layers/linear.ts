@@ -1,4 +1,5 @@
-import type { Tensor } from '@cairn/tensor'
+import { checkOptions, type Tensor } from '@cairn/tensor'
+import { checkSizes } from '../check.ts'
 import { uniform } from '../init.ts'
 import { Module } from '../module.ts'
 import { parameter } from '../parameter.ts'
@@ -12,6 +13,8 @@ export class Linear extends Module {
 
   constructor(inputs: number, outputs: number, options: { bias?: boolean } = {}) {
     super()
+    checkSizes('Linear', { inputs, outputs })
+    checkOptions('Linear', options, { bias: 0 })
     const bound = inputs > 0 ? 1 / Math.sqrt(inputs) : 0
     this.weight = parameter(uniform([outputs, inputs], -bound, bound))
     this.bias = options.bias === false ? null : parameter(uniform([outputs], -bound, bound))

@@ -1,4 +1,5 @@
-import { ShapeError, type Tensor } from '@cairn/tensor'
+import { checkOptions, ShapeError, type Tensor } from '@cairn/tensor'
+import { checkSizes } from '../check.ts'
 import { type AttentionOptions, attentionWithWeights, scaledDotProductAttention } from '../functional/attention.ts'
 import { xavierUniform, zeros } from '../init.ts'
 import { Module } from '../module.ts'
@@ -37,6 +38,8 @@ export class MultiheadAttention extends Module {
 
   constructor(width: number, heads: number, options: MultiheadAttentionOptions = {}) {
     super()
+    checkSizes('MultiheadAttention', { width, heads })
+    checkOptions('MultiheadAttention', options, { bias: 0, dropout: 0, kvHeads: 0, keyWidth: 0, valueWidth: 0 })
     if (width % heads !== 0)
       throw new ShapeError('MultiheadAttention', `${heads} heads do not divide the width ${width}`)
     const { kvHeads = heads, keyWidth = width, valueWidth = width } = options
@@ -86,6 +89,15 @@ export class MultiheadAttention extends Module {
 
   #project(query: Tensor, key: Tensor, value: Tensor): { q: Tensor; k: Tensor; v: Tensor } {
     const [width, inner] = [this.heads * this.headWidth, this.kvHeads * this.headWidth]
+    for (const x of [query, key, value])
+      if (x.ndim !== 3)
+        throw new ShapeError(
+          'MultiheadAttention',
+          'needs [batch, positions, width]; use unsqueeze(0) for one example',
+          {
+            shape: [...x.shape],
+          },
+        )
     const parts = [
       { x: query, at: 0, size: width, heads: this.heads, weight: this.q_proj_weight },
       { x: key, at: width, size: inner, heads: this.kvHeads, weight: this.k_proj_weight },

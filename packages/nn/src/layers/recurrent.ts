@@ -1,7 +1,7 @@
 // Recurrent layers and cells with torch's names, keys and initial values over the functions of @cairn/tensor. A batch of sequences of unequal
 // length goes in as `lengths` or as a PackedSequence; both mean what torch's packed sequences mean.
 
-import { type DeviceName, dropout, ShapeError, stack, type Tensor, tensor, zeros } from '@cairn/tensor'
+import { checkOptions, type DeviceName, dropout, ShapeError, stack, type Tensor, tensor, zeros } from '@cairn/tensor'
 import {
   gru,
   gruCell,
@@ -12,6 +12,7 @@ import {
   rnn,
   rnnCell,
 } from '@cairn/tensor/functional'
+import { checkSizes } from '../check.ts'
 import { uniform } from '../init.ts'
 import { Module } from '../module.ts'
 import { parameter } from '../parameter.ts'
@@ -97,6 +98,9 @@ export interface RecurrentInput {
 
 type Out<X> = X extends PackedSequence ? PackedSequence : Tensor
 
+/** Layers by how many gates they have. */
+const names: Readonly<Record<number, string>> = { 1: 'RNN', 3: 'GRU', 4: 'LSTM' }
+
 abstract class Recurrent extends Module {
   readonly hiddenSize: number
   readonly layers: number
@@ -108,6 +112,16 @@ abstract class Recurrent extends Module {
 
   constructor(gates: number, inputs: number, hidden: number, options: RecurrentLayerOptions, projection = 0) {
     super()
+    checkSizes(names[gates], { inputs, hidden })
+    checkOptions<RecurrentLayerOptions & { nonlinearity?: unknown; projection?: unknown }>(names[gates], options, {
+      layers: 0,
+      bias: 0,
+      batchFirst: 0,
+      dropout: 0,
+      bidirectional: 0,
+      nonlinearity: 0,
+      projection: 0,
+    })
     this.hiddenSize = hidden
     this.layers = options.layers ?? 1
     this.batchFirst = options.batchFirst ?? false

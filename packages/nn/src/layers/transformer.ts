@@ -1,7 +1,7 @@
 // The layers of "Attention Is All You Need" (Vaswani et al. 2017) with torch's names and defaults, batch first. `normFirst` puts the norms before
 // attention and feed-forward (Xiong et al. 2020).
 
-import type { Tensor } from '@cairn/tensor'
+import { CairnError, checkOptions, type Tensor } from '@cairn/tensor'
 import type { AttentionOptions } from '../functional/attention.ts'
 import { xavierUniform } from '../init.ts'
 import { Module } from '../module.ts'
@@ -26,8 +26,16 @@ export interface TransformerLayerOptions {
   readonly bias?: boolean
 }
 
-const activationOf = ({ activation = 'relu' }: TransformerLayerOptions): ((x: Tensor) => Tensor) =>
-  activation === 'relu' ? x => x.relu() : activation === 'gelu' ? x => x.gelu() : activation
+const activations = { relu: (x: Tensor) => x.relu(), gelu: (x: Tensor) => x.gelu() }
+
+function activationOf(name: string, options: TransformerLayerOptions): (x: Tensor) => Tensor {
+  checkOptions(name, options, { feedForward: 0, dropout: 0, activation: 0, normFirst: 0, eps: 0, bias: 0 })
+  const { activation = 'relu' } = options
+  if (typeof activation === 'function') return activation
+  if (!Object.hasOwn(activations, activation))
+    throw new CairnError(name, `there is no activation '${activation}'; give 'relu', 'gelu' or a function of a tensor`)
+  return activations[activation]
+}
 
 /** torch.nn.TransformerEncoderLayer: self-attention, then a feed-forward part. */
 export class TransformerEncoderLayer extends Module {
@@ -46,7 +54,7 @@ export class TransformerEncoderLayer extends Module {
     super()
     const { feedForward = 2048, dropout = 0.1, eps = 1e-5, bias = true } = options
     this.normFirst = options.normFirst ?? false
-    this.activation = activationOf(options)
+    this.activation = activationOf('TransformerEncoderLayer', options)
     this.self_attn = new MultiheadAttention(width, heads, { dropout, bias })
     this.linear1 = new Linear(width, feedForward, { bias })
     this.dropout = new Dropout(dropout)
@@ -94,7 +102,7 @@ export class TransformerDecoderLayer extends Module {
     super()
     const { feedForward = 2048, dropout = 0.1, eps = 1e-5, bias = true } = options
     this.normFirst = options.normFirst ?? false
-    this.activation = activationOf(options)
+    this.activation = activationOf('TransformerDecoderLayer', options)
     this.self_attn = new MultiheadAttention(width, heads, { dropout, bias })
     this.multihead_attn = new MultiheadAttention(width, heads, { dropout, bias })
     this.linear1 = new Linear(width, feedForward, { bias })
@@ -195,12 +203,13 @@ export class Transformer extends Module {
   decoder: TransformerDecoder
   constructor(options: TransformerOptions = {}) {
     super()
-    const { width = 512, heads = 8, encoderLayers = 6, decoderLayers = 6, eps = 1e-5, bias = true } = options
+    const { width = 512, heads = 8, encoderLayers = 6, decoderLayers = 6, ...layer } = options
+    const { eps = 1e-5, bias = true } = layer
     const norm = () => new LayerNorm(width, { eps, bias })
-    this.encoder = new TransformerEncoder(() => new TransformerEncoderLayer(width, heads, options), encoderLayers, {
+    this.encoder = new TransformerEncoder(() => new TransformerEncoderLayer(width, heads, layer), encoderLayers, {
       norm: norm(),
     })
-    this.decoder = new TransformerDecoder(() => new TransformerDecoderLayer(width, heads, options), decoderLayers, {
+    this.decoder = new TransformerDecoder(() => new TransformerDecoderLayer(width, heads, layer), decoderLayers, {
       norm: norm(),
     })
     for (const p of this.parameters()) if (p.ndim > 1) p.assign(xavierUniform(p.shape))

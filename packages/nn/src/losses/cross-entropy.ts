@@ -1,5 +1,5 @@
 import { arange, type DeviceName, DTypeError, ShapeError, type Tensor } from '@cairn/tensor'
-import type { LossOptions } from './reduction.ts'
+import { checkReduction, type LossOptions, reduced } from './reduction.ts'
 
 export interface CrossEntropyOptions extends LossOptions {
   /** targets of this value count for nothing, default -100 */
@@ -28,6 +28,7 @@ function counted(losses: Tensor, target: Tensor, classes: number, options: Cross
   const { ignoreIndex = -100, reduction = 'mean', weight } = options
   const counts = target.ne(ignoreIndex)
   const kept = losses.where(target.ge(0).and(target.lt(classes)), Number.NaN).where(counts, 0)
+  checkReduction(reduction)
   if (reduction === 'none') return kept
   if (reduction === 'sum') return kept.sum()
   const total = weight ? weightsOf(weight, target).where(counts, 0).sum() : counts.sum().to(losses.dtype)
@@ -70,7 +71,7 @@ export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntr
 }
 
 function softCrossEntropy(logits: Tensor, targets: Tensor, options: CrossEntropyOptions): Tensor {
-  const { labelSmoothing = 0, reduction = 'mean', weight } = options
+  const { labelSmoothing = 0, weight } = options
   const classes = logits.shape[logits.ndim - 1]
   if (options.ignoreIndex !== undefined)
     throw new DTypeError('crossEntropy', 'targets that are probabilities have no ignoreIndex; give integers')
@@ -82,7 +83,7 @@ function softCrossEntropy(logits: Tensor, targets: Tensor, options: CrossEntropy
   const wanted = labelSmoothing ? targets.mul(1 - labelSmoothing).add(labelSmoothing / classes) : targets
   const shares = weight ? wanted.mul(weight) : wanted
   const losses = shares.mul(logits.logSoftmax(-1)).sum(-1).neg()
-  return reduction === 'none' ? losses : reduction === 'sum' ? losses.sum() : losses.mean()
+  return reduced(losses, options)
 }
 
 /** -log probability of the target. @param logProbabilities [..., classes]   @param targets integers [...] */

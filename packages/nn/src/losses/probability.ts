@@ -1,6 +1,7 @@
 // Losses between probabilities, after torch.nn.functional.
 
 import type { Tensor } from '@cairn/tensor'
+import { checkTarget } from '../check.ts'
 import { type LossOptions, reduced } from './reduction.ts'
 
 /**
@@ -13,6 +14,7 @@ export function bceWithLogits(
   target: Tensor,
   options: LossOptions & { posWeight?: Tensor; weight?: Tensor } = {},
 ): Tensor {
+  checkTarget('bceWithLogits', x, target)
   const tail = x.neg().softplus()
   const { posWeight } = options
   const weighted = posWeight ? tail.mul(posWeight.sub(1).mul(target).add(1)) : tail
@@ -22,6 +24,7 @@ export function bceWithLogits(
 
 /** Binary cross entropy of probabilities; logarithms are clamped at -100, as in torch. @param options.weight of each loss, broadcasts */
 export function bceLoss(p: Tensor, target: Tensor, options: LossOptions & { weight?: Tensor } = {}): Tensor {
+  checkTarget('bceLoss', p, target)
   const yes = p.log().clamp(-100).mul(target)
   const no = p.neg().log1p().clamp(-100).mul(target.neg().add(1))
   const losses = yes.add(no).neg()

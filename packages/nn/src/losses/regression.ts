@@ -1,20 +1,25 @@
 // Losses between values of one shape, after torch.nn.functional.
 
 import type { Tensor } from '@cairn/tensor'
+import { checkTarget } from '../check.ts'
 import { type LossOptions, reduced } from './reduction.ts'
 
 /** (x - target)^2 */
 export function mseLoss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  checkTarget('mseLoss', x, target)
   const difference = x.sub(target)
   return reduced(difference.mul(difference), options)
 }
 
 /** |x - target| */
-export const l1Loss = (x: Tensor, target: Tensor, options: LossOptions = {}): Tensor =>
-  reduced(x.sub(target).abs(), options)
+export function l1Loss(x: Tensor, target: Tensor, options: LossOptions = {}): Tensor {
+  checkTarget('l1Loss', x, target)
+  return reduced(x.sub(target).abs(), options)
+}
 
 /** Quadratic below `delta`, linear above (Huber 1964): d^2 / 2, or delta * (|d| - delta / 2). */
 export function huberLoss(x: Tensor, target: Tensor, options: LossOptions & { delta?: number } = {}): Tensor {
+  checkTarget('huberLoss', x, target)
   const { delta = 1 } = options
   const difference = x.sub(target)
   const size = difference.abs()

@@ -18,11 +18,10 @@ export interface KeepDim {
   readonly keepDim?: boolean
 }
 
-/** `variance` and `std` have a correction beside. */
-const reduceOptions = { keepDim: 0, correction: 0 }
+const keepOptions = { keepDim: 0 }
 
 function reduce(op: string, name: ReduceName, x: Tensor, axes: Axes | undefined, options?: KeepDim): Tensor {
-  if (options) checkOptions(op, options, reduceOptions)
+  if (options) checkOptions(op, options, keepOptions)
   const list = normalizeAxes(op, axes, x.ndim)
   const out = list.length === 0 ? apply('identity', [x]) : apply(name, [x], { axes: list })
   return options?.keepDim ? out.reshape(x.shape.map((n, d) => (list.includes(d) ? 1 : n))) : out
@@ -59,6 +58,7 @@ export const prod = (x: Tensor, axes?: Axes, options?: KeepDim): Tensor =>
 /** Mean of floating-point values; the empty mean is NaN. */
 export function mean(x: Tensor, axes?: Axes, options?: KeepDim): Tensor {
   needsFloat('mean', x)
+  if (options) checkOptions('mean', options, keepOptions)
   const n = count('mean', x, axes)
   return inSingle(x, wide => div(sum(wide, axes, options), n))
 }
@@ -99,10 +99,12 @@ function position(op: 'argmax' | 'argmin', x: Tensor, axis: number, options: Kee
 /** Variance; `correction` 1 (the default) divides by n - 1. */
 export function variance(x: Tensor, axes?: Axes, options: KeepDim & { correction?: number } = {}): Tensor {
   needsFloat('variance', x)
-  const n = count('variance', x, axes) - (options.correction ?? 1)
+  checkOptions('variance', options, { keepDim: 0, correction: 0 })
+  const { correction = 1, ...keep } = options
+  const n = count('variance', x, axes) - correction
   return inSingle(x, wide => {
     const centred = sub(wide, mean(wide, axes, { keepDim: true }))
-    return div(sum(mul(centred, centred), axes, options), Math.max(0, n))
+    return div(sum(mul(centred, centred), axes, keep), Math.max(0, n))
   })
 }
 // torch's name: a method may have it, a function may not
@@ -155,6 +157,7 @@ const shifted = (op: string, x: Tensor, axis: number): Tensor => {
 /** log(sum(exp(x))); a slice of -Infinity gives -Infinity. */
 export function logsumexp(x: Tensor, axes: Axes, options: KeepDim = {}): Tensor {
   const list = normalizeAxes('logsumexp', axes, x.ndim)
+  checkOptions('logsumexp', options, keepOptions)
   return inSingle(toFloat(x), wide => {
     const top = detach(extreme('logsumexp', 'amax', wide, list, { keepDim: true }))
     const finite = where(top.abs().eq(k(Infinity)), k(0), top)
@@ -168,18 +171,19 @@ export function logsumexp(x: Tensor, axes: Axes, options: KeepDim = {}): Tensor 
  * @param options.p default 2
  */
 export function norm(x: Tensor, axes?: Axes, options: KeepDim & { p?: number } = {}): Tensor {
-  const p = options.p ?? 2
+  checkOptions('norm', options, { keepDim: 0, p: 0 })
+  const { p = 2, ...keep } = options
   return inSingle(toFloat(x), wide => {
-    if (p === 2) return rootOf(sum(mul(wide, wide), axes, options))
+    if (p === 2) return rootOf(sum(mul(wide, wide), axes, keep))
     const size = wide.abs()
-    if (p === 1) return sum(size, axes, options)
-    if (p === Infinity) return max(size, axes, options)
-    if (p === -Infinity) return min(size, axes, options)
-    if (p === 0) return cast(sum(wide.ne(k(0)), axes, options), wide.dtype)
+    if (p === 1) return sum(size, axes, keep)
+    if (p === Infinity) return max(size, axes, keep)
+    if (p === -Infinity) return min(size, axes, keep)
+    if (p === 0) return cast(sum(wide.ne(k(0)), axes, keep), wide.dtype)
     // the slope of a power at 0 may be infinite: zeros are left out of the way
     const zero = eq(size, k(0))
     const powers = where(zero, p > 0 ? k(0) : k(Infinity), where(zero, k(1), size).pow(p))
-    const total = sum(powers, axes, options)
+    const total = sum(powers, axes, keep)
     const none = eq(total, k(0))
     return where(none, k(0), where(none, k(1), total).pow(1 / p))
   })

@@ -33,12 +33,12 @@ export const amin = min
 /** [variance, mean] */
 export const varMean = (x: Tensor, axes?: Axes, options?: KeepDim & { correction?: number }): [Tensor, Tensor] => [
   variance(x, axes, options),
-  mean(x, axes, options),
+  mean(x, axes, { keepDim: options?.keepDim }),
 ]
 /** [standard deviation, mean] */
 export const stdMean = (x: Tensor, axes?: Axes, options?: KeepDim & { correction?: number }): [Tensor, Tensor] => [
   std(x, axes, options),
-  mean(x, axes, options),
+  mean(x, axes, { keepDim: options?.keepDim }),
 ]
 
 /** The p-norm of a - b, over all elements. */
