@@ -150,6 +150,11 @@ export class DeviceQueue {
     })
   }
 
+  /** Whether the command buffer has room for so many estimated operations, so that nobody need ask on the way. */
+  takesWork(operations: number): boolean {
+    return this.work + operations <= this.rate * submitMilliseconds
+  }
+
   /** Counts estimated operations; says when the command buffer holds enough of them. */
   addWork(operations: number): boolean {
     this.work += operations

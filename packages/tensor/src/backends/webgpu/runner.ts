@@ -60,6 +60,26 @@ interface Group {
   readonly variant: Variant
 }
 
+/**
+ * A program's dispatches as they are encoded, one after the other: what a replay reads for each is one entry of a few arrays. Made when a run is encoded, in
+ * its turn; the next run changes the entries of launches whose memory moved.
+ */
+class Dispatches {
+  readonly pipelines: GPUComputePipeline[] = []
+  readonly groups: GPUBindGroup[] = []
+  /** workgroups along each dimension */
+  readonly columns: number[] = []
+  readonly rows: number[] = []
+  /** estimated operations of the launch that ends here; 0 where it goes on */
+  readonly work: number[] = []
+  /** of all */
+  total = 0
+  /** of each launch, the first of its entries; then the number of all */
+  readonly first: number[] = []
+  /** the bound run that they are of (`BoundRun.number`) */
+  shows = -1
+}
+
 interface LaunchState {
   readonly launch: Launch
   readonly work: Work
@@ -74,20 +94,26 @@ interface LaunchState {
 
 /** What the launches of a run bind. */
 interface BoundRun {
+  /** counts the bound runs of a program */
+  readonly number: number
   readonly extent: Extent
   /** as they were when it was called: a program may be compiled again before its turn comes */
   readonly launches: readonly LaunchState[]
+  readonly bindings: readonly Binding[]
   readonly places: readonly Place[]
   readonly variants: readonly (Variant | null)[]
-  /** made when they are encoded */
-  readonly groups: (readonly GPUBindGroup[] | null)[]
+  /** launches that bind other memory than in the bound run before; null: any may */
+  readonly moved: readonly number[] | null
+  readonly dispatches: Dispatches
+  /** all pipelines and allocations were there once */
+  settled: boolean
 }
 
 /** What depends on sizes only. */
 interface Extent {
   readonly symbols: Float64Array
-  /** of each stage of each launch */
-  readonly workgroups: readonly (readonly number[])[]
+  /** launches that have something to do */
+  readonly busy: readonly boolean[]
   readonly work: readonly number[]
   /** bytes of scratch memory: the most that a launch needs */
   readonly scratch: number
@@ -153,22 +179,15 @@ export class Runner {
     try {
       if (loaded.generation !== this.generation) this.compileAll(loaded)
       const extent = loaded.extentFor(symbols)
-      const places = bindings.map(b => ({ block: this.buffers.blockOf(b), offset: b.offset, bytes: b.bytes }))
-      if (extent.scratch > 0) places.push({ block: this.scratchFor(extent.scratch), offset: 0, bytes: extent.scratch })
+      const scratch = extent.scratch > 0 ? this.scratchFor(extent.scratch) : null
       const words = loaded.wordsFor(scalars, symbols, extent)
-      const bound = loaded.boundFor(extent, places, i =>
-        extent.workgroups[i].every(count => count === 0)
-          ? null
-          : this.bound(loaded.launches[i].launch, places, symbols),
-      )
+      const bound = loaded.boundFor(extent, bindings, scratch, (launch, places) => this.bound(launch, places, symbols))
       const { parameters, outside, outsideBytes, checks } = loaded
       const told = outside && this.buffers.take(outsideBytes, 'staging')
       this.queue.enqueue({
         waits: () => pendingOf(bound, parameters) ?? outside?.pending ?? told?.pending ?? null,
         start: () => {
-          for (const v of bound.variants)
-            for (const { compiled } of v?.stages ?? []) if (compiled.error) throw compiled.error
-          for (const p of places) if (p.block.failed) throw refused(p.block)
+          checkBound(bound)
           for (const block of [parameters, outside, told]) if (block?.failed) throw refused(block)
           if (outside) this.queue.transfer().clearBuffer(outside.gpu, 0, outsideBytes)
           this.encode(loaded, parameters, outside, bound, words)
@@ -216,7 +235,7 @@ export class Runner {
     loaded: LoadedProgram,
     parameters: Block | null,
     outside: Block | null,
-    { extent, launches, places, variants, groups }: BoundRun,
+    bound: BoundRun,
     words: Uint32Array,
   ): void {
     if (parameters && loaded.onDevice !== words) {
@@ -225,30 +244,78 @@ export class Runner {
       this.queue.submit()
       this.device.queue.writeBuffer(parameters.gpu, 0, words as Uint32Array<ArrayBuffer>)
     }
+    const { dispatches } = bound
+    if (dispatches.shows !== bound.number) this.show(bound, parameters, outside)
+    const { pipelines, groups, columns, rows, work, total } = dispatches
+    const counted = !this.queue.takesWork(total)
     let pipeline: GPUComputePipeline | null = null
     let pass: GPUComputePassEncoder | null = null
-    launches.forEach((state, i) => {
-      const variant = variants[i]
-      if (!variant) return
+    for (let i = 0; i < pipelines.length; i++) {
       if (!pass) {
         pass = this.queue.compute()
         pipeline = null
       }
-      const bound = (groups[i] ??= this.group(state, variant, places, parameters, outside))
-      for (let stage = 0; stage < bound.length; stage++) {
-        const own = variant.stages[stage].compiled.pipeline!
-        if (own !== pipeline) pass.setPipeline((pipeline = own))
-        pass.setBindGroup(0, bound[stage])
-        const count = extent.workgroups[i][stage]
-        const most = this.limits.workgroupsPerDimension
-        const rows = count > most ? Math.ceil(Math.sqrt(count)) : 1
-        pass.dispatchWorkgroups(Math.ceil(count / rows), rows)
-      }
-      if (this.queue.addWork(extent.work[i])) {
+      if (pipelines[i] !== pipeline) pass.setPipeline((pipeline = pipelines[i]))
+      pass.setBindGroup(0, groups[i])
+      if (rows[i] === 1) pass.dispatchWorkgroups(columns[i])
+      else pass.dispatchWorkgroups(columns[i], rows[i])
+      if (counted && this.queue.addWork(work[i])) {
         this.queue.submit()
         pass = null
       }
+    }
+    if (!counted) this.queue.addWork(total)
+  }
+
+  /** Brings a program's dispatches to what a run binds. */
+  private show(bound: BoundRun, parameters: Block | null, outside: Block | null): void {
+    const { dispatches, launches, places, variants, moved } = bound
+    if (moved && dispatches.shows === bound.number - 1)
+      for (const i of moved) {
+        const variant = variants[i]
+        if (!variant) continue
+        const groups = this.group(launches[i], variant, places, parameters, outside)
+        const at = dispatches.first[i]
+        // as many as before, unless its buffers have come to share memory, or ceased to
+        if (dispatches.first[i + 1] - at !== groups.length) {
+          this.showAll(bound, parameters, outside)
+          return
+        }
+        for (let stage = 0; stage < groups.length; stage++) {
+          dispatches.groups[at + stage] = groups[stage]
+          this.showStage(bound, variant, i, stage)
+        }
+      }
+    else this.showAll(bound, parameters, outside)
+    dispatches.shows = bound.number
+  }
+
+  private showAll(bound: BoundRun, parameters: Block | null, outside: Block | null): void {
+    const { dispatches, extent, launches, places, variants } = bound
+    const { pipelines, groups, columns, rows, work, first } = dispatches
+    for (const list of [pipelines, groups, columns, rows, work, first]) list.length = 0
+    dispatches.total = 0
+    launches.forEach((launch, i) => {
+      first.push(pipelines.length)
+      const variant = variants[i]
+      if (!variant) return
+      groups.push(...this.group(launch, variant, places, parameters, outside))
+      for (let stage = 0; stage < variant.stages.length; stage++) this.showStage(bound, variant, i, stage)
+      dispatches.total += extent.work[i]
     })
+    first.push(pipelines.length)
+    dispatches.shows = bound.number
+  }
+
+  private showStage({ dispatches, extent }: BoundRun, { stages }: Variant, launch: number, stage: number): void {
+    const { shader, compiled } = stages[stage]
+    const at = dispatches.first[launch] + stage
+    const count = shader.workgroups(d => evaluateDim(d, extent.symbols))
+    const rows = count > this.limits.workgroupsPerDimension ? Math.ceil(Math.sqrt(count)) : 1
+    dispatches.pipelines[at] = compiled.pipeline!
+    dispatches.columns[at] = Math.ceil(count / rows)
+    dispatches.rows[at] = rows
+    dispatches.work[at] = stage === stages.length - 1 ? extent.work[launch] : 0
   }
 
   private group(
@@ -281,17 +348,19 @@ export class Runner {
     const { launch, slots } = state
     const used = slots.map(slot => places[slot])
     const alias = aliases(launch.kernel, used)
+    // equal places share a binding; of places that begin together it is the longest
     const entries: GPUBindGroupEntry[] = []
-    used.forEach(({ block, offset, bytes }, i) => {
-      if (entries[alias[i]]) return
-      // equal places share a binding; of places that begin together it is the longest
-      const size = Math.max(...used.filter((_, j) => alias[j] === alias[i]).map(p => p.bytes), bytes)
+    for (let i = 0; i < used.length; i++) {
+      const { block, offset } = used[i]
+      if (entries[alias[i]]) continue
+      let size = used[i].bytes
+      for (let j = i + 1; j < used.length; j++) if (alias[j] === alias[i]) size = Math.max(size, used[j].bytes)
       const resource =
         size > 0
           ? { buffer: block.gpu, offset, size: Math.ceil(size / 4) * 4 }
           : { buffer: this.emptyBlock().gpu, offset: i * alignment, size: alignment }
       entries[alias[i]] = { binding: alias[i], resource }
-    })
+    }
     const groups = variant.stages.map(({ shader, compiled }, stage) => {
       const own = [...entries]
       if (shader.fields.length > 0) {
@@ -394,6 +463,9 @@ export class LoadedProgram implements Executable {
   private latest: Uint32Array | null = null
   private extent: Extent | null = null
   private bound: BoundRun | null = null
+  private boundRuns = 0
+  /** the launches that bind each slot */
+  private users: number[][] = []
   /** the numbers in `words` */
   private scalars: readonly number[] = []
   /** the sizes in `words` */
@@ -448,6 +520,10 @@ export class LoadedProgram implements Executable {
       const slots = scratch ? [...launch.buffers, program.slots] : launch.buffers
       return { launch, work: workOf(launch.kernel), slots, at, outsideAt, groups: [] }
     })
+    this.users = []
+    this.launches.forEach(({ slots }, i) => {
+      for (const slot of slots) (this.users[slot] ??= []).push(i)
+    })
     this.words = new Uint32Array(end / 4)
     if (end > 0) this.parameters = buffers.take(end, 'uniform')
     if (this.outsideBytes > 0) this.outside = buffers.take(this.outsideBytes, 'storage')
@@ -459,25 +535,57 @@ export class LoadedProgram implements Executable {
     const size = (d: Dim): number => evaluateDim(d, symbols)
     this.extent = {
       symbols: Float64Array.from(symbols),
-      workgroups: this.variants.map(({ stages }) => stages.map(({ shader }) => shader.workgroups(size))),
+      busy: this.variants.map(({ stages }) => stages.some(({ shader }) => shader.workgroups(size) > 0)),
       scratch: Math.max(0, ...this.variants.map(({ scratch }) => (scratch ? size(scratch) * 4 : 0))),
       work: this.launches.map(({ work }) => evaluateWork(work, size)),
     }
     return this.extent
   }
 
-  /** What each launch binds; `find` is asked only for a launch whose memory or sizes are others than in the run before. */
-  boundFor(extent: Extent, places: readonly Place[], find: (launch: number) => Variant | null): BoundRun {
-    const { bound: before } = this
-    const moved = before?.extent === extent ? movedPlaces(before.places, places) : null
-    if (before && moved?.size === 0) return before
-    const stays = (i: number): boolean => moved !== null && !this.launches[i].slots.some(slot => moved.has(slot))
+  /**
+   * What each launch binds; `find` is asked only for a launch whose memory or sizes are others than in the run before.
+   * @throws StaleError for a buffer that was freed
+   */
+  boundFor(
+    extent: Extent,
+    bindings: readonly Binding[],
+    scratch: Block | null,
+    find: (launch: Launch, places: readonly Place[]) => Variant,
+  ): BoundRun {
+    const before = this.bound?.extent === extent ? this.bound : null
+    const places = before ? before.places : []
+    let now: Place[] | null = null
+    const moved = new Set<number>()
+    const put = (slot: number, block: Block, offset: number, bytes: number): void => {
+      const old: Place | undefined = places[slot]
+      if (old?.block === block && old.offset === offset && old.bytes === bytes) return
+      now ??= places.slice()
+      now[slot] = { block, offset, bytes }
+      for (const launch of this.users[slot] ?? []) moved.add(launch)
+    }
+    for (let slot = 0; slot < bindings.length; slot++) {
+      const binding = bindings[slot]
+      const block = this.buffers.blockOf(binding)
+      // the same binding of the same block: most of them, at each run but the first
+      if (before?.bindings[slot] === binding && places[slot].block === block) continue
+      put(slot, block, binding.offset, binding.bytes)
+    }
+    if (scratch) put(bindings.length, scratch, 0, extent.scratch)
+    if (before && !now) return before
+    now ??= []
+    const variants = before ? before.variants.slice() : new Array<Variant | null>(this.launches.length)
+    for (const i of before ? moved : variants.keys())
+      variants[i] = extent.busy[i] ? find(this.launches[i].launch, now) : null
     this.bound = {
+      number: this.boundRuns++,
       extent,
       launches: this.launches,
-      places,
-      variants: this.launches.map((_, i) => (stays(i) ? before!.variants[i] : find(i))),
-      groups: this.launches.map((_, i) => (stays(i) ? before!.groups[i] : null)),
+      bindings,
+      places: now,
+      variants,
+      moved: before && [...moved],
+      dispatches: before ? before.dispatches : new Dispatches(),
+      settled: false,
     }
     return this.bound
   }
@@ -549,26 +657,30 @@ function sameKey(key: Float64Array, slots: readonly number[], places: readonly P
   return true
 }
 
-/** Slots that bind other memory than before. */
-function movedPlaces(before: readonly Place[], now: readonly Place[]): Set<number> {
-  const moved = new Set<number>()
-  for (let i = 0; i < now.length; i++) {
-    const [a, b] = [before[i], now[i]]
-    if (a.block !== b.block || a.offset !== b.offset || a.bytes !== b.bytes) moved.add(i)
-  }
-  return moved
-}
-
 function sameNumbers(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
   if (a.length !== b.length) return false
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
   return true
 }
 
-function pendingOf({ variants, places }: BoundRun, parameters: Block | null): Promise<void> | null {
-  for (const v of variants) for (const { compiled } of v?.stages ?? []) if (compiled.pending) return compiled.pending
-  for (const { block } of places) if (block.pending) return block.pending
+/** What a run must wait for; what has come once stays. */
+function pendingOf(bound: BoundRun, parameters: Block | null): Promise<void> | null {
+  if (!bound.settled) {
+    for (const variant of bound.variants)
+      if (variant) for (const { compiled } of variant.stages) if (compiled.pending) return compiled.pending
+    for (const { block } of bound.places) if (block.pending) return block.pending
+    bound.settled = true
+  }
   return parameters?.pending ?? null
+}
+
+/** @throws DeviceError, OutOfMemoryError for what was not compiled or allocated */
+function checkBound({ variants, places, dispatches, number }: BoundRun): void {
+  // pipelines that were encoded before are there
+  if (dispatches.shows !== number)
+    for (const variant of variants)
+      if (variant) for (const { compiled } of variant.stages) if (compiled.error) throw compiled.error
+  for (let i = 0; i < places.length; i++) if (places[i].block.failed) throw refused(places[i].block)
 }
 
 export const lost = (reason: unknown): CairnError =>
