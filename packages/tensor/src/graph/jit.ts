@@ -92,6 +92,8 @@ class JittedFunction {
   }
 
   dispose(): void {
+    for (const { recording } of this.#variants)
+      for (const storage of recording.inner.values()) storage.device.queue.dispose(storage)
     this.#variants = []
   }
 
@@ -248,6 +250,7 @@ function recordingOf(
     return { kind: 'value', value }
   }
   const template = resultOf(result)
+  const given = new Set(tensorsOf(result).flatMap(t => (t.node.alias ?? t.node).storage ?? []))
   return {
     slots: slots.slots,
     pieces: recorded,
@@ -264,9 +267,8 @@ function recordingOf(
       .filter(([leaf]) => leaf.id < trace.firstStorage)
       .map(([leaf, value]) => ({ leaf: new WeakRef(leaf), value })),
     result: template,
-    made: slots
-      .own(new Set(tensorsOf(result).flatMap(t => (t.node.alias ?? t.node).storage ?? [])))
-      .map(s => new WeakRef(s)),
+    made: slots.own(given).map(s => new WeakRef(s)),
+    inner: new Map(),
   }
 }
 
@@ -390,12 +392,19 @@ const isAlive = ({ slots }: Recording): boolean =>
 
 // ---- replay
 
+function slotsOf(result: Result, into: Set<number>): void {
+  if (result.kind === 'slot') into.add(result.slot)
+  else if (result.kind === 'list' || result.kind === 'record') for (const item of result.items) slotsOf(item, into)
+}
+
 function replay(recording: Recording, { storages, tensors, numbers }: Inputs): unknown {
-  const { slots, pieces, tape, gradients, result } = recording
+  const { slots, pieces, tape, gradients, result, inner } = recording
+  const given = new Set<number>()
+  slotsOf(result, given)
   for (let i = 0; i < pieces.length; i++)
     if (i === 0 || pieces[i].queue !== pieces[i - 1].queue) pieces[i].queue.flush()
   const looked = tape.map(lookUp)
-  const bound = slots.map((slot): Storage => {
+  const bound = slots.map((slot, number): Storage => {
     switch (slot.kind) {
       case 'argument':
         return storages[slot.index]
@@ -404,8 +413,13 @@ function replay(recording: Recording, { storages, tensors, numbers }: Inputs): u
       case 'constant':
         return slot.storage
       case 'local': {
+        // where calls wait to be handed over, one's versions must not stand for another's
+        const again = !slot.data && !given.has(number) && slot.engine.queue.ready
+        const before = again && inner.get(number)
+        if (before) return before.renew()
         const storage = new Storage(slot.engine, slot.shape, slot.dtype)
         storage.requiresGrad = storage.head.requiresGrad = slot.requiresGrad
+        if (again) inner.set(number, storage)
         return slot.data ? storage.hold(slot.data) : storage
       }
       default:

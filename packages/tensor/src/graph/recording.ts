@@ -78,6 +78,8 @@ export interface Recording {
   readonly result: Result
   /** storages of the recorded call that each call makes anew and does not give out */
   readonly made: readonly WeakRef<Storage>[]
+  /** by slot: what stands for them in replays, which run one after the other and so may have the same memory */
+  readonly inner: Map<number, Storage>
 }
 
 /** Numbers the storages of the pieces of a traced call. */

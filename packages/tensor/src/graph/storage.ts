@@ -69,6 +69,13 @@ export class Storage {
     this.device.queue.watch(this, memory)
   }
 
+  /** As if just made, with the memory that it has: for replays, between which nothing refers to it. */
+  renew(): this {
+    this.head = this.leaf()
+    this.settled = null
+    return this
+  }
+
   /** The leaf of a new version; of the last one when `count` writes were made at once. */
   leaf(count = 1): Node {
     const leaf = new Leaf()

@@ -183,6 +183,7 @@ class Implementation implements WebGPUBackend {
   write(target: Binding, dtype: DType, data: TypedArray): void {
     this.queue.check()
     const block = this.buffers.blockOf(target)
+    const at = this.buffers.offsetOf(target)
     const now = this.queue.idle && !block.pending
     let words = toDevice(dtype, data, this.half)
     if (!now && words === data) words = words.slice()
@@ -192,7 +193,7 @@ class Implementation implements WebGPUBackend {
       start: () => {
         if (block.failed) return
         this.queue.submit()
-        this.device.queue.writeBuffer(block.gpu, target.offset, words as Float32Array<ArrayBuffer>)
+        this.device.queue.writeBuffer(block.gpu, at, words as Float32Array<ArrayBuffer>)
       },
       fail: () => {},
     })
@@ -208,6 +209,7 @@ class Implementation implements WebGPUBackend {
     }
     try {
       const block = this.buffers.blockOf(source)
+      const at = this.buffers.offsetOf(source)
       const bytes = Math.ceil(this.storedBytes(dtype, elements) / 4) * 4
       if (bytes === 0) {
         this.queue.enqueue({
@@ -236,7 +238,7 @@ class Implementation implements WebGPUBackend {
           if (block.failed) throw refused(block)
           const into = staging!
           if (into.failed) throw refused(into)
-          this.queue.transfer().copyBufferToBuffer(block.gpu, source.offset, into.gpu, 0, bytes)
+          this.queue.transfer().copyBufferToBuffer(block.gpu, at, into.gpu, 0, bytes)
           this.queue.onSubmit(() => void receive(into).catch(reason => fail(this.queue.failure ?? lost(reason))))
         },
         fail,
@@ -250,6 +252,7 @@ class Implementation implements WebGPUBackend {
   copy(source: Binding, target: Binding): void {
     this.queue.check()
     const [from, to] = [this.buffers.blockOf(source), this.buffers.blockOf(target)]
+    const [begin, into] = [this.buffers.offsetOf(source), this.buffers.offsetOf(target)]
     const bytes = Math.ceil(source.bytes / 4) * 4
     if (bytes === 0) return
     // WebGPU copies between two buffers only
@@ -265,9 +268,9 @@ class Implementation implements WebGPUBackend {
         }
         const encoder = this.queue.transfer()
         if (between) {
-          encoder.copyBufferToBuffer(from.gpu, source.offset, between.gpu, 0, bytes)
-          encoder.copyBufferToBuffer(between.gpu, 0, to.gpu, target.offset, bytes)
-        } else encoder.copyBufferToBuffer(from.gpu, source.offset, to.gpu, target.offset, bytes)
+          encoder.copyBufferToBuffer(from.gpu, begin, between.gpu, 0, bytes)
+          encoder.copyBufferToBuffer(between.gpu, 0, to.gpu, into, bytes)
+        } else encoder.copyBufferToBuffer(from.gpu, begin, to.gpu, into, bytes)
       },
       fail: () => {},
     })

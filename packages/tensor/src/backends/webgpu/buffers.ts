@@ -1,6 +1,7 @@
 // The allocator: buffers come from a pool of freed ones of the same rounded size, and real allocations are counted to the
 // byte. WebGPU confirms an allocation only later, so a fresh block is `pending` until it has; what is queued on a
-// block that failed rejects with OutOfMemoryError and nothing else is harmed.
+// block that failed rejects with OutOfMemoryError and nothing else is harmed. Small values share blocks: making a buffer and asking whether it
+// was made costs the host more than a dozen dispatches, and a training loop keeps a loss at every step.
 
 import { OutOfMemoryError, StaleError } from '../../errors.ts'
 import type { Binding, DeviceBuffer } from '../backend.ts'
@@ -26,15 +27,35 @@ export interface Block {
   failed: boolean
 }
 
-/** What the engine holds: a block until it is freed. */
+/** What the engine holds: a block, or a cell of one, until it is freed. */
 export class Memory implements DeviceBuffer {
   readonly bytes: number
   block: Block | null
-  constructor(bytes: number, block: Block) {
+  /** where it begins in the block */
+  readonly begin: number
+  readonly slab: Slab | null
+  constructor(bytes: number, block: Block, begin = 0, slab: Slab | null = null) {
     this.bytes = bytes
     this.block = block
+    this.begin = begin
+    this.slab = slab
   }
 }
+
+/** A block of cells for small values. */
+class Slab {
+  readonly block: Block
+  /** where free cells begin; the last freed is the next used, so that bind groups of before fit again */
+  readonly free: number[] = []
+  constructor(block: Block) {
+    this.block = block
+    for (let at = slabBytes - cellBytes; at >= 0; at -= cellBytes) this.free.push(at)
+  }
+}
+
+/** The smallest unit of memory, to which offsets of bindings are aligned. */
+const cellBytes = 256
+const slabBytes = 256 * cellBytes
 
 /** Freed blocks kept for reuse, in bytes. */
 const poolBytes = 1 << 28
@@ -47,6 +68,7 @@ export class Buffers {
   private ids = 0
   private readonly pool: Block[] = []
   private pooled = 0
+  private readonly slabs: Slab[] = []
   private readonly device: GPUDevice
   private readonly queue: DeviceQueue
   private readonly maxBytes: number
@@ -88,14 +110,40 @@ export class Buffers {
   }
 
   allocate(bytes: number): Memory {
-    return new Memory(bytes, this.take(bytes, 'storage'))
+    const slab = bytes <= cellBytes ? this.slab() : null
+    if (!slab) return new Memory(bytes, this.take(bytes, 'storage'))
+    this.inUse += cellBytes
+    return new Memory(bytes, slab.block, slab.free.pop(), slab)
   }
 
   free(buffer: DeviceBuffer): void {
-    const { block } = buffer as Memory
+    const memory = buffer as Memory
+    const { block, begin, slab } = memory
     if (!block) return
-    ;(buffer as Memory).block = null
+    memory.block = null
+    if (!slab) {
+      this.give(block)
+      return
+    }
+    this.inUse -= cellBytes
+    slab.free.push(begin)
+    const empty = slab.free.length * cellBytes === slabBytes
+    // one stays, since a value that comes and goes must not make and destroy it each time
+    if (!empty || (this.slabs.length === 1 && !block.failed)) return
+    this.slabs.splice(this.slabs.indexOf(slab), 1)
+    this.inUse += slabBytes
     this.give(block)
+  }
+
+  /** One with a free cell; null where there is no memory for another. */
+  private slab(): Slab | null {
+    const found = this.slabs.findLast(s => s.free.length > 0 && !s.block.failed)
+    if (found) return found
+    if (this.held + slabBytes > this.maxBytes) return null
+    const slab = new Slab(this.take(slabBytes, 'storage'))
+    this.inUse -= slabBytes
+    this.slabs.push(slab)
+    return slab
   }
 
   /** @throws StaleError for a buffer that was freed */
@@ -103,6 +151,11 @@ export class Buffers {
     const { block } = binding.buffer as Memory
     if (!block) throw new StaleError('webgpu', 'a buffer that was freed', { bytes: binding.bytes })
     return block
+  }
+
+  /** Where a binding begins in its block. */
+  offsetOf({ buffer, offset }: Binding): number {
+    return (buffer as Memory).begin + offset
   }
 
   private count(block: Block, sign: 1 | -1): void {
@@ -141,7 +194,7 @@ export const refused = (block: Block): OutOfMemoryError =>
 
 /** Sizes that blocks come in: four steps an octave up to 16 MiB, then multiples of 2 MiB. */
 export function roundSize(bytes: number): number {
-  if (bytes <= 256) return 256
-  const step = bytes > 1 << 24 ? 1 << 21 : Math.max(256, 2 ** (Math.ceil(Math.log2(bytes)) - 3))
+  if (bytes <= cellBytes) return cellBytes
+  const step = bytes > 1 << 24 ? 1 << 21 : Math.max(cellBytes, 2 ** (Math.ceil(Math.log2(bytes)) - 3))
   return Math.ceil(bytes / step) * step
 }

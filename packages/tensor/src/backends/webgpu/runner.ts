@@ -568,7 +568,7 @@ export class LoadedProgram implements Executable {
       const block = this.buffers.blockOf(binding)
       // the same binding of the same block: most of them, at each run but the first
       if (before?.bindings[slot] === binding && places[slot].block === block) continue
-      put(slot, block, binding.offset, binding.bytes)
+      put(slot, block, this.buffers.offsetOf(binding), binding.bytes)
     }
     if (scratch) put(bindings.length, scratch, 0, extent.scratch)
     if (before && !now) return before
