@@ -1,10 +1,21 @@
 // What the host pays: a step that is replayed, the same step built anew with its plan in the cache, and on WebGPU a bare loop over the same
-// pipelines and bind groups. Kernels are tiny, so that little else is measured.
+// pipelines and bind groups. Kernels are tiny, so that little else is measured; on WebGPU they are also given to Dawn's null device, which takes
+// commands and runs nothing, so that none else is.
 
 import { GPT2 } from '@cairn/models'
 import { crossEntropy } from '@cairn/nn'
 import { AdamW } from '@cairn/optim'
-import { jit, manualSeed, randint, randn, realize, setDefaultDevice, statistics, type Tensor } from '@cairn/tensor'
+import {
+  disposeDevice,
+  jit,
+  manualSeed,
+  randint,
+  randn,
+  realize,
+  setDefaultDevice,
+  statistics,
+  type Tensor,
+} from '@cairn/tensor'
 import type { BenchOptions, Measurement } from '../bench.ts'
 import { deviceOf } from '../gpu/dispatches.ts'
 import { measure } from '../measure.ts'
@@ -82,8 +93,10 @@ async function kernelsOf(device: 'wasm' | 'webgpu', run: () => unknown): Promise
 }
 
 export async function* run({ device }: BenchOptions): AsyncGenerator<Measurement> {
-  if (device === 'webgpu') yield* onWebGPU()
-  else yield* onWasm()
+  if (device === 'webgpu') {
+    yield* onNullDevice()
+    yield* onWebGPU()
+  } else yield* onWasm()
 }
 
 async function* onWasm(): AsyncGenerator<Measurement> {
@@ -157,6 +170,71 @@ async function commandsOf(device: GPUDevice, run: () => unknown): Promise<Comman
   return commands
 }
 
+/** The commands as an application would write them by hand. */
+function bareLoop(device: GPUDevice, commands: readonly Command[]): () => void {
+  return () => {
+    const encoder = device.createCommandEncoder()
+    const pass = encoder.beginComputePass()
+    let pipeline: GPUComputePipeline | null = null
+    for (const c of commands) {
+      if (c.pipeline !== pipeline) pass.setPipeline((pipeline = c.pipeline))
+      pass.setBindGroup(0, c.group)
+      pass.dispatchWorkgroups(c.counts[0], c.counts[1])
+    }
+    pass.end()
+    device.queue.submit([encoder.finish()])
+  }
+}
+
+/** Where the backend keeps the Dawn that it has opened (backends/webgpu/device.ts). */
+const dawn = Symbol.for('cairn.webgpu.dawn')
+
+async function* onNullDevice(): AsyncGenerator<Measurement> {
+  const shared = globalThis as { [dawn]?: GPU }
+  const before = shared[dawn]
+  const { create } = await import('webgpu')
+  shared[dawn] = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis'])
+  await setDefaultDevice('webgpu')
+  const device = await deviceOf()
+  const limit = 'a bare loop over the same pipelines and bind groups'
+  for (const make of [chain, training]) {
+    const { name, run } = await make()
+    const replay = jit(run)
+    for (let i = 0; i < warmup; i++) {
+      replay()
+      await realize()
+    }
+    const commands = await commandsOf(device, replay)
+    const bare = bareLoop(device, commands)
+    const spent = { dropped: 0, freed: 0, bare: 0 }
+    const count = async (what: keyof typeof spent, once: () => unknown, wait: () => Promise<unknown>) => {
+      const { user, system } = process.threadCpuUsage()
+      for (let i = 0; i < group; i++) {
+        once()
+        await null
+      }
+      await wait()
+      const now = process.threadCpuUsage({ user, system })
+      spent[what] += now.user + now.system
+    }
+    // in turns, and many of them: the system counts a thread's time in ticks
+    const turns = Math.ceil(30_000 / commands.length)
+    for (let i = 0; i < turns; i++) {
+      await count('bare', bare, () => device.queue.onSubmittedWorkDone())
+      await count('dropped', replay, realize)
+      await count('freed', () => replay()[Symbol.dispose](), realize)
+    }
+    const perKernel = (microseconds: number): number => microseconds / turns / group / commands.length
+    const theirs = { name: limit, value: perKernel(spent.bare) }
+    const row = { unit: 'us/kernel', limit: theirs, target: 1 / 1.3 }
+    const where = `${name}, ${commands.length} kernels, null device`
+    yield { name: `${where}: replayed, results disposed`, value: perKernel(spent.freed), ...row }
+    yield { name: `${where}: replayed, results left to the collector`, value: perKernel(spent.dropped), ...row }
+  }
+  await disposeDevice('webgpu')
+  shared[dawn] = before
+}
+
 async function* onWebGPU(): AsyncGenerator<Measurement> {
   await setDefaultDevice('webgpu')
   const created: GPUDevice[] = []
@@ -170,18 +248,7 @@ async function* onWebGPU(): AsyncGenerator<Measurement> {
     const device = created[0] ?? (await deviceOf())
     created[0] = device
     const commands = await commandsOf(device, replay)
-    const bare = (): void => {
-      const encoder = device.createCommandEncoder()
-      const pass = encoder.beginComputePass()
-      let pipeline: GPUComputePipeline | null = null
-      for (const c of commands) {
-        if (c.pipeline !== pipeline) pass.setPipeline((pipeline = c.pipeline))
-        pass.setBindGroup(0, c.group)
-        pass.dispatchWorkgroups(c.counts[0], c.counts[1])
-      }
-      pass.end()
-      device.queue.submit([encoder.finish()])
-    }
+    const bare = bareLoop(device, commands)
     const many = (once: () => unknown, wait: () => Promise<unknown>) => async (): Promise<void> => {
       for (let i = 0; i < group; i++) {
         once()

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, vi } from 'vitest'
 import {
+  bytesInUse,
   dropout,
   Generator,
   jit,
@@ -32,6 +33,38 @@ describe('results', () => {
     const { fn, runs } = counted((x: Tensor) => x.mul(2).add(1))
     for (let i = 0; i < 10; i++) expect(await fn(row(i, i + 1)).numbers()).toEqual([2 * i + 1, 2 * i + 3])
     expect(runs()).toBe(3)
+  })
+
+  onEachDevice('what is made inside and not given out has the same memory in each replay', async device => {
+    const state = zeros([1000])
+    state.own()
+    await realize()
+    const fn = jit((x: Tensor) => {
+      const large = x.mul(3).exp()
+      state.assign(large)
+      // another piece, in which the value is needed again
+      state.assign(large.add(state))
+      return large.sum()
+    })
+    const results: Tensor[] = []
+    let before = 0
+    for (let i = 0; i < 12; i++) {
+      const x = tensor(new Float32Array(1000).fill(i / 30))
+      results.push(fn(x))
+      if (i >= 6 && i < 9)
+        void realize() // several under way
+      else await realize(results[i])
+      const [now] = [await state.numbers()]
+      expect(now[999]).toBeCloseTo(2 * Math.exp(i / 10), 4)
+      x[Symbol.dispose]()
+      if (i === 5) before = bytesInUse(device)
+    }
+    // a result each, of which small ones take up to 256 bytes
+    expect(bytesInUse(device) - before).toBeLessThanOrEqual(6 * 256)
+    for (let i = 0; i < 12; i++) expect((await results[i].item()) / (1000 * Math.exp(i / 10))).toBeCloseTo(1, 4)
+    const kept = bytesInUse(device)
+    fn[Symbol.dispose]()
+    expect(bytesInUse(device)).toBeLessThan(kept)
   })
 
   onEachDevice('nested arguments and results; an argument given back is itself', async () => {

@@ -531,9 +531,9 @@ export class Queue {
     for (let i = 0; i < targets.length; i++) written.push((targets[i].settled ??= targets[i].head))
     return finished.then(
       () => {
-        // handed over before it was known that what it reads had failed
+        // handed over before it was known that what it reads had failed; what a jitted call made inside is only closed to others (jit.ts)
         for (const leaf of sources)
-          if (leaf?.error) {
+          if (leaf?.error && !(leaf.error instanceof JitError)) {
             poison(written, leaf.error)
             throw leaf.error
           }

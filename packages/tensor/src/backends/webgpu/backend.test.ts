@@ -271,6 +271,100 @@ describe.skipIf(!backend)(`WebGPU backend${why}`, () => {
     await own.dispose()
   })
 
+  test('small values share blocks: read and written by one kernel, counted each, given back together', async () => {
+    const own = (await openBackend())!
+    const [inUse, held] = [own.bytesInUse, own.bytesHeld]
+    const few = 50
+    const cells = Array.from({ length: 600 }, () => place(own, few))
+    expect(own.bytesInUse - inUse).toBe(600 * 256)
+    // 256 cells a block
+    expect(own.bytesHeld - held).toBe(3 * 256 * 256)
+    using step = own.load(single(affine('from cell to cell')))
+    cells.slice(0, 300).forEach((cell, i) => void own.write(cell, 'f32', numbers(few).fill(i)))
+    for (let i = 0; i < 300; i++) void own.run(step, [cells[i], cells[300 + i]], [2, i], [few])
+    own.copy(cells[599], cells[7])
+    const results = await Promise.all(cells.slice(300).map(cell => own.read(cell, 'f32', few)))
+    results.forEach((values, i) => void expect(values).toEqual(numbers(few).fill(3 * i)))
+    expect(await own.read(cells[7], 'f32', few)).toEqual(numbers(few).fill(897))
+    expect(await own.read(cells[8], 'f32', few)).toEqual(numbers(few).fill(8))
+    // freed cells are used again: what others hold stays
+    for (const { buffer } of cells.splice(0, 300)) own.free(buffer)
+    const again = Array.from({ length: 300 }, () => place(own, few))
+    for (const cell of again) own.write(cell, 'f32', numbers(few).fill(-1))
+    expect(await own.read(cells[0], 'f32', few)).toEqual(numbers(few).fill(0))
+    expect(await own.read(cells[299], 'f32', few)).toEqual(numbers(few).fill(897))
+    for (const { buffer } of [...cells, ...again]) own.free(buffer)
+    await expect(own.read(cells[0], 'f32', few)).rejects.toThrow(StaleError)
+    expect(own.bytesInUse - inUse).toBe(256) // what the program's parameters take
+    await own.dispose()
+  })
+
+  test('where there is no room for a block of cells, a small value has its own', async () => {
+    const own = (await openBackend({ maxBytes: 10_000 }))!
+    const [x, y] = [place(own, 4), place(own, 4)]
+    own.write(x, 'f32', numbers(4))
+    using step = own.load(single(affine()))
+    await own.run(step, [x, y], [2, 1], [4])
+    expect([...(await own.read(y, 'f32', 4))]).toEqual([1, 3, 5, 7])
+    await own.dispose()
+  })
+
+  test('memory of some launches moves, a run between is refused, buffers come to be one', async () => {
+    const own = (await openBackend())!
+    const add = (name: string): LoopKernel => {
+      const a = axis(0, size)
+      return {
+        kind: 'loop',
+        name,
+        buffers: [buffer('f32', size), buffer('f32', size), buffer('f32', size, 'write')],
+        scalars: [],
+        parallel: [a],
+        vector: true,
+        scratch: [],
+        body: [store(2, axisIndex(a), binary('add', load('f32', 0, axisIndex(a)), load('f32', 1, axisIndex(a))))],
+      }
+    }
+    const names = ['first', 'second', 'third']
+    const launches = names.map((name, i) => ({ kernel: add(name), buffers: [i, i + 1, i + 2], scalars: [] }))
+    using loaded = own.load({ launches, slots: 5, scalars: [] })
+    const fresh = (values: number): Binding => {
+      const made = place(own)
+      own.write(made, 'f32', numbers().fill(values))
+      return made
+    }
+    const slots = [fresh(1), fresh(2), fresh(0), fresh(0), fresh(0)]
+    const check = async (): Promise<void> => {
+      const [x, y] = [await own.read(slots[0], 'f32', 1), await own.read(slots[1], 'f32', 1)]
+      await own.run(loaded, slots, [], [])
+      // x + y, x + 2y, 2x + 3y; where the last result is x itself, y was read before
+      expect((await own.read(slots[4], 'f32', size))[size - 1]).toBe(2 * x[0] + 3 * y[0])
+    }
+    await check()
+    slots[0] = fresh(5)
+    await check()
+    const broken = place(own)
+    const { block } = broken.buffer as unknown as { block: { failed: boolean; pending: Promise<void> | null } }
+    await block.pending
+    block.failed = true
+    const before = slots[1]
+    slots[1] = broken
+    const refused = own.run(loaded, slots, [], [])
+    slots[1] = before
+    slots[3] = fresh(0)
+    const after = check()
+    await expect(refused).rejects.toThrow(OutOfMemoryError)
+    await after
+    const [x, last] = [slots[0], slots[4]]
+    slots[4] = slots[2]
+    await check() // second and third kernels: the result is an operand's memory
+    slots[4] = last
+    slots[0] = slots[1]
+    await check() // the first kernel's operands are one
+    slots[0] = x
+    await check()
+    await own.dispose()
+  })
+
   test('rounded sizes hold what is asked and waste little', () => {
     for (const bytes of [0, 1, 256, 257, 1024, 1025, 99_999, 2 ** 20, 2 ** 20 + 1, 2 ** 24 + 1, 123_456_789]) {
       const rounded = roundSize(bytes)
