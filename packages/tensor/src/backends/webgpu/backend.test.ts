@@ -334,10 +334,12 @@ describe.skipIf(!backend)(`WebGPU backend${why}`, () => {
     }
     const slots = [fresh(1), fresh(2), fresh(0), fresh(0), fresh(0)]
     const check = async (): Promise<void> => {
-      const [x, y] = [await own.read(slots[0], 'f32', 1), await own.read(slots[1], 'f32', 1)]
+      const [[x], [y]] = [await own.read(slots[0], 'f32', 1), await own.read(slots[1], 'f32', 1)].map(v => [
+        Number(v[0]),
+      ])
       await own.run(loaded, slots, [], [])
       // x + y, x + 2y, 2x + 3y; where the last result is x itself, y was read before
-      expect((await own.read(slots[4], 'f32', size))[size - 1]).toBe(2 * x[0] + 3 * y[0])
+      expect((await own.read(slots[4], 'f32', size))[size - 1]).toBe(2 * x + 3 * y)
     }
     await check()
     slots[0] = fresh(5)
