@@ -6,9 +6,10 @@ import { type Axis, axisIndex } from '../kernel/index-expr.ts'
 import type { AttentionKernel, Expr, Place } from '../kernel/ir.ts'
 import { attentionOps, attentionSources } from '../primitives/attention-sources.ts'
 import { valueRef } from './emit.ts'
+import type { Frame, Lowered, LowerOptions } from './frame.ts'
 import type { GNode } from './gnode.ts'
-import type { Frame, Lowered, LowerOptions } from './lower.ts'
-import { type Group, storedAs } from './schedule.ts'
+import type { Group } from './group.ts'
+import { storedAs } from './places.ts'
 
 let axisIds = 2_000_000
 const newAxis = (size: GNode['shape'][number]): Axis => ({ id: axisIds++, size })

@@ -5,7 +5,7 @@
 import { type Dim, symbol } from '../kernel/dim.ts'
 import type { Kernel } from '../kernel/ir.ts'
 import { mapSizes } from '../kernel/map-sizes.ts'
-import type { Lowered } from './lower.ts'
+import type { Lowered } from './frame.ts'
 
 /** One launch to be. */
 export interface Joined {

@@ -1,45 +1,18 @@
 // Which nodes run together. Nodes are visited from the results back to the leaves; each joins the kernel of what uses it when it can, so that
 // values used once are never stored, a matmul takes its epilogue, and a row's maximum, sum and quotient share one kernel. A value that
 // several kernels need is computed in one of them and stored, or computed again where that is cheap.
-//
-// A group is a kernel to be: iteration axes, the stored results with their place on these axes, and the reductions inside it.
 
 import type { Limits } from '../backends/backend.ts'
-import { type Dim, isDim, mulDim, one, productDim, sameDim } from '../kernel/dim.ts'
-import {
-  type Axis,
-  axisIndex,
-  divIndex,
-  type Index,
-  indexKey,
-  modIndex,
-  substitute,
-  zeroIndex,
-} from '../kernel/index-expr.ts'
+import { type Dim, isDim, one, productDim, sameDim } from '../kernel/dim.ts'
+import { type Axis, axisIndex, type Index, indexKey, substitute } from '../kernel/index-expr.ts'
 import { attentionOps } from '../primitives/attention-sources.ts'
 import type { GNode } from './gnode.ts'
+import { alone, cheap, dependsOn, type Group, isLeaf, isReduce, type Request, weightOf } from './group.ts'
 import { pieceLength } from './long.ts'
+import { covers, inverse, noNode, runsAcross, sameSizes, spreads, storedAs, usedAxes } from './places.ts'
+import { mergeSiblings, recompute } from './regroup.ts'
 import type { SimplifiedRoot } from './simplify.ts'
 import { flatIndex, through, viewOps } from './views.ts'
-
-export interface Group {
-  readonly id: number
-  /** the whole iteration space; `inner` axes are among them */
-  axes: Axis[]
-  /** axes that reductions of this group run over */
-  inner: Axis[]
-  anchor: GNode | null
-  /** stored results, each with its index in terms of the axes */
-  readonly outputs: Map<GNode, readonly Index[]>
-  /** reductions computed here, each with the axes it runs over in order, and its own index */
-  readonly reduces: Map<GNode, { readonly over: readonly Axis[]; readonly index: readonly Index[] }>
-  /** groups whose results this one reads */
-  readonly needs: Set<Group>
-  /** buffers it binds, as far as known: nodes to load, plus its outputs */
-  readonly loads: Set<GNode>
-  /** nodes evaluated in it so far */
-  size: number
-}
 
 /** Nodes a kernel may evaluate: far beyond what a model writes, and short of what recursion and compilers bear. */
 const mostNodes = 400
@@ -50,60 +23,12 @@ export interface Schedule {
   readonly home: ReadonlyMap<GNode, Group>
 }
 
-interface Request {
-  readonly group: Group
-  /** where the node is evaluated, in the group's axes; null when masked or moved: may be inlined there, not stored */
-  readonly index: readonly Index[] | null
-  /** the same for requests that one evaluation serves: the index, or the views on the way to a masked place */
-  readonly place: string
-  /** the kernel reads it from memory in any case */
-  readonly stored: boolean
-}
-
-const reduceOps: ReadonlySet<string> = new Set(['sum', 'prod', 'amax', 'amin'])
-/** ops that are the heart of a kernel, never inside another one */
-const alone: ReadonlySet<string> = new Set(['matmul', 'scatter', 'custom', 'program', ...attentionOps])
-const leafOps: ReadonlySet<string> = new Set(['storage', 'scalar', 'constant'])
-export const isReduce = (n: GNode): boolean => reduceOps.has(n.op)
-export const isLeaf = (n: GNode): boolean => leafOps.has(n.op)
-
-/** Rough cost of computing an op again, in additions. */
-const weights: Readonly<Record<string, number>> = {
-  exp: 10,
-  log: 10,
-  log1p: 12,
-  expm1: 12,
-  sin: 14,
-  cos: 14,
-  tan: 20,
-  tanh: 12,
-  erf: 14,
-  pow: 20,
-  atan2: 20,
-  div: 3,
-  sqrt: 3,
-  rsqrt: 5,
-  reciprocal: 3,
-  mod: 6,
-  randomBits: 100,
-  gather: 3,
-  cat: 4,
-}
-export const weightOf = (op: string): number => weights[op] ?? 1
-/** A stored value is computed again by its readers when that costs at most this much. */
-const cheap = 4
-/** As much where each of them reads all that it is made from anyway: what is not stored then is written once and read by each for nothing. */
-const cheapFromLoads = 8
 /** A value is computed at no more places of one kernel: a recurrence that shifts its state would else multiply them at every step. */
 const mostPlaces = 16
 
 const isQuotient = (index: Index): boolean => index.terms.some(t => t.atom?.kind === 'div' || t.atom?.kind === 'mod')
 
 const keyOf = (index: readonly Index[]): string => index.map(indexKey).join()
-
-const noNode = (): never => {
-  throw new Error('schedule: an index value in a view')
-}
 
 export function schedule(
   roots: readonly SimplifiedRoot[],
@@ -508,12 +433,6 @@ function rowsBelow(node: GNode): Dim[][] {
   return found
 }
 
-const sameSizes = (a: readonly Dim[], b: readonly Dim[]): boolean => {
-  const x = a.filter(d => !isDim(d, 1))
-  const y = b.filter(d => !isDim(d, 1))
-  return x.length === y.length && x.every((d, i) => sameDim(d, y[i]))
-}
-
 /** The axes along which a group would run rows if this node, one value a row made by reductions over just these axes, joined it. */
 function rowOf(group: Group, index: readonly Index[], node: GNode, rows: readonly (readonly Dim[])[]): Axis[] | null {
   if (group.inner.length || group.anchor || rows.length === 0) return null
@@ -568,19 +487,6 @@ function inCommon(a: GNode, b: GNode): boolean {
   return [...reads(b)].some(n => first.has(n) && n.shape.some(d => !isDim(d, 1)))
 }
 
-export function dependsOn(group: Group, on: Group): boolean {
-  const seen = new Set<Group>()
-  const stack = [group]
-  while (stack.length) {
-    const at = stack.pop()!
-    if (at === on) return true
-    if (seen.has(at)) continue
-    seen.add(at)
-    stack.push(...at.needs)
-  }
-  return false
-}
-
 /** Values of positions and numbers alone, a few operations deep: computed anywhere for nearly nothing. */
 function freeNodes(nodes: readonly GNode[]): Set<GNode> {
   const costs = new Map<GNode, number>()
@@ -595,224 +501,3 @@ function freeNodes(nodes: readonly GNode[]): Set<GNode> {
   }
   return new Set(costs.keys())
 }
-
-/** The axes of a flat index that runs through each combination of them once; null if it is no such mixed-radix number. */
-function usedAxes(flat: Index): Axis[] | null {
-  const terms = flat.terms.slice()
-  const used: Axis[] = []
-  let span: Dim = one
-  while (terms.length) {
-    const at = terms.findIndex(t => t.atom?.kind === 'axis' && sameDim(t.coef, span))
-    if (at < 0) return null
-    const atom = terms[at].atom!
-    if (atom.kind !== 'axis' || used.includes(atom.axis)) return null
-    used.push(atom.axis)
-    span = mulDim(span, atom.axis.size)
-    terms.splice(at, 1)
-  }
-  return used
-}
-
-/** Whether a node of `shape` at `index` is met exactly once by the group's axes ('whole'), or by all but the inner ones ('either'). */
-function covers(group: Group, index: readonly Index[], shape: readonly Dim[], how: 'whole' | 'either'): boolean {
-  const used = usedAxes(flatIndex(index, shape))
-  if (!used || !sameDim(productDim(used.map(a => a.size)), productDim(shape))) return false
-  const missing = group.axes.filter(a => !isDim(a.size, 1) && !used.includes(a))
-  if (missing.length === 0) return true
-  return (
-    how === 'either' &&
-    group.inner.length > 0 &&
-    group.anchor === null &&
-    missing.every(a => group.inner.includes(a)) &&
-    !used.some(a => group.inner.includes(a))
-  )
-}
-
-/** The group sums down columns, and the node's rows lie across them: stored there, its memory would be walked the wrong way. */
-function runsAcross(group: Group, index: readonly Index[], node: GNode): boolean {
-  if (group.inner.length === 0) return false
-  const flat = flatIndex(index, node.shape)
-  const fastest = flat.terms.find(t => t.atom?.kind === 'axis' && isDim(t.coef, 1))?.atom
-  if (fastest?.kind !== 'axis') return false
-  const covered = flat.terms.some(
-    t => t.atom?.kind === 'axis' && group.inner.some(a => t.atom?.kind === 'axis' && a.id === t.atom.axis.id),
-  )
-  return covered && !group.inner.some(a => a.id === fastest.axis.id)
-}
-
-/** Evaluating the node there would repeat it for every row: it varies along the fastest axis but not along others. */
-function spreads(group: Group, index: readonly Index[], node: GNode): boolean {
-  const used = usedAxes(flatIndex(index, node.shape))
-  if (!used) return false
-  // of a kernel with several spaces, only the loops around the node
-  const around = [...group.reduces.values()].filter(r => r.over.some(a => used.includes(a))).flatMap(r => r.over)
-  const loops = group.axes.filter(
-    a => !isDim(a.size, 1) && (around.length === 0 || around.includes(a) || !group.inner.includes(a)),
-  )
-  const last = loops[loops.length - 1]
-  if (!last || !used.includes(last)) return false
-  return loops.filter(a => !used.includes(a)).reduce((n, a) => n * a.size.sample, 1) > 4
-}
-
-/** The group's axes in terms of new axes that run over `shape`, where the node of that shape lies at `index`. */
-function inverse(
-  own: readonly Axis[],
-  index: readonly Index[],
-  shape: readonly Dim[],
-  axesOf: readonly Axis[],
-): Map<number, Index> | null {
-  const flat = flatIndex(index, shape)
-  const target = flatIndex(axesOf.map(axisIndex), shape)
-  const mapping = new Map<number, Index>()
-  for (const axis of own) {
-    if (isDim(axis.size, 1)) {
-      mapping.set(axis.id, zeroIndex)
-      continue
-    }
-    const term = flat.terms.find(t => t.atom?.kind === 'axis' && t.atom.axis.id === axis.id)
-    if (!term) return null
-    mapping.set(axis.id, extract(target, term.coef, axis.size, productDim(shape)))
-  }
-  return mapping
-}
-
-/** Where an element of an attention's result lies in a copy of views of it: linear, contiguous along the last axis; else null. */
-export function storedAs(copy: GNode, node: GNode, axes: readonly Axis[]): Index | null {
-  if (copy === node) return flatIndex(axes.map(axisIndex), node.shape)
-  if (copy.op !== 'copy') return null
-  const own = copy.shape.map((size, i): Axis => ({ id: -1 - i, size }))
-  let place: readonly Index[] = own.map(axisIndex)
-  let at = copy.sources[0]
-  while (at !== node) {
-    if (at.op !== 'permute' && at.op !== 'reshape') return null
-    place = through(at, place).index
-    at = at.sources[0]
-  }
-  const mapping = inverse(own, place, node.shape, axes)
-  if (!mapping) return null
-  const index = flatIndex(
-    own.map(a => mapping.get(a.id)!),
-    copy.shape,
-  )
-  const last = axes[axes.length - 1]
-  const contiguous = index.terms.some(t => t.atom?.kind === 'axis' && t.atom.axis === last && isDim(t.coef, 1))
-  return index.terms.every(t => t.atom?.kind === 'axis') && (contiguous || isDim(last.size, 1)) ? index : null
-}
-
-const extract = (flat: Index, stride: Dim, size: Dim, whole: Dim): Index => {
-  const above = divIndex(flat, stride)
-  return sameDim(mulDim(stride, size), whole) ? above : modIndex(above, size)
-}
-
-/** Stored values that their readers can compute again from what is stored anyway are not stored. */
-function recompute(
-  nodes: readonly GNode[],
-  requests: ReadonlyMap<GNode, readonly Request[]>,
-  home: Map<GNode, Group>,
-  rootNodes: ReadonlySet<GNode>,
-  free: ReadonlySet<GNode>,
-  buffersPerKernel: number,
-): void {
-  /** the operations that compute a node that is not stored, and the memory it is made from */
-  interface Chain {
-    readonly steps: ReadonlySet<GNode>
-    readonly from: ReadonlySet<GNode>
-  }
-  const none: ReadonlySet<GNode> = new Set()
-  const chain = new Map<GNode, Chain>()
-  const chainOf = (node: GNode): Chain | null => {
-    if (free.has(node)) return { steps: none, from: none }
-    if (node.op === 'storage') return { steps: none, from: new Set([node]) }
-    const group = home.get(node)
-    // a row's sum that only its own kernel used so far may be stored for others; a whole product may not
-    if (group) return group.outputs.has(node) || group.reduces.has(node) ? { steps: none, from: new Set([node]) } : null
-    if (viewOps.has(node.op)) return node.op === 'pad' || node.op === 'narrowAt' ? null : chainOf(node.sources[0])
-    return chain.get(node) ?? null
-  }
-  for (const node of nodes) {
-    if (isLeaf(node) || viewOps.has(node.op) || isReduce(node) || alone.has(node.op) || node.op === 'gather') continue
-    const parts = node.sources.map(chainOf)
-    if (parts.some(p => p === null)) continue
-    // what several operands are made of is computed once
-    const steps = new Set([node, ...parts.flatMap(p => [...p!.steps])])
-    const cost = [...steps].reduce((sum, n) => sum + weightOf(n.op), 0)
-    const from = new Set(parts.flatMap(p => [...p!.from]))
-    if (cost > cheapFromLoads || from.size > 3) continue
-    const group = home.get(node)
-    if (!group) {
-      chain.set(node, { steps, from })
-      continue
-    }
-    const list = requests.get(node) ?? []
-    const readers = new Set(list.map(r => r.group).filter(g => g !== group))
-    if (rootNodes.has(node) || list.some(r => r.stored) || readers.size === 0) continue
-    if (cost > cheap && [...readers].some(r => [...from].some(n => !r.loads.has(n)))) continue
-    if ([...readers].some(r => new Set([...r.loads, ...from]).size + r.outputs.size > buffersPerKernel)) continue
-    if (group.outputs.size === 1 && group.anchor === null) continue
-    home.delete(node)
-    group.outputs.delete(node)
-    chain.set(node, { steps, from })
-    for (const reader of readers) {
-      reader.loads.delete(node)
-      for (const s of from) {
-        reader.loads.add(s)
-        const feeds = home.get(s)
-        if (!feeds || feeds === reader) continue
-        reader.needs.add(feeds)
-        const sum = feeds.reduces.get(s)
-        if (sum && !feeds.outputs.has(s)) feeds.outputs.set(s, sum.index)
-      }
-    }
-  }
-}
-
-/** Kernels over the same axes that read a value in common and do not wait for each other become one with several results. */
-function mergeSiblings(
-  groups: readonly Group[],
-  home: Map<GNode, Group>,
-  buffersPerKernel: number,
-  parts: boolean,
-): Group[] {
-  // where a launch has parts, a number in common is no reason: they need not be of one size (graph/parts.ts)
-  const binds = (n: GNode): boolean => !parts || n.shape.some(d => !isDim(d, 1))
-  const left: Group[] = []
-  for (const group of groups) {
-    if (group.outputs.size === 0) continue
-    const twin =
-      group.anchor === null &&
-      left.find(
-        other =>
-          other.anchor === null &&
-          sameSpace(other, group) &&
-          [...group.loads].some(n => binds(n) && other.loads.has(n)) &&
-          new Set([...group.loads, ...other.loads]).size + group.outputs.size + other.outputs.size <=
-            buffersPerKernel &&
-          !dependsOn(other, group) &&
-          !dependsOn(group, other),
-      )
-    if (!twin) {
-      left.push(group)
-      continue
-    }
-    const mapping = new Map(group.axes.map((a, i) => [a.id, axisIndex(twin.axes[i])]))
-    const move = (index: readonly Index[]) => index.map(i => substitute(i, mapping, noNode))
-    const axisOf = new Map(group.axes.map((a, i) => [a, twin.axes[i]]))
-    for (const [n, index] of group.outputs) {
-      twin.outputs.set(n, move(index))
-      home.set(n, twin)
-    }
-    for (const [n, { over, index }] of group.reduces) {
-      twin.reduces.set(n, { over: over.map(a => axisOf.get(a) ?? a), index: move(index) })
-      home.set(n, twin)
-    }
-    for (const n of group.loads) twin.loads.add(n)
-    for (const g of group.needs) twin.needs.add(g)
-    for (const g of groups) if (g.needs.delete(group)) g.needs.add(twin)
-  }
-  return left
-}
-
-const sameSpace = (a: Group, b: Group): boolean =>
-  a.axes.length === b.axes.length &&
-  a.inner.length === b.inner.length &&
-  a.axes.every((x, i) => sameDim(x.size, b.axes[i].size) && a.inner.includes(x) === b.inner.includes(b.axes[i]))
