@@ -42,20 +42,53 @@ export interface NextItem {
 
 /** Loads of a loop's body (not of loops inside it) that are read in order along its axis, each memory place once. */
 export function streamsOf(frame: Frame, body: readonly Stmt[], varies: Variance): readonly LoadExpr[] {
-  const found = new Map<string, LoadExpr>()
   const { buffers } = writesOf(body)
+  return loadsAlong(frame, body, varies).filter(load => !buffers.has(load.buffer))
+}
+
+/** As `streamsOf`, with places that the body stores to as well. */
+export function loadsAlong(frame: Frame, body: readonly Stmt[], varies: Variance): readonly LoadExpr[] {
+  const found = new Map<string, LoadExpr>()
   const seen = new Set<Expr>()
   const visit = (e: Expr): void => {
     if (seen.has(e)) return
     seen.add(e)
     if (e.op === 'load') {
       // scratch rows and strips are in a cache
-      if (e.valid || frame.bases.has(e.buffer) || buffers.has(e.buffer)) return
+      if (e.valid || frame.bases.has(e.buffer)) return
       if (varies.stride(e.index) === 'contiguous') found.set(`${e.buffer} ${indexKey(e.index)}`, e)
     } else if ('args' in e) e.args.forEach(visit)
   }
   for (const s of body) if (s.kind === 'update' || s.kind === 'store') visit(s.value)
   return [...found.values()]
+}
+
+/**
+ * Loads a byte of each line that `loads` read from the value of the axis in lanes on for `count` iterations: for short rows, all of which are read ahead before the
+ * first is computed.
+ */
+export function readRow(frame: Frame, places: Places, loads: readonly LoadExpr[], count: Node): void {
+  const reads = loads.map(load => ({
+    ...places.address(load.buffer, load.index, 0),
+    shift: storages[frame.memories[load.buffer]].shift,
+  }))
+  frame.code.effect(
+    [count, ...reads.map(read => read.base)],
+    (f, use) => {
+      const [at, end] = f.localArray('i32', 2)
+      for (const { base, offset, shift } of reads) {
+        use(base)
+        f.tee(at)
+        use(count)
+        f.i32_const(shift).i32_shl().i32_add().set(end)
+        f.loop(again => {
+          f.get(at).i32_load8_u(offset).drop()
+          f.get(at).i32_const(lineBytes).i32_add().tee(at).get(end).i32_lt_u().br_if(again)
+        })
+      }
+    },
+    true,
+  )
 }
 
 /** How far an index moves from one value of an axis to the next, where it is a sum of multiples of axes; null where it is not or stays. */

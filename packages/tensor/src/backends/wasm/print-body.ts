@@ -12,13 +12,23 @@ import type { Axis } from '../../kernel/index-expr.ts'
 import type { Stmt } from '../../kernel/ir.ts'
 import type { ParamLayout } from '../../kernel/params.ts'
 import type { Accumulators } from './print-accumulators.ts'
-import { aheadBlock, type NextItem, planAhead, readAhead, type Stream, streamsOf } from './print-ahead.ts'
+import {
+  aheadBlock,
+  loadsAlong,
+  type NextItem,
+  planAhead,
+  readAhead,
+  readRow,
+  type Stream,
+  streamsOf,
+} from './print-ahead.ts'
 import { bordersOf, interior, repeatable } from './print-borders.ts'
 import type { Code, Exit, Node } from './print-code.ts'
 import { testedFirst } from './print-far.ts'
 import { type BodyOptions, Frame } from './print-frame.ts'
 import type { Helpers } from './print-helpers.ts'
 import { bestLoop, declaredIn, type LoopStmt, reductionOps, Variance } from './print-lanes.ts'
+import type { LoadExpr } from './print-loads.ts'
 import { type Writes, writesOf } from './print-prepare.ts'
 import { Stores } from './print-stores.ts'
 import { chooseUnroll } from './print-unroll.ts'
@@ -161,6 +171,16 @@ export class BodyPrinter {
     const streams = loads.map(load => ({ load, next: null }))
     const short = isConstant(axis.size) && axis.size.factor < aheadBlock
     this.inLanes(axis, counter, limit, body, [], null, short ? [] : streams)
+  }
+
+  /** What a row of items along `axis` reads in order. */
+  loadsAlong(axis: Axis, body: readonly Stmt[]): readonly LoadExpr[] {
+    return loadsAlong(this.frame, body, new Variance(axis, declaredIn(body)))
+  }
+
+  /** Reads `count` items of a row ahead, from its axis's value on. */
+  rowAhead(loads: readonly LoadExpr[], count: Node): void {
+    readRow(this.frame, this.values.places, loads, count)
   }
 
   /**

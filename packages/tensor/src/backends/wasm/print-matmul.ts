@@ -190,6 +190,18 @@ function printStrip(
     const writes = writesOf(body)
     const row = f.local('i32')
     code.set(row, code.i32(0))
+    // the strip is in a cache, what else its rows read is not
+    printer.bases.set(kernel.buffers.length, code.read(pointer))
+    printer.axes.set(n.id, code.read(n0))
+    const loads = printer.loadsAlong(n, body)
+    if (loads.length > 0) {
+      const ahead = f.local('i32')
+      code.set(ahead, code.i32(0))
+      printer.counted(ahead, code.read(rows), 1, writesOf([]), r => {
+        printer.axes.set(m.id, code.add(code.read(m0), r))
+        printer.rowAhead(loads, code.sub(code.read(n1), code.read(n0)))
+      })
+    }
     printer.counted(row, code.read(rows), 1, writes, r => {
       printer.axes.set(m.id, code.add(code.read(m0), r))
       // element n of the strip's row lies n - n0 floats behind its start
