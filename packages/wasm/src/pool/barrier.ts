@@ -40,7 +40,7 @@ export function buildBarrier(module: ModuleBuilder, parts: Parts): DeclaredFunc<
     const release = () => {
       f.get(run).i32_atomic_load(slot.trapped).i32_const(0).i32_ne().set(failed)
       words.store(f, control.arrived, () => f.i32_const(0))
-      words.store(f, control.cursor, () => f.i32_const(0))
+      words.clearPair(f, control.cursor)
       words.store(f, control.phase, () =>
         f.get(phase).i32_const(2).i32_add().i32_const(-2).i32_and().get(failed).i32_or(),
       )

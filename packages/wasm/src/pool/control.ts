@@ -17,7 +17,7 @@ export const control = {
   phase: 128,
   /** Threads that have arrived at the present barrier. */
   arrived: 256,
-  /** First unclaimed item of the present step; 0 between steps. */
+  /** First unclaimed item of the present step; in the next word, how many at its end are claimed. Both 0 between steps. */
   cursor: 384,
   /** Threads that sleep on `phase` or are about to. */
   sleepers: 512,

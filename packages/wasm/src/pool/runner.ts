@@ -2,7 +2,9 @@
 // a step and meets the other threads between steps. In WebAssembly because it is fast from its first step on and
 // calls kernels through a table.
 //
-// Sharing is guided self-scheduling (Polychronopoulos and Kuck 1987): a thread takes 1/(2 * threads) of what is left.
+// Sharing is guided self-scheduling (Polychronopoulos and Kuck 1987): a thread takes 1/(2 * threads) of what is left, every second thread from the
+// end. So two threads get the same halves at every step, and find in their own caches what they wrote in the step before
+// (E. Markatos and T. LeBlanc, "Using Processor Affinity in Loop Scheduling on Shared-Memory Multiprocessors", 1994).
 
 import type { FuncBuilder } from '../func.ts'
 import { ModuleBuilder } from '../module.ts'
@@ -130,7 +132,8 @@ function buildRun(module: ModuleBuilder, parts: RunParts): Func {
   const { words, threads, thread, table, current, barrier, runSlot } = parts
   return module.func({ name: 'run' }, f => {
     const [run, here, end, scratch, failed] = f.localArray('i32', 5)
-    const [items, grain, begin, until, left, found, mine] = f.localArray('i32', 7)
+    const [items, grain, begin, until, last, share, mine] = f.localArray('i32', 7)
+    const [claimed, found] = f.localArray('i64', 2)
 
     const readStep = () => {
       f.get(here).i32_load(step.items).set(items)
@@ -174,36 +177,65 @@ function buildRun(module: ModuleBuilder, parts: RunParts): Func {
       })
     }
 
+    const roundUp = () => f.get(grain).i32_add().i32_const(1).i32_sub().get(grain).i32_div_u().get(grain).i32_mul()
+    const fromEnd = () => f.global_get(thread).i32_const(1).i32_and()
+
     const sharedStep = () => {
-      words.load(f, control.cursor).set(begin)
+      words.loadPair(f, control.cursor).set(claimed)
       f.loop(more => {
-        f.get(items).get(begin).i32_sub().tee(left).i32_const(0).i32_gt_s()
+        f.get(claimed).i32_wrap_i64().set(begin)
+        f.get(items).get(claimed).i64_const(32).i64_shr_u().i32_wrap_i64().i32_sub().tee(last)
+        f.get(begin).i32_sub().tee(share).i32_const(0).i32_gt_s()
         f.if(() => {
-          // until = begin + left / (2 * threads), rounded up to a multiple of grain, at most items
-          const share = 2 * threads
-          f.get(left)
-            .i32_const(share - 1)
+          // of what is left 1/(2 * threads), rounded up to a multiple of grain: chunks begin at multiples of grain
+          f.get(share)
+            .i32_const(2 * threads - 1)
             .i32_add()
-            .i32_const(share)
+            .i32_const(2 * threads)
             .i32_div_u()
-          f.get(grain).i32_add().i32_const(1).i32_sub().get(grain).i32_div_u().get(grain).i32_mul().tee(until)
-          f.get(left).get(until).get(left).i32_lt_u().select().get(begin).i32_add().set(until)
-          words.exchangeIf(
-            f,
-            control.cursor,
-            () => f.get(begin),
-            () => f.get(until),
-          )
-          f.tee(found).get(begin).i32_eq()
+          roundUp().set(share)
+          f.get(last).set(until)
+          f.get(share).get(last).get(begin).i32_sub().i32_lt_u()
+          f.if(() => {
+            fromEnd().if(
+              () => {
+                f.get(last).get(share).i32_sub()
+                roundUp().set(begin)
+              },
+              () => f.get(begin).get(share).i32_add().set(until),
+            )
+          })
+          words
+            .exchangePairIf(
+              f,
+              control.cursor,
+              () => f.get(claimed),
+              () => {
+                fromEnd().if(
+                  'i64',
+                  () => {
+                    f.get(claimed).i64_const(0xffffffff).i64_and()
+                    f.get(items).get(begin).i32_sub().i64_extend_i32_u().i64_const(32).i64_shl().i64_or()
+                  },
+                  () => {
+                    f.get(claimed).i64_const(-0x100000000).i64_and()
+                    f.get(until).i64_extend_i32_u().i64_or()
+                  },
+                )
+              },
+            )
+            .tee(found)
+            .get(claimed)
+            .i64_eq()
           f.if(
             () => {
               callKernel(
                 () => f.get(begin),
                 () => f.get(until),
               )
-              words.load(f, control.cursor).set(begin)
+              words.loadPair(f, control.cursor).set(claimed)
             },
-            () => f.get(found).set(begin),
+            () => f.get(found).set(claimed),
           )
           f.br(more)
         })

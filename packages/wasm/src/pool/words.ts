@@ -10,6 +10,10 @@ export interface Words {
   add(f: FuncBuilder, offset: number, value: number): FuncBuilder
   /** If the word is `expected`, makes it `value`. Leaves the old value on the stack. */
   exchangeIf(f: FuncBuilder, offset: number, expected: () => void, value: () => void): FuncBuilder
+  /** The same of two neighbouring words as one, the first in the low half. */
+  loadPair(f: FuncBuilder, offset: number): FuncBuilder
+  clearPair(f: FuncBuilder, offset: number): FuncBuilder
+  exchangePairIf(f: FuncBuilder, offset: number, expected: () => void, value: () => void): FuncBuilder
   wakeAll(f: FuncBuilder, offset: number): FuncBuilder
   /** Sleeps if the word is `value`, until woken. */
   sleep(f: FuncBuilder, offset: number, value: Local): FuncBuilder
@@ -34,6 +38,18 @@ export function wordsAt(base: number): Words {
       expected()
       value()
       return f.i32_atomic_rmw_cmpxchg(base + offset)
+    },
+    loadPair: (f, offset) => f.i32_const(0).i64_atomic_load(base + offset),
+    clearPair: (f, offset) =>
+      f
+        .i32_const(0)
+        .i64_const(0)
+        .i64_atomic_store(base + offset),
+    exchangePairIf(f, offset, expected, value) {
+      f.i32_const(0)
+      expected()
+      value()
+      return f.i64_atomic_rmw_cmpxchg(base + offset)
     },
     wakeAll(f, offset) {
       f.i32_const(0).i32_const(-1)

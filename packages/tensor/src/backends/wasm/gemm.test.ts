@@ -406,3 +406,12 @@ test('the plan covers every item whatever the sizes', () => {
         expect(Number.isInteger(grain)).toBe(true)
       }
 })
+
+test('two threads share a tall product by rows and a wide one by columns, in equal parts', () => {
+  const layout = { transposeA: false, transposeB: false }
+  const tall = planGemm(layout, { batch: 1, m: 768, n: 128, k: 512 }, 2)
+  expect([tall.byRows, tall.items, tall.grain]).toEqual([true, 48, 24])
+  const wide = planGemm(layout, { batch: 1, m: 256, n: 384, k: 128 }, 2)
+  expect([wide.byRows, wide.items, wide.grain]).toEqual([false, 48, 24])
+  expect(planGemm(layout, { batch: 1, m: 1024, n: 128, k: 128 }, 2).grain).toBe(32)
+})
