@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
-import { brokenLinks, linksIn } from './doc-links.ts'
+import { brokenLinks, linksIn, missingSources } from './doc-links.ts'
 import { root } from './pack.ts'
 
 test('finds relative links and pictures with their lines, without fragments', () => {
@@ -24,6 +24,23 @@ test('names a link that leads nowhere, seen from its document', () => {
   writeFileSync(join(root, path), '[there](../../README.md)\n[nowhere](README.md)')
   try {
     expect(brokenLinks([path])).toEqual([`${path}:2: there is no README.md`])
+  } finally {
+    rmSync(join(root, path))
+  }
+})
+
+test('names a source file that is nowhere, by its line', () => {
+  const path = `docs/.cache/sources-${process.pid}.md`
+  mkdirSync(dirname(join(root, path)), { recursive: true })
+  writeFileSync(
+    join(root, path),
+    '`graph/queue.ts` and `graph/lower-*.ts`\n`graph/cue.ts`, `lower-none-*.ts`, `a.b.ts(c)`',
+  )
+  try {
+    expect(missingSources([path])).toEqual([
+      `${path}:2: there is no graph/cue.ts`,
+      `${path}:2: there is no lower-none-*.ts`,
+    ])
   } finally {
     rmSync(join(root, path))
   }

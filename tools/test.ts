@@ -8,7 +8,7 @@ import { checkImports } from './check-imports.ts'
 import { checkPackages } from './check-packages.ts'
 import { findChromium } from './chromium.ts'
 import { checkDocuments } from './doc-blocks.ts'
-import { brokenLinks } from './doc-links.ts'
+import { brokenLinks, missingSources } from './doc-links.ts'
 import { attempt, type Count, closingLine, type Outcome, tally } from './outcome.ts'
 import { root, run } from './pack.ts'
 import { outcomesOf, type Report } from './vitest-report.ts'
@@ -25,8 +25,8 @@ const stages: Record<string, () => AsyncIterable<Outcome> | Promise<Count>> = {
     }),
   docs: () => checkDocuments(),
   links: () =>
-    one('links between documents lead somewhere', () => {
-      const broken = brokenLinks()
+    one('links between documents lead somewhere, and files that they name are there', () => {
+      const broken = [...brokenLinks(), ...missingSources()]
       if (broken.length) throw new Error(broken.join('\n'))
     }),
   ops: () =>
