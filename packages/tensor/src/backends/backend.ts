@@ -50,6 +50,8 @@ export interface Limits {
   readonly splitAttention: boolean
   /** rows of a piece into which long columns are cut, so that there are items enough for a GPU; 0: they are not */
   readonly columnPiece: number
+  /** rows of a scatter are sorted by where they go, so that all of them are written side by side: one row a thread is too few for a GPU */
+  readonly sortedScatter: boolean
   /** products read f16 and bf16 operands as they are in memory; else as f32 copies */
   readonly narrowProducts: boolean
   /** dtypes that can be stored and computed */

@@ -20,7 +20,9 @@ const compiled = new CompiledExecutor(interpreted)
 const kernels = new Engine('interpret', () => Promise.resolve(compiled))
 const narrow = new Engine('narrow', () =>
   Promise.resolve(
-    new CompiledExecutor(new InterpretBackend({ scratch: false, parts: false, buffersPerKernel: 6, columnPiece: 4 })),
+    new CompiledExecutor(
+      new InterpretBackend({ scratch: false, parts: false, buffersPerKernel: 6, columnPiece: 4, sortedScatter: true }),
+    ),
   ),
 )
 

@@ -1,9 +1,10 @@
 // Kernels of one operation that is never inside of another: products, scatters, users' kernels and programs.
 
 import { computeType } from '../dtype.ts'
-import { type Axis, axisIndex, type Index, valueIndex, zeroIndex } from '../kernel/index-expr.ts'
+import { type Axis, addIndex, axisIndex, type Index, valueIndex, zeroIndex } from '../kernel/index-expr.ts'
 import type { CustomKernel, Expr, Kernel, LoopKernel, ReduceOp, Stmt } from '../kernel/ir.ts'
 import { mergeParallelAxes } from '../kernel/merge-axes.ts'
+import { reduceStart } from '../primitives/reduce.ts'
 import { bounded, leafRef, valueRef } from './emit.ts'
 import { Frame, fresh, isLoop, type Lowered, type LowerOptions, nameOf, newAxis, ownNodes } from './frame.ts'
 import type { GNode } from './gnode.ts'
@@ -93,7 +94,7 @@ const zeroIndexOf = (): Index => zeroIndex
 /** The index tensor picks a place along one axis: a copy of the base, then ordered writes. */
 export function lowerScatter(group: Group, options: LowerOptions): Lowered[] {
   const node = group.anchor!
-  const [base, picks, updates] = node.sources
+  const [base, picks, updates, ...known] = node.sources
   const out = valueRef(node)
   const kernels: Lowered[] = []
   const inPlace = base.op === 'storage' && options.place(leafRef(base)).key === options.place(out).key
@@ -122,6 +123,19 @@ export function lowerScatter(group: Group, options: LowerOptions): Lowered[] {
   const valid: Expr = { op: 'eq', dtype: 'bool', args: [along, inside] }
   const to = index.map((i, d) => (d === node.axis ? valueIndex(inside) : i))
   const mode = node.mode === 'set' ? 'set' : (node.mode as ReduceOp)
+  if (known.length) {
+    const body = sortedBody(node, frame, { known, index, axis: axes[node.axis], to, mode, valid })
+    const kernel: LoopKernel = {
+      kind: 'loop',
+      ...frame.head(name),
+      parallel: axes.filter(isLoop),
+      vector: true,
+      scratch: [],
+      body,
+    }
+    kernels.push(frame.lowered(mergeParallelAxes(kernel, fresh)))
+    return kernels
+  }
   const store = frame.store(out, flatIndex(to, node.shape), frame.emitter.value(updates, index), mode, valid)
   const loop: Stmt = { kind: 'loop', axis: axes[node.axis], end: null, reduces: [], ordered: true, body: [store] }
   const parallel = axes.filter((a, d) => d !== node.axis && isLoop(a))
@@ -135,4 +149,49 @@ export function lowerScatter(group: Group, options: LowerOptions): Lowered[] {
   }
   kernels.push(frame.lowered(mergeParallelAxes(kernel, fresh)))
   return kernels
+}
+
+interface SortedScatter {
+  /** what is known of each update (sorted-scatter.ts) */
+  readonly known: readonly GNode[]
+  readonly index: readonly Index[]
+  /** of the updates */
+  readonly axis: Axis
+  readonly to: readonly Index[]
+  readonly mode: 'set' | ReduceOp
+  readonly valid: Expr
+}
+
+/** Every update is an item. Of those with one index the last is written, or the first combines them all. */
+function sortedBody(node: GNode, frame: Frame, { known, index, axis, to, mode, valid }: SortedScatter): Stmt[] {
+  const [, , updates] = node.sources
+  const own = axisIndex(axis)
+  const of = (x: GNode, at: Index): Expr => frame.emitter.value(x, [at])
+  const zero: Expr = { op: 'const', dtype: 'i32', value: 0 }
+  const isNone = (x: GNode): Expr => ({ op: 'eq', dtype: 'bool', args: [of(x, own), zero] })
+  const and = (a: Expr, b: Expr): Expr => ({ op: 'and', dtype: 'bool', args: [a, b] })
+  const place = flatIndex(to, node.shape)
+  const store = (value: Expr, which: GNode): Stmt =>
+    frame.store(valueRef(node), place, value, mode, and(valid, isNone(which)))
+  if (mode === 'set') return [store(frame.emitter.value(updates, index), known[0])]
+  const [rank, same, before, order] = known
+  const end: Expr = { op: 'where', dtype: 'i32', args: [isNone(before), of(same, own), zero] }
+  const step = newAxis(axis.size)
+  const next = of(order, addIndex(valueIndex(of(rank, own)), axisIndex(step)))
+  const from = index.map((at, d) => (d === node.axis ? valueIndex(next) : at))
+  const dtype = computeType(node.dtype)
+  const acc: Expr = { op: 'acc', dtype, id: 0 }
+  const start = reduceStart(mode === 'add' ? 'sum' : mode === 'max' ? 'amax' : 'amin', node.dtype)
+  return [
+    { kind: 'declare', acc: 0, dtype, init: start },
+    {
+      kind: 'loop',
+      axis: step,
+      end: valueIndex(end),
+      reduces: [0],
+      ordered: true,
+      body: [{ kind: 'update', acc: 0, op: mode, value: frame.emitter.value(updates, from) }],
+    },
+    store(acc, before),
+  ]
 }

@@ -376,7 +376,8 @@ export function schedule(
     const place = group.axes.map(axisIndex)
     settle(node, group, place)
     link(node, group)
-    node.sources.forEach((s, i) => ask(group, s, null, `${i}`, stored))
+    // what is known of a scatter's updates is of all of them (sorted-scatter.ts)
+    node.sources.forEach((s, i) => ask(group, s, null, `${i}`, stored || (node.op === 'scatter' && i > 2)))
   }
 
   /** A scatter into the memory of its base reads nothing else of it: what is made from the base is computed before. */

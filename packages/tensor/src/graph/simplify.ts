@@ -8,6 +8,7 @@ import { type Axis, axisIndex, type Index } from '../kernel/index-expr.ts'
 import { attentionOps, attentionSources } from '../primitives/attention-sources.ts'
 import type { Captured } from './capture.ts'
 import type { GNode } from './gnode.ts'
+import { sortedSources } from './sorted-scatter.ts'
 import type { SizeModel } from './symbols.ts'
 import { flatIndex, through, viewOps } from './views.ts'
 
@@ -123,7 +124,7 @@ export interface SimplifiedRoot {
 export function simplify(
   captured: Captured,
   model: SizeModel,
-  { narrowProducts }: Pick<Limits, 'narrowProducts'>,
+  { narrowProducts, sortedScatter }: Pick<Limits, 'narrowProducts' | 'sortedScatter'>,
 ): { graph: Graph; roots: SimplifiedRoot[] } {
   const graph = new Graph()
   const made: GNode[] = []
@@ -149,7 +150,12 @@ export function simplify(
       made.push(
         graph.make({ ...common, op: 'gather', sources: [inMemory(graph, sources[0]), sources[1]], axis: a.axis }),
       )
-    else if (n.op === 'custom' || n.op === 'program')
+    else if (n.op === 'scatter' && sortedScatter) {
+      const { axis = -1, mode = '' } = a
+      made.push(
+        graph.make({ ...common, op: 'scatter', sources: sortedSources(graph, sources, axis, mode), axis, mode }),
+      )
+    } else if (n.op === 'custom' || n.op === 'program')
       made.push(
         graph.make({
           ...common,

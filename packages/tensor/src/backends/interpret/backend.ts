@@ -35,6 +35,7 @@ export class InterpretBackend implements Backend {
       parts?: boolean
       splitAttention?: boolean
       columnPiece?: number
+      sortedScatter?: boolean
       maxBytes?: number
       buffersPerKernel?: number
     } = {},
@@ -48,6 +49,7 @@ export class InterpretBackend implements Backend {
       parts: options.parts ?? true,
       splitAttention: options.splitAttention ?? false,
       columnPiece: options.columnPiece ?? 0,
+      sortedScatter: options.sortedScatter ?? false,
       narrowProducts: true,
       dtypes: new Set<DType>(['f32', 'f16', 'bf16', 'f64', 'i32', 'u32', 'i8', 'u8', 'i64', 'bool']),
     }

@@ -194,6 +194,7 @@ class Implementation implements WasmBackend {
     parts: true,
     splitAttention: false,
     columnPiece: 0,
+    sortedScatter: false,
     narrowProducts: false,
     dtypes: new Set(Object.keys(dtypes) as DType[]),
   }

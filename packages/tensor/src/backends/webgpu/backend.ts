@@ -123,6 +123,7 @@ class Implementation implements WebGPUBackend {
       parts: false,
       splitAttention: true,
       columnPiece: slow ? 0 : 256,
+      sortedScatter: !slow,
       narrowProducts: true,
       dtypes: new Set(storedDTypes),
     }
