@@ -3,6 +3,7 @@
 import { readFile, writeFile } from '#platform'
 import { type AddedToken, addedToken, readAddedToken } from './added/added-token.ts'
 import { AddedVocabulary, type AllowedSpecial } from './added/added-vocabulary.ts'
+import { checkOptions, checkVocabSize, textOf } from './check.ts'
 import { type Chunk, chunkText } from './chunk.ts'
 import { DecodeStream, joinTokens } from './decode-stream.ts'
 import { ByteLevelDecoder } from './decoders/byte-level.ts'
@@ -88,6 +89,21 @@ export type TextSource = string | Iterable<string> | AsyncIterable<string>
 
 /** Texts of up to so many units share a list to gather their ids in. */
 const KEPT_IDS = 1 << 14
+
+const trainOptions: Readonly<Record<keyof BpeTrainerOptions, unknown>> = {
+  vocabSize: 0,
+  minFrequency: 0,
+  specialTokens: 0,
+  limitAlphabet: 0,
+  initialAlphabet: 0,
+  maxTokenLength: 0,
+  continuingSubwordPrefix: 0,
+  endOfWordSuffix: 0,
+  rules: 0,
+  pieces: 0,
+  unkToken: 0,
+  onProgress: 0,
+}
 
 /** Ids before and after those of a text. */
 type Frame = { before: number[]; after: number[] }
@@ -186,6 +202,7 @@ export class Tokenizer {
    * @param texts what to learn from   @param options `vocabSize` counts the 256 bytes and the special tokens
    */
   static async train(texts: TextSource, options: BpeTrainerOptions = {}): Promise<Tokenizer> {
+    checkOptions('train', options, trainOptions)
     const blank = new Tokenizer({
       model: new BPE(),
       preTokenizer: new ByteLevel({ addPrefixSpace: false }),
@@ -197,11 +214,14 @@ export class Tokenizer {
   /** A new tokenizer with the parts of this one, its model trained on texts. */
   async trainNew(texts: TextSource, trainer: Trainer): Promise<Tokenizer> {
     const { onProgress } = trainer.options
+    checkVocabSize(trainer.options.vocabSize)
+    if (typeof texts !== 'string' && !(Symbol.iterator in Object(texts)) && !(Symbol.asyncIterator in Object(texts)))
+      throw new TokenizerError(`train: needs a text, texts or a stream of them, got ${typeof texts}`)
     const scan = this.normalizer ? undefined : byteLevelScanner(this.preTokenizer)
     const counts = scan ? new WordCounts(scan, word => bytesToText(utf8Bytes(word))) : new PieceCounts(this)
     let done = 0
     for await (const text of typeof texts === 'string' ? [texts] : texts) {
-      counts.add(text.toWellFormed())
+      counts.add(textOf('train', text))
       onProgress?.({ stage: 'count', done: ++done, total: undefined })
     }
     const { words, last } = counts.finish()
@@ -267,11 +287,11 @@ export class Tokenizer {
     const frame = options.pair === undefined && !this.truncation ? this.frame(options) : undefined
     if (!frame) return Uint32Array.from(this.finish(text, options, false).ids)
     const { allowedSpecial = 'none' } = options
+    const wellFormed = textOf('encodeIds', text)
     const words = this.fastWords(allowedSpecial)
     const out = text.length > KEPT_IDS ? new IdList(text.length >> 1) : this.ids
     out.length = 0
     for (const id of frame.before) out.push(id)
-    const wellFormed = text.toWellFormed()
     if (words && this.added.isPlain(allowedSpecial)) words.encode(wellFormed, out)
     else if (words) {
       for (const part of this.added.parts(wellFormed, allowedSpecial)) {
@@ -295,7 +315,7 @@ export class Tokenizer {
     const words = frame && this.fastWords(allowedSpecial)
     if (!words) return this.encodeIds(text, options).length
     let count = frame.before.length + frame.after.length
-    for (const part of this.added.parts(text.toWellFormed(), allowedSpecial)) {
+    for (const part of this.added.parts(textOf('count', text), allowedSpecial)) {
       count += typeof part === 'number' ? 1 : words.count(part)
     }
     return count
@@ -426,7 +446,7 @@ export class Tokenizer {
 
   private encodeOne(text: string, sequence: number, allowed: AllowedSpecial, tracked = true): Encoding {
     const out: EncodingParts = Encoding.empty()
-    this.pieces(text.toWellFormed(), allowed, tracked).forEach((piece, word) => {
+    this.pieces(textOf('encode', text), allowed, tracked).forEach((piece, word) => {
       for (const token of piece.tokens ?? this.model.tokenize(piece.text.text)) {
         out.ids.push(token.id)
         out.typeIds.push(sequence)
