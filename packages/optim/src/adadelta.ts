@@ -11,6 +11,7 @@ export interface AdadeltaOptions extends GroupOptions {
 
 /** Steps in units of the parameter (Zeiler 2012), in torch's form: lr is a factor, 1 by default. */
 export class Adadelta extends Optimizer<AdadeltaOptions> {
+  protected override readonly repeats = Adadelta.prototype.update
   constructor(params: Parameters<AdadeltaOptions>, options: Partial<AdadeltaOptions> = {}) {
     super(params, { lr: 1, rho: 0.9, eps: 1e-6, weightDecay: 0, ...options })
   }

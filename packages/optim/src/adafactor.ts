@@ -18,6 +18,7 @@ const machine = 2 ** -23
 const meanSquare = (x: Tensor): Tensor => x.mul(x).mean()
 
 export class Adafactor extends Optimizer<AdafactorOptions> {
+  protected override readonly repeats = Adafactor.prototype.update
   constructor(params: Parameters<AdafactorOptions>, options: Partial<AdafactorOptions> = {}) {
     super(params, { lr: 1e-2, beta2Decay: -0.8, eps: [machine, 1e-3], d: 1, weightDecay: 0, ...options })
   }

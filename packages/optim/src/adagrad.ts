@@ -12,6 +12,7 @@ export interface AdagradOptions extends GroupOptions {
 
 /** Divides by the root of the sum of squares so far (Duchi et al. 2011), in torch's form. */
 export class Adagrad extends Optimizer<AdagradOptions> {
+  protected override readonly repeats = Adagrad.prototype.update
   constructor(params: Parameters<AdagradOptions>, options: Partial<AdagradOptions> = {}) {
     super(params, { lr: 1e-2, lrDecay: 0, weightDecay: 0, initialAccumulatorValue: 0, eps: 1e-10, ...options })
   }

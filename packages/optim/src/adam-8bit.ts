@@ -153,6 +153,7 @@ function closed(x: Tensor, { limits }: Tables): { words: Tensor; scale: Tensor }
 
 /** `Adam` with states of 8 bits: about 2 bytes an element instead of 8. */
 export class Adam8bit extends EightBit {
+  protected override readonly repeats = Adam8bit.prototype.update
   constructor(params: Parameters<Adam8bitOptions>, options: Partial<Adam8bitOptions> = {}) {
     super(params, { ...defaults, weightDecay: 0, ...options })
   }
@@ -162,6 +163,7 @@ export class Adam8bit extends EightBit {
 }
 /** `AdamW` with states of 8 bits: about 2 bytes an element instead of 8. */
 export class AdamW8bit extends EightBit {
+  protected override readonly repeats = AdamW8bit.prototype.update
   constructor(params: Parameters<Adam8bitOptions>, options: Partial<Adam8bitOptions> = {}) {
     super(params, { ...defaults, weightDecay: 0.01, ...options })
   }

@@ -56,6 +56,7 @@ function adam(update: Update<AdamOptions>, decoupled: boolean): Updated {
 
 /** Adam; weight decay is part of the gradient. */
 export class Adam extends Optimizer<AdamOptions> {
+  protected override readonly repeats = Adam.prototype.update
   constructor(params: Parameters<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, ...options })
   }
@@ -69,6 +70,7 @@ export class Adam extends Optimizer<AdamOptions> {
 
 /** AdamW; weight decay shrinks the parameter by lr * weightDecay beside the step. */
 export class AdamW extends Optimizer<AdamOptions> {
+  protected override readonly repeats = AdamW.prototype.update
   constructor(params: Parameters<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0.01, ...options })
   }
@@ -82,6 +84,7 @@ export class AdamW extends Optimizer<AdamOptions> {
 
 /** Adam with the infinity norm (the same paper, section 7). */
 export class Adamax extends Optimizer<AdamOptions> {
+  protected override readonly repeats = Adamax.prototype.update
   constructor(params: Parameters<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { lr: 2e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, ...options })
   }
@@ -102,6 +105,7 @@ export class Adamax extends Optimizer<AdamOptions> {
 
 /** Adam with rectified variance (Liu et al. 2020): plain momentum until the variance of the adaptive step is tractable. */
 export class RAdam extends Optimizer<AdamOptions> {
+  protected override readonly repeats = RAdam.prototype.update
   constructor(params: Parameters<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, ...options })
   }
@@ -145,6 +149,7 @@ export interface NAdamOptions extends AdamOptions {
  * the product itself after a few steps.
  */
 export class NAdam extends Optimizer<NAdamOptions> {
+  protected override readonly repeats = NAdam.prototype.update
   constructor(params: Parameters<NAdamOptions>, options: Partial<NAdamOptions> = {}) {
     super(params, { lr: 2e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, momentumDecay: 4e-3, ...options })
   }

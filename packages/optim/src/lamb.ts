@@ -3,6 +3,7 @@ import { Optimizer, type Parameters, type Slots, type Update, type Updated } fro
 
 /** Adam with a rate for each tensor in proportion to its length (You et al. 2020), for large batches. */
 export class LAMB extends Optimizer<Omit<AdamOptions, 'amsgrad'>> {
+  protected override readonly repeats = LAMB.prototype.update
   constructor(params: Parameters<AdamOptions>, options: Partial<AdamOptions> = {}) {
     super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-6, weightDecay: 0, ...options })
   }

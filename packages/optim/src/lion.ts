@@ -10,6 +10,7 @@ export interface LionOptions extends GroupOptions {
 
 /** Steps of one size, by the sign of a mix of momentum and gradient (Chen et al. 2023). */
 export class Lion extends Optimizer<LionOptions> {
+  protected override readonly repeats = Lion.prototype.update
   constructor(params: Parameters<LionOptions>, options: Partial<LionOptions> = {}) {
     super(params, { lr: 1e-4, betas: [0.9, 0.99], weightDecay: 0, ...options })
   }

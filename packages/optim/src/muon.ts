@@ -34,6 +34,7 @@ export function newtonSchulz(x: Tensor, steps = 5, eps = 1e-7): Tensor {
 
 /** For the matrices of hidden layers; give embeddings, heads and vectors to AdamW. */
 export class Muon extends Optimizer<MuonOptions> {
+  protected override readonly repeats = Muon.prototype.update
   constructor(params: Parameters<MuonOptions>, options: Partial<MuonOptions> = {}) {
     super(params, { lr: 1e-3, momentum: 0.95, nesterov: true, weightDecay: 0.1, steps: 5, eps: 1e-7, ...options })
     for (const group of this.groups)

@@ -14,6 +14,7 @@ import {
   type Shape,
   type SparseRows,
   sparseRows,
+  Template,
   Tensor,
   tensor,
   where,
@@ -102,12 +103,42 @@ export interface StepOptions {
 /** Which states and counters there are; compared by identity. */
 class Structure {}
 
+/** A step whose graph serves the next one, and what has to be as it was for that. */
+interface LastStep {
+  readonly template: Template
+  /** what its values are written to */
+  readonly targets: readonly Tensor[]
+  readonly gradients: ReadonlyMap<Tensor, Tensor | SparseRows>
+  /** how many tensors it got besides */
+  readonly given: number
+  readonly structure: Structure
+  /** of each group */
+  readonly options: readonly Record<string, unknown>[]
+}
+
+/** Options that a rule may have read as they are. The learning rate is looked up at each step. */
+function optionsOf({ params, lr, ...options }: ParameterGroup<GroupOptions>): Record<string, unknown> {
+  const read = options as Record<string, unknown>
+  for (const name in read) if (Array.isArray(read[name])) read[name] = [...read[name]]
+  return read
+}
+
+function sameOptions(a: Record<string, unknown>, b: Record<string, unknown>): boolean {
+  for (const name in a) {
+    const [x, y] = [a[name], b[name]]
+    const same = Array.isArray(x) && Array.isArray(y) ? x.length === y.length && x.every((v, i) => v === y[i]) : x === y
+    if (!same) return false
+  }
+  return Object.keys(a).length === Object.keys(b).length
+}
+
 export abstract class Optimizer<O extends GroupOptions> {
   readonly groups: ParameterGroup<O>[]
   readonly #state = new Map<Tensor, ParameterState>()
   readonly #counters = new Map<Tensor, Counter>()
   /** another one whenever there are other states or counters: a jitted step is recorded anew then */
   readonly #structure = { current: new Structure() }
+  #last: LastStep | null = null
 
   constructor(params: Parameters<O>, defaults: O) {
     const list = [...params] as (Tensor | ({ params: Iterable<Tensor> } & Partial<O>))[]
@@ -152,6 +183,11 @@ export abstract class Optimizer<O extends GroupOptions> {
   /** The state that `update` keeps for each parameter, with its initial values. */
   protected abstract slots(options: O, p: Tensor): Slots
   protected abstract update(update: Update<O>): Updated
+  /**
+   * The `update` of this class, if what it computes follows from what it gets alone: then its graph is built once, and again only for other options, state
+   * or parameters. A rule that reads anything else, a counter of its own or the clock, leaves this undefined.
+   */
+  protected readonly repeats?: (update: Update<O>) => Updated
 
   /**
    * Why this rule takes no gradient of a form, with the remedy; null where it does. A rule that would leave a row without a gradient as it is
@@ -175,16 +211,65 @@ export abstract class Optimizer<O extends GroupOptions> {
   #queue(when: Tensor | undefined): void {
     void this.#structure.current
     const gradients = this.#gradients()
-    const write = (target: Tensor, value: Tensor): void => {
-      target.assign(when ? where(when, value, target) : value)
+    const given = when ? [when] : []
+    const last = this.#last
+    if (last?.template.repeats && this.#fits(last, gradients, given)) {
+      const values = last.template.again(given)
+      for (let i = 0; i < values.length; i++) last.targets[i].assign(values[i])
+      return
     }
+    this.#last = null
+    const targets: Tensor[] = []
+    const build = (): Tensor[] => {
+      const values: Tensor[] = []
+      this.#writes(gradients, when, (target, value) => {
+        targets.push(target)
+        values.push(value)
+      })
+      return values
+    }
+    const sparse = [...gradients.values()].some(g => !(g instanceof Tensor))
+    const template = sparse || this.update !== this.repeats ? null : new Template(this.constructor.name, given, build)
+    const values = template?.values ?? build()
+    targets.forEach((target, i) => void target.assign(values[i]))
+    if (template?.repeats)
+      this.#last = {
+        template,
+        targets,
+        gradients,
+        given: given.length,
+        structure: this.#structure.current,
+        options: this.groups.map(optionsOf),
+      }
+  }
+
+  #fits(
+    { gradients, structure, given, options }: LastStep,
+    now: LastStep['gradients'],
+    more: readonly Tensor[],
+  ): boolean {
+    if (structure !== this.#structure.current || given !== more.length || gradients.size !== now.size) return false
+    for (const [p, g] of now) if (gradients.get(p) !== g) return false
+    return (
+      options.length === this.groups.length &&
+      this.groups.every((group, i) => sameOptions(options[i], optionsOf(group)))
+    )
+  }
+
+  /** What a step writes, in order. */
+  #writes(
+    gradients: ReadonlyMap<Tensor, Tensor | SparseRows>,
+    when: Tensor | undefined,
+    put: (target: Tensor, value: Tensor) => void,
+  ): void {
+    const write = (target: Tensor, value: Tensor): void => put(target, when ? where(when, value, target) : value)
     const clocks = this.#tick([...gradients.keys()], write)
     this.groups.forEach((group, number) => {
       const lr = live(group, g => g.lr)
       for (const p of group.params) {
         const gradient = gradients.get(p)
         if (!gradient) continue
-        const part = gradient instanceof Tensor ? wholeOf(gradient, write) : rowsOf(gradient, p, when)
+        const part = gradient instanceof Tensor ? wholeOf(gradient, write) : rowsOf(gradient, p, when, put)
         const states = this.#stateOf(p)
         const stateAt = (name: string): Tensor => (states[name] ??= this.#made(fresh(p, 0)))
         const { p: value, state } = this.update({
@@ -353,7 +438,7 @@ interface Part {
 const wholeOf = (g: Tensor, write: Part['write']): Part => ({ g, of: t => t, write })
 
 /** Nothing here is of the table's size: rows are gathered, and scattered into the memory in which the table lies. */
-function rowsOf(gradient: SparseRows, p: Tensor, when: Tensor | undefined): Part {
+function rowsOf(gradient: SparseRows, p: Tensor, when: Tensor | undefined, put: Part['write']): Part {
   const { indices, rows } = gradient.whole
   const picks = indices.reshape([indices.size, ...rows.shape.slice(1).map(() => 1)]).expand(rows.shape)
   const of = (t: Tensor): Tensor => {
@@ -364,8 +449,7 @@ function rowsOf(gradient: SparseRows, p: Tensor, when: Tensor | undefined): Part
   return {
     g: rows,
     of,
-    write: (target, value) =>
-      void target.assign(target.scatter(0, picks, when ? where(when, value, of(target)) : value)),
+    write: (target, value) => put(target, target.scatter(0, picks, when ? where(when, value, of(target)) : value)),
   }
 }
 

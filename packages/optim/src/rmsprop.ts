@@ -14,6 +14,7 @@ export interface RMSpropOptions extends GroupOptions {
 
 /** Divides by a moving root mean square (Tieleman and Hinton 2012), in torch's form. */
 export class RMSprop extends Optimizer<RMSpropOptions> {
+  protected override readonly repeats = RMSprop.prototype.update
   constructor(params: Parameters<RMSpropOptions>, options: Partial<RMSpropOptions> = {}) {
     super(params, { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false, ...options })
   }

@@ -14,6 +14,7 @@ export interface SGDOptions extends GroupOptions {
 
 /** Stochastic gradient descent with momentum (Sutskever et al. 2013), in torch's form. */
 export class SGD extends Optimizer<SGDOptions> {
+  protected override readonly repeats = SGD.prototype.update
   constructor(params: Parameters<SGDOptions>, options: SGDOptions) {
     super(params, { momentum: 0, dampening: 0, nesterov: false, weightDecay: 0, ...options })
   }

@@ -16,6 +16,7 @@ export interface SophiaOptions extends GroupOptions {
 }
 
 export class Sophia extends Optimizer<SophiaOptions> {
+  protected override readonly repeats = Sophia.prototype.update
   constructor(params: Parameters<SophiaOptions>, options: Partial<SophiaOptions> = {}) {
     super(params, { lr: 1e-4, betas: [0.965, 0.99], rho: 0.04, weightDecay: 0.1, batchSize: 1, ...options })
   }

@@ -12,6 +12,7 @@ export interface SparseAdamOptions extends GroupOptions {
 
 /** Takes the gradients of sparse lookups only. Bias is corrected by the steps of the whole table. */
 export class SparseAdam extends Optimizer<SparseAdamOptions> {
+  protected override readonly repeats = SparseAdam.prototype.update
   constructor(params: Parameters<SparseAdamOptions>, options: Partial<SparseAdamOptions> = {}) {
     super(params, { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, ...options })
   }

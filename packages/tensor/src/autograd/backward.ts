@@ -1,13 +1,19 @@
 // Reverse-mode differentiation as a function from graph to graph: one walk over the history in reverse order of creation,
-// each primitive's vjp from the table, gradients of shared values summed.
+// each primitive's vjp from the table, gradients of shared values summed. `backward` remembers the graph that came of it for the next
+// history of the same form (autograd/history.ts).
 
 import { GradientError } from '../errors.ts'
-import type { Node } from '../graph/node.ts'
+import type { Engine } from '../graph/engine.ts'
+import { type Node, nodeCount } from '../graph/node.ts'
 import { checkEffect, within } from '../graph/scope.ts'
+import { storageCount } from '../graph/storage.ts'
+import { subgraphOf } from '../graph/subgraph.ts'
 import { constantOf } from '../ops/build.ts'
 import { primitiveOf } from '../primitives/table.ts'
 import { apply, checkGradient, Tensor } from '../tensor.ts'
 import { gradientOf } from './gradient.ts'
+import { History, Passes, type Place, type Remembered } from './history.ts'
+import { rowParts } from './sparse.ts'
 
 /** Gradients of `roots` (weighted by `seeds`) for every node in `wanted`, or for every leaf when `wanted` is null. */
 export function gradients(
@@ -81,6 +87,67 @@ function reachable(
   return { order, placeOf }
 }
 
+const passes = new WeakMap<Engine, Passes>()
+
+function passesOf(engine: Engine): Passes {
+  let found = passes.get(engine)
+  if (!found) passes.set(engine, (found = new Passes()))
+  return found
+}
+
+/** Gradients for every leaf, by the graph of the last history of this form where there was one. */
+function leafGradients(root: Tensor, seed: Tensor | undefined): Map<Node, Tensor> {
+  const history = new History(root.node, seed?.node ?? null)
+  if (history.opaque) return gradients([root], [seedOf('backward', root, seed)], null, false)
+  const { hash, order } = history
+  const known = passesOf(root.engine)
+  let found = known.find(history, hash)
+  if (!found) {
+    const { key } = history
+    const since = { nodes: nodeCount(), storages: storageCount() }
+    const built = gradients([root], [seedOf('backward', root, seed)], null, false)
+    found = { key, pass: passOf(built, seed ? [...order, seed.node] : order, since) }
+    known.add(hash, found)
+    if (!found.pass) return built
+  }
+  if (!found.pass) return gradients([root], [seedOf('backward', root, seed)], null, false)
+  const { subgraph, sources, leaves } = found.pass
+  const nodes: Node[] = []
+  for (let i = 0; i < sources.length; i++) {
+    const place = sources[i]
+    nodes.push(typeof place !== 'number' ? place : place < order.length ? order[place] : seed!.node)
+  }
+  const values = within('backward', { grad: false, internal: true }, () => subgraph.call(nodes))
+  const results = new Map<Node, Tensor>()
+  for (let i = 0; i < leaves.length; i++) results.set(order[leaves[i]], values[i])
+  return results
+}
+
+/**
+ * What is remembered of gradients.
+ * @param given the nodes that a history gives: its own, then the seed   @param since numbers of nodes and storages before the pass
+ */
+function passOf(
+  gradients: ReadonlyMap<Node, Tensor>,
+  given: readonly Node[],
+  since: { readonly nodes: number; readonly storages: number },
+): Remembered['pass'] {
+  const results = [...gradients.values()].map(g => g.node)
+  // rows of a table are kept as rows, which one value cannot say
+  if (results.length === 0 || results.some(node => rowParts(node))) return null
+  const graph = subgraphOf('backward', results, since.nodes)
+  if (!graph || graph.subgraph.draws) return null
+  const places = new Map(given.map((node, place) => [node, place]))
+  const sources: Place[] = []
+  for (const node of graph.open) {
+    const place = places.get(node)
+    // tables that a derivative made hold what they hold; anything else from outside of the history may be another one next time
+    if (place === undefined && !(node.storage && node.storage.id >= since.storages)) return null
+    sources.push(place ?? node)
+  }
+  return { subgraph: graph.subgraph, sources, leaves: [...gradients.keys()].map(leaf => places.get(leaf)!) }
+}
+
 export interface BackwardOptions {
   /** the gradient of the root; 1 for a root with one element */
   readonly gradient?: Tensor
@@ -123,8 +190,10 @@ function checkHistory(op: string, root: Tensor): void {
 export function backward(root: Tensor, options: BackwardOptions = {}): void {
   checkEffect('backward')
   checkHistory('backward', root)
-  const wanted = options.inputs ? new Set(options.inputs.map(t => t.node)) : null
-  const results = gradients([root], [seedOf('backward', root, options.gradient)], wanted, false)
+  const { inputs, gradient } = options
+  const results = inputs
+    ? gradients([root], [seedOf('backward', root, gradient)], new Set(inputs.map(t => t.node)), false)
+    : leafGradients(root, gradient)
   if (root.storage === null) root.engine.queue.keep(root.node, null, !options.retainGraph)
   for (const [leaf, g] of results) {
     if (!leaf.storage)

@@ -82,6 +82,9 @@ const overlapsOf = ({ input, stride, dilation, padding }: Geometry): Overlap[] =
 /** A group of few channels has no product worth its name: its windows are multiplied and summed as they are read. */
 const isThin = (w: Tensor, groups: number): boolean => groups > 1 && w.shape[0] / groups < 4
 
+/** Names the derivative of a function of windows, which follows from where they lie. */
+export const formOf = (name: string, windows: object): string => `${name} ${JSON.stringify(windows)}`
+
 /** w [O, C / groups, ...kernel] against every window of x [N, C, ...input]: [N, O, ...output]. */
 function correlate(x: Tensor, w: Tensor, geometry: Geometry): Tensor {
   return withDerivative(
@@ -103,6 +106,7 @@ function correlate(x: Tensor, w: Tensor, geometry: Geometry): Tensor {
       return rows.matmul(columnsOf(x, geometry)).reshape([n, o, ...output])
     },
     (g, [x, w]) => [spread(g, w, geometry), weightGradient(x, g, geometry)],
+    formOf('correlate', geometry),
   )
 }
 
@@ -131,6 +135,7 @@ function spread(y: Tensor, w: Tensor, geometry: Geometry): Tensor {
       return unwindow(columns, overlaps)
     },
     (g, [y, w]) => [correlate(g, w, geometry), weightGradient(g, y, geometry)],
+    formOf('spread', geometry),
   )
 }
 
@@ -164,6 +169,7 @@ function weightGradient(x: Tensor, y: Tensor, geometry: Geometry): Tensor {
       return left.matmul(right.transpose(-1, -2)).reshape(shape)
     },
     (g, [x, y]) => [spread(y, g, geometry), correlate(x, g, geometry)],
+    formOf('weightGradient', geometry),
   )
 }
 

@@ -9,7 +9,7 @@ import { withDerivative } from '../ops/shortcut.ts'
 import { type Overlap, unwindow } from '../primitives/movement.ts'
 import { type Shape, sizeOf } from '../shape.ts'
 import { apply, type Tensor } from '../tensor.ts'
-import { type PerAxis, perAxis } from './conv.ts'
+import { formOf, type PerAxis, perAxis } from './conv.ts'
 import { meanTaps } from './interpolate.ts'
 import { axisMap, resample } from './resample.ts'
 
@@ -140,6 +140,7 @@ function largest(x: Tensor, geometry: Geometry): Tensor {
       const windows = g.reshape([...g.shape, ...ones]).where(hit, k(0))
       return [unwindow(windows, overlapsOf(geometry))]
     },
+    formOf('largest', geometry),
   )
 }
 
@@ -150,6 +151,7 @@ function windowSums(x: Tensor, geometry: Geometry): Tensor {
     [x],
     () => windowsOf(x, geometry, 0).sum(range(rank, 2 + rank)),
     g => [spreadSums(g, geometry)],
+    formOf('windowSums', geometry),
   )
 }
 
@@ -161,6 +163,7 @@ function spreadSums(g: Tensor, geometry: Geometry): Tensor {
     () =>
       unwindow(g.reshape([...g.shape, ...kernel.map(() => 1)]).expand([...g.shape, ...kernel]), overlapsOf(geometry)),
     h => [windowSums(h, geometry)],
+    formOf('spreadSums', geometry),
   )
 }
 

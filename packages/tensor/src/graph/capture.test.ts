@@ -2,8 +2,9 @@
 
 import { expect, test } from 'vitest'
 import { cat, manualSeed, rand, realize, statistics, type Tensor, zeros } from '../index.ts'
-import { Capture, sameKey } from './capture.ts'
+import { Capture } from './capture.ts'
 import type { Node } from './node.ts'
+import { sameKey } from './words.ts'
 
 const held = (node: Node): Node => node.alias ?? node
 

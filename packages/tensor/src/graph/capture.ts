@@ -7,6 +7,23 @@ import type { DType } from '../dtype.ts'
 import { ShapeError, TransformError } from '../errors.ts'
 import { type Attributes, type Node, noAttributes } from './node.ts'
 import type { Storage } from './storage.ts'
+import type { Subgraph } from './subgraph.ts'
+import {
+  attributeWords,
+  beginWriting,
+  field,
+  hashOf,
+  isLatest,
+  isWritten,
+  makeRoom,
+  manySources,
+  numberOfDType,
+  numberOfOp,
+  rankMask,
+  sameKey,
+  text,
+  writeAttributes,
+} from './words.ts'
 
 export interface CapturedNode {
   readonly op: string
@@ -21,7 +38,7 @@ export interface CapturedNode {
 }
 
 export class CapturedRoot {
-  /** number of the node */
+  /** number of the node in `Captured.order` */
   readonly node: number
   /** the leaf number of its target when the graph reads it too, else -1 */
   readonly leaf: number
@@ -42,49 +59,10 @@ export class Root {
   }
 }
 
-const opNumbers = new Map<string, number>()
-const dtypeNumbers = new Map<string, number>()
-const modeNumbers = new Map<string, number>()
-function intern(numbers: Map<string, number>, text: string): number {
-  let id = numbers.get(text)
-  if (id === undefined) numbers.set(text, (id = numbers.size))
-  return id
-}
-
-const single = intern(dtypeNumbers, 'f32')
-
-/** What is being written: the key, and beside it the sizes. A capture is never interrupted, so one of each serves all. */
-let words = new Int32Array(4096)
+/** The sizes, beside the key. A capture is never interrupted, so one array serves all. */
 let sizes = new Float64Array(4096)
 /** for each node of a path how many of its sources have been walked */
 let cursors = new Int32Array(1024)
-const double = new Float64Array(1)
-const halves = new Int32Array(double.buffer)
-
-let captures = 0
-
-/** Every attribute is in the key, but the derivative, which is no part of the computation, and a user's op or an algorithm, which `mode` names. */
-const keyed = {
-  axis: true,
-  axes: true,
-  steps: true,
-  sizes: true,
-  value: true,
-  mode: true,
-  rule: false,
-  custom: false,
-  program: false,
-}
-keyed satisfies Record<keyof Attributes, boolean>
-
-/**
- * A node in the key: a word of these fields, the number of a leaf or of a place in the table of scalars, sources, attributes, the classes of its sizes.
- * Most nodes take four or five words, and every word is hashed and compared.
- */
-const field = { dtype: 10, attributes: 14, rank: 15, sources: 22 } as const
-const rankMask = 127
-/** as many sources or more: their number is a word of its own */
-const manySources = 1023
 /** sizes in a word of classes */
 const classesEach = 16
 
@@ -96,12 +74,13 @@ export class Captured {
   readonly storages: readonly Storage[]
   readonly scalars: readonly number[]
   readonly hash: number
-  /** the graph's nodes, sources before users; gone with the capture, which plans do not keep */
+  /** the graph's nodes, calls as one, sources before users; gone with the capture, which plans do not keep */
   readonly order: readonly Node[]
   readonly #epoch: number
   readonly #words: number
   readonly #sizes: number
   #held: { readonly key: Int32Array; readonly sizes: readonly number[] } | null = null
+  #flat: Flat | null = null
 
   constructor(
     roots: readonly CapturedRoot[],
@@ -124,14 +103,14 @@ export class Captured {
   }
 
   #check(): void {
-    if (this.#epoch !== captures) throw new Error('the capture was written over')
+    if (!isLatest(this.#epoch)) throw new Error('the capture was written over')
   }
 
   /** Copies what the next capture would write over. */
   hold(): { readonly key: Int32Array; readonly sizes: readonly number[] } {
     if (!this.#held) {
       this.#check()
-      this.#held = { key: words.slice(0, this.#words), sizes: Array.from(sizes.subarray(0, this.#sizes)) }
+      this.#held = { key: text.words.slice(0, this.#words), sizes: Array.from(sizes.subarray(0, this.#sizes)) }
     }
     return this.#held
   }
@@ -145,9 +124,7 @@ export class Captured {
   hasKey(key: Int32Array): boolean {
     if (this.#held) return sameKey(this.#held.key, key)
     this.#check()
-    if (key.length !== this.#words) return false
-    for (let i = 0; i < key.length; i++) if (key[i] !== words[i]) return false
-    return true
+    return isWritten(key, this.#words)
   }
   hasSizes(list: Float64Array): boolean {
     if (this.#held || list.length !== this.#sizes) return sameSizes(list, this.sizes)
@@ -156,24 +133,95 @@ export class Captured {
     return true
   }
 
-  get nodes(): CapturedNode[] {
-    const { key, order } = this
+  /** The nodes, with those of its subgraphs in place of the calls, sources before users. */
+  get nodes(): readonly CapturedNode[] {
+    return (this.#flat ??= this.#flatten()).nodes
+  }
+  /** For each root the number of its node among them. */
+  get results(): readonly number[] {
+    return (this.#flat ??= this.#flatten()).results
+  }
+
+  #flatten(): Flat {
+    const { key, order, roots } = this
     let at = 0
     let sizesAt = 0
-    return order.map(node => {
-      const { op, dtype, attributes } = node
+    let scalars = 0
+    const nodes: CapturedNode[] = []
+    /** for each node of `order` its number among `nodes`; for a call the numbers of its results */
+    const numbers: (number | readonly number[])[] = []
+    const numberOf = (node: number): number => numbers[node] as number
+    let calls = false
+    for (const { op, dtype, attributes } of order) {
       const word = key[at++]
       const rank = (word >> field.rank) & rankMask
       let count = word >>> field.sources
       if (count === manySources) count = key[at++]
       const leaf = numbered(op) ? key[at++] : -1
-      const captured = { op, sources: Array.from(key.subarray(at, at + count)), dtype, rank, attributes, sizesAt, leaf }
+      const sources = Array.from(key.subarray(at, at + count))
+      const { subgraph } = attributes
+      if (subgraph) {
+        calls = true
+        numbers.push(inline(subgraph, sources.map(numberOf), nodes, sizesAt, scalars))
+        sizesAt += subgraph.sizes.length
+        scalars += subgraph.scalars.length
+      } else if (op === 'result') numbers.push((numbers[sources[0]] as readonly number[])[attributes.axis!])
+      else {
+        if (op === 'scalar') scalars++
+        numbers.push(nodes.length)
+        nodes.push({ op, sources: sources.map(numberOf), dtype, rank, attributes, sizesAt, leaf })
+      }
       const sizes = attributes.sizes?.length ?? 0
       at += count + attributeWords(attributes) + Math.ceil(rank / classesEach) + Math.ceil(sizes / classesEach)
       sizesAt += rank + sizes
-      return captured
+    }
+    const results = roots.map(r => numberOf(r.node))
+    return calls && roots.length ? needed({ nodes, results }) : { nodes, results }
+  }
+}
+
+interface Flat {
+  readonly nodes: readonly CapturedNode[]
+  readonly results: readonly number[]
+}
+
+/** Adds the nodes of a subgraph. @returns the numbers of its results */
+function inline(
+  subgraph: Subgraph,
+  sources: readonly number[],
+  into: CapturedNode[],
+  sizesAt: number,
+  scalars: number,
+): number[] {
+  const numbers: number[] = []
+  for (const node of subgraph.nodes) {
+    if (node.op === 'open') {
+      numbers.push(sources[node.attributes.axis!])
+      continue
+    }
+    numbers.push(into.length)
+    into.push({
+      ...node,
+      sources: node.sources.map(s => numbers[s]),
+      sizesAt: sizesAt + node.sizesAt,
+      leaf: node.leaf < 0 ? -1 : scalars + node.leaf,
     })
   }
+  return subgraph.results.map(r => numbers[r.node])
+}
+
+/** Without what a call computes and nobody asked for. Numbers stay: their table is bound as it was captured. */
+function needed({ nodes, results }: Flat): Flat {
+  const marks = Uint8Array.from(nodes, n => (n.op === 'scalar' ? 1 : 0))
+  for (const r of results) marks[r] = 1
+  for (let i = nodes.length - 1; i >= 0; i--) if (marks[i]) for (const s of nodes[i].sources) marks[s] = 1
+  const numbers: number[] = []
+  const kept: CapturedNode[] = []
+  nodes.forEach((node, i) => {
+    numbers.push(kept.length)
+    if (marks[i]) kept.push({ ...node, sources: node.sources.map(s => numbers[s]) })
+  })
+  return { nodes: kept, results: results.map(r => numbers[r]) }
 }
 
 /** Numbers the nodes below roots. `resolve` maps a node to the one to use instead, and throws for what is stale. */
@@ -183,7 +231,7 @@ export class Capture {
   /** values that an earlier plan computed without keeping and that something new needs */
   readonly boundary = new Set<Node>()
   readonly #resolve: (node: Node, reader: Node) => Node
-  readonly #epoch = ++captures
+  readonly #epoch = beginWriting()
   readonly #storages: Storage[] = []
   readonly #scalars: number[] = []
   #words = 0
@@ -236,13 +284,12 @@ export class Capture {
     const count = sources.length
     if (rank > rankMask) throw new ShapeError(op, `has ${rank} axes, more than ${rankMask}`)
     makeRoom(at + 3 + count + rank)
-    const data = words
-    const dtype = node.dtype === 'f32' ? single : intern(dtypeNumbers, node.dtype)
+    const data = text.words
     const named = attributes === noAttributes ? 0 : 1
     const many = count >= manySources
     data[at++] =
-      intern(opNumbers, op) |
-      (dtype << field.dtype) |
+      numberOfOp(op) |
+      (numberOfDType(node.dtype) << field.dtype) |
       (named << field.attributes) |
       (rank << field.rank) |
       ((many ? manySources : count) << field.sources)
@@ -261,6 +308,7 @@ export class Capture {
       at = writeAttributes(attributes, at, rank)
       at = this.#pushSizes(shape, at)
       if (attributes.sizes !== undefined) at = this.#pushSizes(attributes.sizes, at)
+      if (attributes.subgraph !== undefined) this.#pushData(attributes.subgraph)
     }
     this.#words = at
     node.number = this.order.length
@@ -270,24 +318,30 @@ export class Capture {
   /** sizes 0 and 1 change what broadcasting and loops mean: they are structure */
   #pushSizes(list: readonly number[], at: number): number {
     let to = this.#sizes
-    if (to + list.length > sizes.length) {
-      const larger = new Float64Array(2 * (to + list.length))
-      larger.set(sizes)
-      sizes = larger
-    }
     const count = list.length
+    makeSizesRoom(to + count)
     let classes = 0
     for (let i = 0; i < count; i++) {
       const n = list[i]
       sizes[to++] = n
       classes = (classes << 2) | (n === 1 ? 1 : n === 0 ? 2 : 0)
       if (i % classesEach === classesEach - 1 || i === count - 1) {
-        words[at++] = classes
+        text.words[at++] = classes
         classes = 0
       }
     }
     this.#sizes = to
     return at
+  }
+
+  /** Sizes and numbers of a subgraph; its structure says what they are of. */
+  #pushData(subgraph: Subgraph): void {
+    const to = this.#sizes
+    this.#sizes = to + subgraph.sizes.length
+    makeSizesRoom(this.#sizes)
+    sizes.set(subgraph.sizes, to)
+    const { scalars } = subgraph
+    for (let i = 0; i < scalars.length; i++) this.#scalars.push(scalars[i])
   }
 
   #storageOf(storage: Storage): number {
@@ -311,8 +365,8 @@ export class Capture {
     for (let i = 0; i < roots.length; i++) {
       const { node, target } = roots[i]
       const leaf = target.seen === this.#epoch ? target.number : -1
-      words[at++] = node
-      words[at++] = leaf
+      text.words[at++] = node
+      text.words[at++] = leaf
       found.push(new CapturedRoot(node, leaf))
     }
     this.#words = at
@@ -331,12 +385,11 @@ function cursorsOf(place: number): number {
   return place
 }
 
-/** Brings `words` to at least as many. */
-function makeRoom(count: number): void {
-  if (count <= words.length) return
-  const larger = new Int32Array(2 * count)
-  larger.set(words)
-  words = larger
+function makeSizesRoom(count: number): void {
+  if (count <= sizes.length) return
+  const larger = new Float64Array(2 * count)
+  larger.set(sizes)
+  sizes = larger
 }
 
 const isLookedUp = (node: Node): boolean => node.storage !== null || node.alias !== null || node.error !== null
@@ -344,56 +397,7 @@ const isLookedUp = (node: Node): boolean => node.storage !== null || node.alias 
 /** Whether an earlier capture than this one had it computed. */
 const wasComputed = (node: Node, epoch: number): boolean => node.computedBy !== 0 && node.computedBy !== epoch
 
-/** Words that `writeAttributes` writes. */
-function attributeWords(attributes: Attributes): number {
-  if (attributes === noAttributes) return 0
-  const { axes, steps, value } = attributes
-  return 2 + (axes?.length ?? 0) + (steps?.length ?? 0) + (value === undefined ? 0 : 2)
-}
-
-/** @param after words that follow */
-function writeAttributes(attributes: Attributes, start: number, after: number): number {
-  const { axis, axes, steps, sizes, value, mode } = attributes
-  const [axisCount, stepCount, sizeCount] = [axes?.length ?? -1, steps?.length ?? -1, sizes?.length ?? -1]
-  makeRoom(start + 4 + axisCount + stepCount + sizeCount + after + 4)
-  const data = words
-  let at = start
-  // counts of axes, which are at most 127, and for the widths of a pad twice as many
-  data[at++] = (axisCount + 1) | ((stepCount + 1) << 8) | ((sizeCount + 1) << 16) | (value === undefined ? 0 : 1 << 25)
-  data[at++] = ((axis ?? -1) + 1) | ((mode === undefined ? 0 : intern(modeNumbers, mode) + 1) << 8)
-  if (axes) for (let i = 0; i < axes.length; i++) data[at++] = axes[i]
-  if (steps) for (let i = 0; i < steps.length; i++) data[at++] = steps[i]
-  if (value !== undefined) {
-    double[0] = value
-    data[at++] = halves[0]
-    data[at++] = halves[1]
-  }
-  return at
-}
-
-/** FNV-1a over the words that were written, in four lanes, which a processor follows at once; a hit is confirmed by comparison. */
-function hashOf(count: number): number {
-  const data = words
-  let [a, b, c, d] = [0x811c9dc5, 1, 2, 3]
-  let i = 0
-  for (; i + 3 < count; i += 4) {
-    a = Math.imul(a ^ data[i], 0x01000193)
-    b = Math.imul(b ^ data[i + 1], 0x01000193)
-    c = Math.imul(c ^ data[i + 2], 0x01000193)
-    d = Math.imul(d ^ data[i + 3], 0x01000193)
-  }
-  for (; i < count; i++) a = Math.imul(a ^ data[i], 0x01000193)
-  for (const lane of [b, c, d]) a = Math.imul(a ^ lane, 0x01000193)
-  return a
-}
-
 const sameSizes = (a: Float64Array, b: readonly number[]): boolean => {
-  if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
-}
-
-export const sameKey = (a: Int32Array, b: Int32Array): boolean => {
   if (a.length !== b.length) return false
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
   return true

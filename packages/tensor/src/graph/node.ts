@@ -8,7 +8,9 @@ import type { Typed, Value } from '../primitives/types.ts'
 import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import type { Engine } from './engine.ts'
+import type { Live } from './live.ts'
 import type { Storage } from './storage.ts'
+import type { Subgraph } from './subgraph.ts'
 
 /** Structure of an op: part of the plan's key. `sizes` may vary from call to call and become runtime symbols. */
 export interface Attributes {
@@ -27,6 +29,10 @@ export interface Attributes {
   readonly program?: Algorithm
   /** the derivative of a 'shortcut', which is no part of the computation and so not of the key */
   readonly rule?: DerivativeRule
+  /** names a rule whose graph follows from its operands and this text alone, so that it need not be asked at each backward pass */
+  readonly form?: string
+  /** what a 'call' stands for (graph/subgraph.ts) */
+  readonly subgraph?: Subgraph
 }
 
 /**
@@ -96,6 +102,8 @@ export class Leaf {
   scalar = 0
   /** for op 'scalar': where a jitted function finds the number at each call, the entry of its tape, and which number of it */
   origin: Origin | null = null
+  /** for op 'scalar': where the number came from, if it is one that is looked up */
+  live: Live | null = null
 }
 
 /** Bits of `Node.#flags`. */
@@ -192,3 +200,17 @@ export const builtCount = (): number => built
 
 /** How many nodes were ever made; the queue uses it to start long pieces early. */
 export const nodeCount = (): number => nodes
+
+/** Counts nodes that one node stands for. */
+export function skipNodes(count: number): void {
+  nodes += count
+}
+
+const noSizes: Shape = []
+
+/** A 0-d leaf that carries a number as data. */
+export function scalarNode(value: number, dtype: DType, device: Engine): Node {
+  const leaf = new Leaf()
+  leaf.scalar = value
+  return new Node('scalar', noSources, noSizes, dtype, device, noAttributes, leaf)
+}

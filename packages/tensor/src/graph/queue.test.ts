@@ -359,4 +359,21 @@ describe('order and time', () => {
     }
     expect(plans).toEqual([1, 1, 1, 1])
   })
+
+  test('a long program starts what it has queued between iterations, never amid the writes of one', async () => {
+    const [a, b] = [device.tensor([1]), device.tensor([10])]
+    let x: Tensor = a
+    // more nodes than the queue lets wait
+    for (let i = 0; i < 21_000; i++) x = x.add(0)
+    const iterate = (): void => {
+      const next = [a.add(b), b.sub(a)]
+      a.assign(next[0])
+      b.assign(next[1])
+    }
+    iterate()
+    expect(device.executor.executed).toBe(0)
+    iterate()
+    expect(device.executor.executed).toBe(1)
+    expect([await values(a), await values(b)]).toEqual([[20], [-2]])
+  })
 })

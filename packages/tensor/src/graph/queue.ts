@@ -103,7 +103,7 @@ export interface Replay {
 
 const newPiece = (): Piece => ({ entries: [], ways: new Map(), inits: false })
 
-/** Nodes made since the last run after which the next effect starts the queue without waiting. */
+/** Nodes made since the last run after which the next iteration starts the queue without waiting. */
 const longGraph = 20_000
 /** Bytes in use from which a step collects garbage; after that, whenever they have doubled. */
 const firstWatermark = 2 ** 29
@@ -130,16 +130,24 @@ export class Queue {
     state.trace?.enter(this)
     const bit = wayBits[way]
     let before = this.#open.ways.get(storage) ?? 0
-    if ((way !== 'init' && this.#open.inits) || before & bit) {
+    const again = (before & bit) !== 0
+    if ((way !== 'init' && this.#open.inits) || again) {
       this.#cut()
+      // Not amid the writes of an iteration: the values of those to come may read what those before have overwritten.
+      if (again) this.#relieve()
       before = this.#open.ways.get(storage) ?? 0
     }
+    if (way === 'init') this.#relieve()
     const base = storage.head
     const leaf = storage.leaf()
     this.#open.entries.push(new Assign(storage, value, leaf, base))
     this.#open.ways.set(storage, before | bit)
     if (way === 'init') this.#open.inits = true
     storage.head = leaf
+  }
+
+  /** Starts what a long program without any read or step has queued. */
+  #relieve(): void {
     if (!state.trace && nodeCount() - this.#nodesAtRun > longGraph) quietly(this.run())
   }
 
@@ -585,7 +593,10 @@ function keepCrossing(pieces: readonly Piece[], reads: readonly Node[]): void {
       }
       if (node.sources.length === 0) return
       const from = maker.get(node)
-      if (!from) stack.push(node)
+      // the values of a call are computed together: one that is asked for later is kept where the others are made
+      const called = node.op === 'result' ? maker.get(node.sources[0]) : undefined
+      if (called && called !== piece) crossing.set(node, called)
+      else if (!from) stack.push(node)
       else if (from !== piece) {
         if (isWorthKeeping(node)) crossing.set(node, from)
         else for (const s of node.sources) visit(s)
@@ -764,14 +775,16 @@ function standing({ storage, base, leaf }: Write): Node {
 
 function checkCurrent(leaf: Node, asked: Node): void {
   const storage = leaf.storage!
-  if (storage.disposed) throw new StaleError(asked.op, `reads ${storage.label}, which was disposed`)
+  if (storage.disposed) throw new StaleError(nameOf(asked), `reads ${storage.label}, which was disposed`)
   if (storage.settled !== leaf) throw stale(leaf, asked)
 }
+
+const nameOf = ({ op, attributes }: Node): string => attributes.subgraph?.name ?? op
 
 function stale(leaf: Node, asked: Node): StaleError {
   const storage = leaf.storage
   return new StaleError(
-    asked.op,
+    nameOf(asked),
     `${storage?.label ?? 'its storage'} has moved on; call .keep() on the value or read it before step()`,
     {
       'version read': leaf.leaf?.version ?? 'none',

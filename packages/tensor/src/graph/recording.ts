@@ -6,7 +6,6 @@ import type { DType, TypedArray } from '../dtype.ts'
 import { JitError } from '../errors.ts'
 import type { Shape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
-import { sameKey } from './capture.ts'
 import type { Engine } from './engine.ts'
 import type { Prepared } from './executor.ts'
 import type { WeakForm } from './gradient-form.ts'
@@ -14,6 +13,7 @@ import type { Origin } from './node.ts'
 import type { PieceRecord, Queue } from './queue.ts'
 import type { Storage } from './storage.ts'
 import type { Guard, TapeEntry, Trace } from './trace.ts'
+import { sameKey } from './words.ts'
 
 export type Slot =
   | { readonly kind: 'argument'; readonly index: number }
@@ -127,7 +127,11 @@ export class Slots {
 export function recordPiece(queue: Queue, { prepared, captured, targets }: PieceRecord, slots: Slots): RecordedPiece {
   const { order, nodes, storages, scalars, sizes, key } = captured
   const sources: Source[] = []
-  for (const node of order) if (node.op === 'scalar') sources.push(node.leaf!.origin)
+  for (const { op, leaf, attributes } of order) {
+    if (op === 'scalar') sources.push(leaf!.origin)
+    // numbers that are looked up are sources of a call; those within are fixed
+    else if (attributes.subgraph) for (const _ of attributes.subgraph.scalars) sources.push(null)
+  }
   return {
     queue,
     prepared,

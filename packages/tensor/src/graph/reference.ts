@@ -26,14 +26,14 @@ export class ReferenceExecutor implements Executor {
   bytesInUse = 0
   readonly #taken = new WeakSet<Storage>()
 
-  prepare({ nodes, sizes, roots, storages, scalars }: Captured): Program {
+  prepare({ nodes, sizes, results, storages, scalars }: Captured): Program {
     return {
       nodes,
       sizes,
-      results: roots.map(r => r.node),
+      results,
       storages: storages.length,
       scalars: scalars.length,
-      roots: roots.length,
+      roots: results.length,
     }
   }
 

@@ -183,7 +183,7 @@ export function simplify(
   }
   const taken = new Set<GNode>()
   const roots = captured.roots.map((r, i) => {
-    let node = made[r.node]
+    let node = made[captured.results[i]]
     if (
       taken.has(node) ||
       viewOps.has(node.op) ||

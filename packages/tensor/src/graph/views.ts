@@ -48,8 +48,10 @@ export function through(view: GNode, index: readonly Index[]): Seen {
       return { index: out, ...nothing }
     }
     case 'expand':
-      // 0-d: one element, which fills any shape
-      return { index: x.shape.map((n, d) => (isDim(n, 1) ? zeroIndex : index[d])), ...nothing }
+      return {
+        index: index.slice(view.shape.length - x.shape.length).map((at, d) => (isDim(x.shape[d], 1) ? zeroIndex : at)),
+        ...nothing,
+      }
     case 'slice':
       return {
         index: index.map((at, d) => addIndex(dimIndex(view.sizes[d]), scaleIndex(at, dim(view.steps[d])))),

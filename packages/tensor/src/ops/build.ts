@@ -4,7 +4,7 @@ import { type DType, dtypes, isFloat, isInteger, promote } from '../dtype.ts'
 import { DTypeError, ShapeError, shown } from '../errors.ts'
 import type { Engine } from '../graph/engine.ts'
 import { Live } from '../graph/live.ts'
-import { Leaf, Node, noAttributes, noSources } from '../graph/node.ts'
+import { Node, noSources, scalarNode } from '../graph/node.ts'
 import { state } from '../graph/scope.ts'
 import { Storage } from '../graph/storage.ts'
 import { encode } from '../numeric.ts'
@@ -15,11 +15,8 @@ import type { Constant, Operand } from './operand.ts'
 const noSizes: Shape = []
 
 /** A 0-d leaf that carries a number as data. */
-export function scalarOf(value: number, dtype: DType, device: Engine): Tensor {
-  const leaf = new Leaf()
-  leaf.scalar = value
-  return new Tensor(new Node('scalar', noSources, noSizes, dtype, device, noAttributes, leaf))
-}
+export const scalarOf = (value: number, dtype: DType, device: Engine): Tensor =>
+  new Tensor(scalarNode(value, dtype, device))
 
 /** A 0-d leaf that is part of the structure. */
 export const constantOf = (value: number, dtype: DType, device: Engine): Tensor =>
@@ -46,11 +43,12 @@ export function operand(op: string, value: Operand | Constant, like: Tensor, dty
 }
 
 function liveOf(op: string, live: Live, like: Tensor, dtype: DType): Tensor {
-  if (!state.trace) return operand(op, live.read(), like, dtype)
-  const { value, origin } = state.trace.read(live)
-  const leaf = operand(op, value, like, dtype)
-  leaf.node.leaf!.origin = origin
-  return leaf
+  const traced = state.trace?.read(live)
+  const number = operand(op, traced ? traced.value : live.read(), like, dtype)
+  const leaf = number.node.leaf!
+  leaf.live = live
+  if (traced) leaf.origin = traced.origin
+  return number
 }
 
 function isNumberLeaf(t: Tensor): boolean {
@@ -60,20 +58,8 @@ function isNumberLeaf(t: Tensor): boolean {
 }
 
 /** Stretches to `shape`: missing leading axes and axes of size 1. */
-export function expandTo(x: Tensor, shape: Shape): Tensor {
-  if (sameShape(x.shape, shape)) return x
-  const missing = shape.length - x.ndim
-  const ranked =
-    missing === 0 || x.ndim === 0
-      ? x
-      : apply(
-          'reshape',
-          [x],
-          undefined,
-          shape.map((_, d) => (d < missing ? 1 : x.shape[d - missing])),
-        )
-  return sameShape(ranked.shape, shape) ? ranked : apply('expand', [ranked], undefined, shape)
-}
+export const expandTo = (x: Tensor, shape: Shape): Tensor =>
+  sameShape(x.shape, shape) ? x : apply('expand', [x], undefined, shape)
 
 /** Brings operands to one shape; 0-d numbers stay as they are. */
 export function broadcast(op: string, tensors: readonly Tensor[]): Tensor[] {

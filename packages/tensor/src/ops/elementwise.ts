@@ -199,6 +199,7 @@ export const sigmoid = (x: Tensor): Tensor =>
     [x],
     () => reciprocal(add(exp(neg(x)), k(1))),
     (g, _, y) => [mul(g, sub(y, mul(y, y)))],
+    'sigmoid',
   )
 /** x * sigmoid(x), also called swish. */
 export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x))

@@ -130,6 +130,7 @@ export function softmax(x: Tensor, axis: number): Tensor {
         return mul(e, reciprocal(sum(e, axis, { keepDim: true })))
       },
       (g, _, y) => [mul(y, sub(g, sum(mul(g, y), axis, { keepDim: true })))],
+      `softmax ${axis}`,
     ),
   )
 }
@@ -144,6 +145,7 @@ export function logSoftmax(x: Tensor, axis: number): Tensor {
         return sub(s, log(sum(exp(s), axis, { keepDim: true })))
       },
       (g, _, y) => [sub(g, mul(exp(y), sum(g, axis, { keepDim: true })))],
+      `logSoftmax ${axis}`,
     ),
   )
 }

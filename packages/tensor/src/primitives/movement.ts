@@ -70,15 +70,12 @@ const permute: Primitive = {
   },
 }
 
-const repeated = shiftAxes(attributes => attributes)
-
-/** Axes of size 1 repeat to the wanted size; ranks are equal, or the source is 0-d and fills any shape. */
+/** Axes of size 1 repeat to the wanted size, and the whole along leading axes that it does not have. */
 const expand: Primitive = {
   family: 'movement',
   infer([x], _, shape) {
-    const rank = x.shape.length
-    const fits = rank === 0 || (rank === shape!.length && x.shape.every((n, i) => n === shape![i] || n === 1))
-    if (!fits)
+    const missing = shape!.length - x.shape.length
+    if (missing < 0 || x.shape.some((n, i) => n !== 1 && n !== shape![missing + i]))
       throw new ShapeError(
         'expand',
         `[${x.shape.join(', ')}] does not expand to [${shape!.join(', ')}]; only axes of size 1 repeat`,
@@ -86,19 +83,22 @@ const expand: Primitive = {
     return { shape: shape!, dtype: x.dtype }
   },
   vjp(g, [x], out) {
-    if (x.ndim === 0) return [g.sum()]
-    const axes = out.shape.flatMap((n, i) => (n !== x.shape[i] ? [i] : []))
-    return [axes.length ? g.sum(axes, { keepDim: true }) : g]
+    const missing = out.ndim - x.ndim
+    const axes = out.shape.flatMap((n, i) => (i >= missing && n !== x.shape[i - missing] ? [i] : []))
+    const whole = missing === 0 ? g : g.sum(Array.from({ length: missing }, (_, i) => i))
+    const own = axes.map(axis => axis - missing)
+    return [own.length ? whole.sum(own, { keepDim: true }) : whole]
   },
-  batch(batch) {
-    const { size, sources, shape, again } = batch
-    const [x] = sources
-    if (exampleShape(x).length > 0) return repeated(batch)
-    return again([x.batched ? x.value.reshape([size, ...shape.map(() => 1)]) : x.value], undefined, [size, ...shape])
+  batch({ size, sources: [x], shape, again }) {
+    const example = exampleShape(x)
+    // the axes that an example does not have come behind that of the examples
+    const ranked = [size, ...new Array<number>(shape.length - example.length).fill(1), ...example]
+    return again([x.batched ? x.value.reshape(ranked) : x.value], undefined, [size, ...shape])
   },
   evaluate([x], out) {
+    const missing = out.shape.length - x.shape.length
     const strides = stridesOf(x.shape)
-    const step = out.shape.map((_, i) => (x.shape.length === 0 || x.shape[i] === 1 ? 0 : strides[i]))
+    const step = out.shape.map((_, i) => (i < missing || x.shape[i - missing] === 1 ? 0 : strides[i - missing]))
     move(x, out, index => dot(index, step))
   },
 }

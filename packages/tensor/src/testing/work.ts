@@ -17,7 +17,7 @@ export async function countWork(device: DeviceName, run: () => Promise<unknown>)
   const work: Work = { plans: 0, values: 0 }
   const { prepare, run: runPlan } = executor
   executor.prepare = captured => {
-    for (const { op } of captured.order) if (!leafOps.includes(op as LeafOp)) work.values++
+    for (const { op } of captured.nodes) if (!leafOps.includes(op as LeafOp)) work.values++
     return prepare.call(executor, captured)
   }
   executor.run = (...args) => {

@@ -1,0 +1,147 @@
+// What a backward pass is made from, as numbers: the nodes between the root and what has no gradient history, with exact sizes. A pass over a history of the
+// same numbers has the same graph over other nodes, so it is built once and then called (graph/subgraph.ts). The derivative of a node is a function of
+// its operands, its value and its attributes; one that a user wrote may read anything else, and a history with such a node is walked anew each time.
+
+import { type Node, noAttributes } from '../graph/node.ts'
+import type { Subgraph } from '../graph/subgraph.ts'
+import {
+  beginWriting,
+  field,
+  hashOf,
+  isWritten,
+  makeRoom,
+  manySources,
+  numberOfDType,
+  numberOfMode,
+  numberOfOp,
+  rankMask,
+  text,
+  writeAttributes,
+} from '../graph/words.ts'
+
+/** Where a node that a remembered graph reads is found: in the order of the history, behind it the seed; or a table that a derivative made. */
+export type Place = number | Node
+
+export interface Remembered {
+  readonly key: Int32Array
+  /** null: this history has to be walked each time */
+  readonly pass: {
+    readonly subgraph: Subgraph
+    readonly sources: readonly Place[]
+    /** for each result the place of the leaf whose gradient it is */
+    readonly leaves: readonly number[]
+  } | null
+}
+
+const largest = 2 ** 31 - 1
+
+/** What was written of a history, until somebody else writes. */
+export class History {
+  /** sources before users; of nodes without history only those that others are made of */
+  readonly order: Node[] = []
+  #words = 0
+  /** a derivative that may depend on anything */
+  #opaque = false
+
+  constructor(root: Node, seed: Node | null) {
+    const epoch = beginWriting()
+    this.#walk(root, epoch)
+    // a seed among the nodes of the history would be two things at once
+    if (seed?.seen === epoch) this.#opaque = true
+    makeRoom(this.#words + 1)
+    text.words[this.#words++] = seed ? 1 + numberOfOp(seed.op) : 0
+  }
+
+  get opaque(): boolean {
+    return this.#opaque
+  }
+  get hash(): number {
+    return hashOf(this.#words)
+  }
+  get key(): Int32Array {
+    return text.words.slice(0, this.#words)
+  }
+  hasKey(key: Int32Array): boolean {
+    return isWritten(key, this.#words)
+  }
+
+  #walk(root: Node, epoch: number): void {
+    const path: Node[] = [root]
+    const cursors: number[] = [0]
+    root.seen = epoch
+    let depth = 0
+    while (depth >= 0 && !this.#opaque) {
+      const top = path[depth]
+      const { sources } = top
+      if (cursors[depth] === sources.length) {
+        depth--
+        this.#add(top)
+        continue
+      }
+      const source = sources[cursors[depth]++]
+      if (source.seen === epoch) continue
+      source.seen = epoch
+      if (source.requiresGrad && source.sources.length > 0) {
+        path[++depth] = source
+        cursors[depth] = 0
+      } else this.#add(source)
+    }
+  }
+
+  #add(node: Node): void {
+    const { op, shape, attributes, requiresGrad } = node
+    const sources = requiresGrad ? node.sources : []
+    const rank = shape.length
+    const count = sources.length
+    let at = this.#words
+    if (rank > rankMask || attributes.custom || (attributes.rule && attributes.form === undefined)) {
+      this.#opaque = true
+      return
+    }
+    makeRoom(at + 3 + count + rank)
+    let data = text.words
+    const named = attributes !== noAttributes && (requiresGrad || op === 'constant')
+    const many = count >= manySources
+    data[at++] =
+      numberOfOp(op) |
+      (numberOfDType(node.dtype) << field.dtype) |
+      ((named ? 1 : 0) << field.attributes) |
+      (rank << field.rank) |
+      ((many ? manySources : count) << field.sources)
+    data[at++] = (count << 1) | (requiresGrad ? 1 : 0)
+    for (let i = 0; i < count; i++) data[at++] = sources[i].number
+    for (let i = 0; i < rank; i++) data[at++] = this.#size(shape[i])
+    if (named) {
+      const { sizes, form } = attributes
+      const sizeCount = sizes?.length ?? 0
+      at = writeAttributes(attributes, at, sizeCount + 1)
+      data = text.words
+      if (sizes) for (let i = 0; i < sizeCount; i++) data[at++] = this.#size(sizes[i])
+      data[at++] = form === undefined ? -1 : numberOfMode(form)
+    }
+    this.#words = at
+    node.number = this.order.length
+    this.order.push(node)
+  }
+
+  #size(n: number): number {
+    if (n > largest || n < -largest) this.#opaque = true
+    return n
+  }
+}
+
+/** Histories that are remembered for each device. */
+const kept = 100
+
+/** The passes of one device by the hash of their history; where two hashes meet, the later one counts. */
+export class Passes {
+  readonly #known = new Map<number, Remembered>()
+  find(history: History, hash: number): Remembered | undefined {
+    const found = this.#known.get(hash)
+    return found && history.hasKey(found.key) ? found : undefined
+  }
+  add(hash: number, pass: Remembered): void {
+    if (this.#known.size >= kept) this.#known.delete(this.#known.keys().next().value!)
+    this.#known.set(hash, pass)
+  }
+}

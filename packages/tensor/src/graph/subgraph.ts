@@ -1,0 +1,140 @@
+// A graph with its leaves left open, built once and used again with other values in their places: a node 'call' stands for all of it, and a node
+// 'result' for each of its values. So a step that differs from the last one in its data alone makes, walks and hashes a few nodes where it had a thousand.
+// Whoever compiles or evaluates a graph sees the nodes themselves (`Captured.nodes`): there is no second way of computing anything.
+
+import type { DType } from '../dtype.ts'
+import type { Shape } from '../shape.ts'
+import { Tensor } from '../tensor.ts'
+import { Capture, type CapturedNode } from './capture.ts'
+import { type Attributes, Node, noSources, skipNodes } from './node.ts'
+import { sameKey } from './words.ts'
+
+interface Result {
+  /** its node's place in `nodes` */
+  readonly node: number
+  readonly shape: Shape
+  readonly dtype: DType
+  /** of the node 'result' */
+  readonly attributes: Attributes
+}
+
+export class Subgraph {
+  /** what it is, for errors: 'backward', 'AdamW' */
+  readonly name: string
+  /** sources before users; what is left open are nodes 'open', whose `axis` is the number of the call's source */
+  readonly nodes: readonly CapturedNode[]
+  readonly results: readonly Result[]
+  /** the same number for graphs of the same key, whatever their sizes and numbers */
+  readonly structure: number
+  readonly sizes: readonly number[]
+  readonly scalars: readonly number[]
+  /** whether random numbers are drawn in it: called again it would draw the same */
+  readonly draws: boolean
+  /** of the node 'call' */
+  readonly attributes: Attributes
+
+  constructor(
+    name: string,
+    nodes: readonly CapturedNode[],
+    results: readonly Result[],
+    structure: number,
+    sizes: readonly number[],
+    scalars: readonly number[],
+  ) {
+    this.name = name
+    this.nodes = nodes
+    this.results = results
+    this.structure = structure
+    this.sizes = sizes
+    this.scalars = scalars
+    this.draws = nodes.some(n => n.op === 'randomBits')
+    this.attributes = { subgraph: this }
+  }
+
+  /** Its values with these in the open places. */
+  call(sources: readonly Node[]): Tensor[] {
+    const { device } = sources[0]
+    const node = new Node('call', sources, noShape, 'f32', device, this.attributes)
+    // what it stands for counts, too, where the length of a graph decides when it is run
+    skipNodes(this.nodes.length)
+    const from = [node]
+    return this.results.map(r => new Tensor(new Node('result', from, r.shape, r.dtype, device, r.attributes)))
+  }
+}
+
+const noShape: Shape = []
+
+/** What is data at each call: storages, what was there before, and numbers that are looked up. */
+function isOpen(node: Node, first: number): boolean {
+  if (node.storage !== null) return true
+  if (node.op === 'constant') return false
+  return node.id < first || (node.leaf !== null && (node.leaf.origin !== null || node.leaf.live !== null))
+}
+
+/**
+ * The graph of `results` down to what is open: storages, nodes from before number `first` (constants are part of the graph), live numbers and draws.
+ * @returns it with the nodes that are in the open places now; null when nothing is open
+ */
+export function subgraphOf(
+  name: string,
+  results: readonly Node[],
+  first: number,
+): { readonly subgraph: Subgraph; readonly open: readonly Node[] } | null {
+  const open: Node[] = []
+  const inner: Node[] = []
+  const copies = new Map<Node, Node>()
+  const seen = new Set<Node>()
+  const stack = [...results].reverse()
+  while (stack.length) {
+    const node = stack.pop()!
+    if (seen.has(node)) continue
+    seen.add(node)
+    if (isOpen(node, first)) {
+      const attributes = { axis: open.push(node) - 1 }
+      copies.set(node, new Node('open', noSources, node.shape, node.dtype, node.device, attributes))
+    } else {
+      inner.push(node)
+      for (let i = node.sources.length - 1; i >= 0; i--) stack.push(node.sources[i])
+    }
+  }
+  if (open.length === 0) return null
+  for (const node of inner.sort((a, b) => a.id - b.id)) {
+    const { op, shape, dtype, device, attributes, leaf } = node
+    const sources = node.sources.map(s => copies.get(s)!)
+    copies.set(node, new Node(op, sources, shape, dtype, device, attributes, leaf))
+  }
+  const capture = new Capture(node => node)
+  const numbers = results.map(r => capture.walk(copies.get(r)!))
+  const captured = capture.finish([])
+  const { key, sizes } = captured.hold()
+  const subgraph = new Subgraph(
+    name,
+    captured.nodes,
+    results.map(({ shape, dtype }, axis) => ({ node: numbers[axis], shape, dtype, attributes: { axis } })),
+    structureOf(captured.hash, key, numbers),
+    sizes,
+    captured.scalars,
+  )
+  return { subgraph, open }
+}
+
+/** Structures that are remembered. Of one that was forgotten plans are compiled again. */
+const structuresKept = 1000
+let structures = 0
+
+interface Structure {
+  readonly key: Int32Array
+  readonly results: readonly number[]
+  readonly number: number
+}
+const known = new Map<number, Structure>()
+
+/** The number of a structure: what stands for its key in the keys of plans. Where two hashes meet, the later one counts. */
+function structureOf(hash: number, key: Int32Array, results: readonly number[]): number {
+  const found = known.get(hash)
+  const same = found && results.length === found.results.length && results.every((n, i) => n === found.results[i])
+  if (same && sameKey(found.key, key)) return found.number
+  if (known.size >= structuresKept) known.delete(known.keys().next().value!)
+  known.set(hash, { key, results, number: structures })
+  return structures++
+}

@@ -1,0 +1,92 @@
+// A function whose graph is built once: its values for what tensors and live numbers are now, and when it has to be called after all.
+
+import { expect } from 'vitest'
+import { defaultDevice, jit, live, rand, realize, statistics, step, Template, type Tensor, tensor } from '../index.ts'
+import { onEachDevice } from '../testing/devices.ts'
+
+onEachDevice('versions, live numbers and what is given are those of now; the function runs once', async () => {
+  const [a, b] = [tensor([1, 2]), tensor([10, 20])]
+  const options = { rate: 2 }
+  let calls = 0
+  const first = tensor([0.5, 0.5])
+  const template = new Template('mix', [first], () => {
+    calls++
+    const sum = a.add(b)
+    return [sum.mul(live(options, o => o.rate)), sum.mul(first).add(1)]
+  })
+  expect(await template.values[0].numbers()).toEqual([22, 44])
+  a.assign(tensor([3, 4]))
+  options.rate = 10
+  const [x, y] = template.again([tensor([2, 3])])
+  expect([await x.numbers(), await y.numbers()]).toEqual([
+    [130, 240],
+    [27, 73],
+  ])
+  expect(calls).toBe(1)
+})
+
+onEachDevice('values go back where they came from, step by step, and make a few nodes each time', async () => {
+  const p = tensor([1, 2, 3])
+  const template = new Template('decay', [], () => {
+    let x: Tensor = p
+    for (let i = 0; i < 20; i++) x = x.mul(0.9).add(p)
+    return [x.div(p.abs().sum())]
+  })
+  const plain = async (values: readonly number[]): Promise<number[]> => {
+    let x = tensor([...values])
+    const start = x
+    for (let i = 0; i < 20; i++) x = x.mul(0.9).add(start)
+    return x.div(start.abs().sum()).numbers()
+  }
+  let wanted = [1, 2, 3]
+  let values = template.values
+  for (let i = 0; i < 4; i++) {
+    p.assign(values[0])
+    void step([p])
+    wanted = await plain(wanted)
+    expect(await p.numbers()).toEqual(wanted)
+    const before = statistics(defaultDevice()).nodesBuilt
+    values = template.again([])
+    expect(statistics(defaultDevice()).nodesBuilt - before).toBe(2)
+  }
+})
+
+onEachDevice('values that are asked for one by one, in several runs, or never', async () => {
+  const p = tensor([1, 2, 3])
+  const template = new Template('several', [], () => [p.add(1), p.mul(2), p.exp().sum(), p])
+  for (let i = 0; i < 2; i++) {
+    const values = i === 0 ? template.values : template.again([])
+    expect(await values[1].numbers()).toEqual([2, 4, 6])
+    expect(await values[0].numbers()).toEqual([2, 3, 4])
+    expect(await values[3].mul(values[0]).numbers()).toEqual([2, 6, 12])
+  }
+})
+
+onEachDevice('what drew random numbers or took a value from outside has to be called', async () => {
+  const p = tensor([1, 2, 3])
+  const outside = p.mul(2)
+  expect(new Template('draws', [], () => [p.mul(rand([3]))]).repeats).toBe(false)
+  const taken = new Template('takes', [], () => [p.add(outside)])
+  expect(taken.repeats).toBe(false)
+  expect(await taken.values[0].numbers()).toEqual([3, 6, 9])
+  expect(() => taken.again([])).toThrow(/^Template: /)
+  const alone = new Template('constant', [], () => [tensor([1]).mul(3)])
+  expect(await alone.values[0].numbers()).toEqual([3])
+})
+
+onEachDevice('a jitted function has to see what is read: nothing repeats while it runs', async () => {
+  const p = tensor([1, 2, 3])
+  const template = new Template('outer', [], () => [p.add(1)])
+  const seen: boolean[] = []
+  const run = jit(() => {
+    seen.push(template.repeats)
+    return new Template('inner', [], () => [p.mul(2)]).values[0]
+  })
+  for (let i = 0; i < 5; i++) {
+    p.assign(tensor([i, 0, 0]))
+    expect(await run().numbers()).toEqual([2 * i, 0, 0])
+  }
+  expect(seen.slice(1)).toEqual([false, false])
+  expect(template.repeats).toBe(true)
+  await realize()
+})

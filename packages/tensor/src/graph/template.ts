@@ -1,0 +1,95 @@
+// A function of persistent tensors whose graph is built once: an optimizer's step, which computes the same of other versions at each call. What it reads
+// is found again by itself: storages in their newest version, live numbers by reading them.
+
+import type { DType } from '../dtype.ts'
+import { CairnError } from '../errors.ts'
+import type { Tensor } from '../tensor.ts'
+import type { Engine } from './engine.ts'
+import type { Live } from './live.ts'
+import { type Node, nodeCount, scalarNode } from './node.ts'
+import { state, within } from './scope.ts'
+import { Storage } from './storage.ts'
+import { type Subgraph, subgraphOf } from './subgraph.ts'
+
+/** Where the value for an open place comes from: a number is that of a tensor that is given. */
+type Source = Storage | { readonly live: Live; readonly dtype: DType } | number
+
+interface Again {
+  readonly subgraph: Subgraph
+  readonly sources: readonly Source[]
+  readonly device: Engine
+}
+
+/**
+ * The values of a function and a way to have them again without calling it.
+ * ```ts no-run
+ * const decay = new Template('decay', [], () => [p.mul(live(options, o => o.rate))])
+ * p.assign(decay.values[0])
+ * // later, when p and the rate have other values
+ * p.assign(decay.again([])[0])
+ * ```
+ */
+export class Template {
+  /** what the function returned */
+  readonly values: readonly Tensor[]
+  readonly #again: Again | null
+
+  /**
+   * Calls `build`, which computes with tensors that persist, with those `given`, and with live numbers; other numbers become part of the graph.
+   * @param name what the values are, for errors
+   */
+  constructor(name: string, given: readonly Tensor[], build: () => readonly Tensor[]) {
+    const first = nodeCount()
+    const values = build()
+    const graph = subgraphOf(
+      name,
+      values.map(v => v.node),
+      first,
+    )
+    this.values = graph ? within(name, { internal: true }, () => graph.subgraph.call(graph.open)) : values
+    this.#again = graph && repeatable(graph.subgraph, graph.open, given)
+  }
+
+  /**
+   * Whether `again` may stand for the function now. Not if it drew random numbers or took values that were computed outside, and not while a jitted
+   * function runs, which has to see what is read.
+   */
+  get repeats(): boolean {
+    return this.#again !== null && state.trace === null
+  }
+
+  /**
+   * The values of the same graph for the versions that tensors have now.
+   * @param given others in the places of those that the constructor got, of the same shapes and dtypes
+   * @throws CairnError where `repeats` is false
+   */
+  again(given: readonly Tensor[]): readonly Tensor[] {
+    if (!this.#again || !this.repeats)
+      throw new CairnError('Template', 'what it computes cannot be had again now; call the function')
+    const { subgraph, sources, device } = this.#again
+    return within(subgraph.name, { internal: true }, () => {
+      const nodes: Node[] = []
+      for (let i = 0; i < sources.length; i++) {
+        const source = sources[i]
+        if (source instanceof Storage) nodes.push(source.head)
+        else if (typeof source === 'number') nodes.push(given[source].node)
+        else nodes.push(scalarNode(source.live.read(), source.dtype, device))
+      }
+      return subgraph.call(nodes)
+    })
+  }
+}
+
+function repeatable(subgraph: Subgraph, open: readonly Node[], given: readonly Tensor[]): Again | null {
+  if (subgraph.draws) return null
+  const sources: Source[] = []
+  for (const node of open) {
+    const place = given.findIndex(t => t.node === node)
+    const live = node.leaf?.live
+    if (place >= 0) sources.push(place)
+    else if (node.storage?.head === node) sources.push(node.storage)
+    else if (live) sources.push({ live, dtype: node.dtype })
+    else return null
+  }
+  return { subgraph, sources, device: open[0].device }
+}
