@@ -9,11 +9,12 @@ export interface Program {
   run(leaves: readonly Tensor[]): Tensor[]
 }
 
-type Maker = (
+/** Draws a step on the values that are there; null where none fits. */
+export type Maker = (
   from: Draw,
   pool: readonly Shape[],
 ) => { text: string; shape: Shape; apply: (values: Tensor[]) => Tensor } | null
-type Shape = readonly number[]
+export type Shape = readonly number[]
 
 const pick = <T>(from: Draw, list: readonly T[]): T => list[from.integer(0, list.length)]
 const anyOf = (from: Draw, pool: readonly Shape[]): number => from.integer(0, pool.length)
@@ -190,13 +191,26 @@ function indexOf(index: readonly number[], like: Tensor): Tensor {
   return cat(index.map(i => zero.add(i).reshape([1])))
 }
 
+export interface ProgramOptions {
+  /** More kinds of steps, each as likely as those that are always there. */
+  readonly also?: readonly Maker[]
+  /** No value has more elements. Default: 600. */
+  readonly most?: number
+}
+
 /** A program of `length` steps on leaves of the given shapes; its results are the last values that nothing else uses, and one in between. */
-export function randomProgram(from: Draw, shapes: readonly Shape[], length: number): Program {
+export function randomProgram(
+  from: Draw,
+  shapes: readonly Shape[],
+  length: number,
+  { also = [], most = 600 }: ProgramOptions = {},
+): Program {
+  const steps = [...makers, ...also]
   const pool: Shape[] = [...shapes]
   const made: { text: string; apply: (values: Tensor[]) => Tensor }[] = []
   while (made.length < length) {
-    const step = pick(from, makers)(from, pool)
-    if (!step || step.shape.reduce((a, b) => a * b, 1) > 600 || step.shape.length > 4) continue
+    const step = pick(from, steps)(from, pool)
+    if (!step || step.shape.reduce((a, b) => a * b, 1) > most || step.shape.length > 4) continue
     pool.push(step.shape)
     made.push(step)
   }
