@@ -3,9 +3,17 @@
 import { comparePrograms } from '../testing/compare-programs.ts'
 import { onEachDevice } from '../testing/devices.ts'
 
-for (const [length, count] of [[6, 1500], [15, 600], [60, 100]] as const) // biome-ignore format: pairs
+for (const [kind, length, count] of [
+  ['small', 6, 1500],
+  ['small', 15, 600],
+  ['small', 60, 100],
+  ['families', 5, 1500],
+  ['families', 20, 400],
+  ['large', 4, 600],
+  ['large', 12, 200],
+] as const)
   onEachDevice(
-    `${count} random programs of ${length} ops`,
-    device => comparePrograms(device, `slow ${length}`, device === 'webgpu' ? count / 20 : count, length),
+    `${count} random ${kind} programs of ${length} ops`,
+    device => comparePrograms(device, `slow ${length}`, device === 'webgpu' ? count / 20 : count, length, kind),
     { timeout: 900_000 },
   )

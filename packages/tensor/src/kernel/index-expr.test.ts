@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { draw } from '../testing/random.ts'
-import { dim } from './dim.ts'
+import { dim, dimKey, mulDim, symbol } from './dim.ts'
 import { addIndex, axisIndex, dimIndex, divIndex, type Index, indexKey, modIndex, scaleIndex } from './index-expr.ts'
 
 /** The value at a place; throws where a printer would divide a negative number. */
@@ -60,4 +60,15 @@ test('rows of a product whose rows are split again lie next to each other', () =
   expect(modIndex(flat, dim(32768))).toEqual(within)
   const joined = addIndex(scaleIndex(divIndex(flat, dim(32768)), dim(32768)), within)
   expect(indexKey(joined)).toBe(indexKey(flat))
+})
+
+test('what a window reads before its first row, by a size that is not known', () => {
+  const rows = symbol(0, 5)
+  const row = { id: 0, size: rows }
+  const before = addIndex(axisIndex(row), dimIndex(dim(-1)))
+  // Neither is simpler than it is, and taking the sign out of both would never end.
+  expect(indexKey(modIndex(before, rows))).toBe(`1.(${indexKey(before)})%${dimKey(rows)}`)
+  expect(indexKey(divIndex(before, rows))).toBe(`1.(${indexKey(before)})/${dimKey(rows)}`)
+  const twice = addIndex(scaleIndex(axisIndex(row), dim(-2)), dimIndex(symbol(1, 9)))
+  expect(indexKey(modIndex(twice, mulDim(dim(2), rows)))).toContain('%')
 })

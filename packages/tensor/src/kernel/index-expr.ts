@@ -223,7 +223,8 @@ function splitCoefficients({ terms }: Index, by: Dim): [whole: Index, rest: Inde
  */
 function splitCommon(index: Index, by: Dim): { high: Index; low: Index; factor: Dim; by: Dim } | null {
   for (const { coef: factor } of index.terms) {
-    const left = isDim(factor, 1) ? null : divideDim(by, factor)
+    // A sign is no factor: it would be taken out again and again.
+    const left = factor.factor < 1 || isDim(factor, 1) ? null : divideDim(by, factor)
     if (!left) continue
     const [high, low]: [Term[], Term[]] = [[], []]
     for (const term of index.terms) {

@@ -4,7 +4,7 @@
 import { type DeviceName, grad, jvp, readAll, setDefaultDevice, stack, type Tensor, tensor, vmap } from '../index.ts'
 import { type Shape, sizeOf } from '../shape.ts'
 import { expectClose } from './close.ts'
-import { randomProgram } from './programs.ts'
+import { type ProgramOptions, randomProgram } from './programs.ts'
 import { draw } from './random.ts'
 
 const leafShapes = [[4, 3], [3, 5], [2, 3], [6], []] as const
@@ -106,11 +106,12 @@ export async function compareTransforms(
   label: string,
   count: number,
   length: number,
+  options?: ProgramOptions,
 ): Promise<void> {
   for (let i = 0; i < count; i++) {
     const name = `${label} ${i}`
     const from = draw(name)
-    const program = randomProgram(from, leafShapes, length)
+    const program = randomProgram(from, leafShapes, length, options)
     const mask = from.integer(1, 2 ** leafShapes.length)
     const c: Case = { name, run: leaves => program.run(leaves), batched: all.map(j => (mask & (1 << j)) !== 0) }
     const text = `program '${name}', examples in ${all.filter(j => c.batched[j])}:\n  ${program.steps.join('\n  ')}\n`
