@@ -157,19 +157,20 @@ const shortRows = 64
  * of them jump, where they are windows, which are contiguous both ways, and where they are short.
  */
 function columnwise(loads: readonly Access[], outer: readonly Axis[], inner: readonly Axis[]): boolean {
-  const across = outer[outer.length - 1]
+  const last = outer[outer.length - 1]
   const along = inner.filter(isLoop).at(-1)
-  if (!across) return false
+  if (!last) return false
   if (!along) return true
+  const long = outer.findLast(a => a.size.sample >= shortRow)
   const unit = (axis: Axis, { index }: Access) =>
     index.terms.some(t => t.atom?.kind === 'axis' && t.atom.axis.id === axis.id && isDim(t.coef, 1))
   const contiguous = (axis: Axis) => loads.filter(l => unit(axis, l)).length
   const jumps = (axis: Axis) => loads.filter(l => dependsOnAxes([l.index], [axis]) && !unit(axis, l)).length
-  if (contiguous(across) > contiguous(along)) return true
-  if (across.size.sample < shortRow) return false
+  if (contiguous(last) > contiguous(along)) return true
+  if (!long) return false
   const all = productDim(inner.map(a => a.size))
   if (isConstant(all) && along.size.factor < shortRow && all.factor <= shortRows) return true
-  return jumps(across) === 0 && (jumps(along) > 0 || loads.some(l => unit(across, l) && unit(along, l)))
+  return jumps(long) === 0 && (jumps(along) > 0 || loads.some(l => unit(long, l) && unit(along, l)))
 }
 
 /** The spaces of a group whose reductions are cut into pieces, which run in parallel; a second kernel joins them. */

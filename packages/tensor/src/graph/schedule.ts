@@ -169,6 +169,23 @@ export function schedule(
     return own.map(axisIndex)
   }
 
+  /** The same for what an operand of a node is a reshape of. */
+  const takeAxesBelow = (group: Group, node: GNode, index: readonly Index[]): void => {
+    if (index.some(isQuotient) || group.inner.length > 0 || group.anchor || group.reduces.size > 0) return
+    for (const s of node.sources) {
+      if (s.shape.length === 0 && node.shape.length > 0) continue
+      let at = s
+      let place = index
+      while (viewOps.has(at.op)) {
+        const seen = through(at, place)
+        if (seen.bounds.length || seen.moved) break
+        place = seen.index
+        if (at.op === 'reshape' && takeAxes(group, at.sources[0], place)) return
+        at = at.sources[0]
+      }
+    }
+  }
+
   const placeElementwise = (node: GNode, list: readonly Request[]): void => {
     const isRoot = rootNodes.has(node)
     const mustStore = isRoot || list.some(r => r.stored)
@@ -182,6 +199,7 @@ export function schedule(
       const places = new Set(list.map(r => r.place)).size
       const repeated = places > 1 || (list[0].index !== null && spreads(group, list[0].index, node))
       if ((!repeated || weightOf(node.op) <= cheap) && places <= mostPlaces && roomFor(group, node, 0)) {
+        if (places === 1 && list[0].index) takeAxesBelow(group, node, list[0].index)
         inline(node, list)
         return
       }
@@ -215,10 +233,7 @@ export function schedule(
     }
     const group = open(newAxes(node.shape), [])
     settle(node, group, group.axes.map(axisIndex))
-    if (node.op === 'copy') {
-      const below = valueBelow(node.sources[0], group.axes.map(axisIndex))
-      if (below) takeAxes(group, below.node, below.index)
-    }
+    takeAxesBelow(group, node, group.axes.map(axisIndex))
     link(node, group)
     askSources(group, node, group.outputs.get(node)!)
   }
@@ -404,19 +419,6 @@ export function schedule(
   }
   recompute(nodes, requests, home, rootNodes, free, buffersPerKernel)
   return { groups: mergeSiblings(groups, home, buffersPerKernel, parts), home }
-}
-
-/** What a chain of views shows, and where an element of it lies; null where that is masked or moved. */
-function valueBelow(view: GNode, index: readonly Index[]): { node: GNode; index: readonly Index[] } | null {
-  let at = view
-  let place = index
-  while (viewOps.has(at.op)) {
-    const seen = through(at, place)
-    if (seen.bounds.length || seen.moved) return null
-    place = seen.index
-    at = at.sources[0]
-  }
-  return { node: at, index: place }
 }
 
 /** The sizes that the nearest reductions under an elementwise node run over. */

@@ -15,7 +15,7 @@ export function modelOf(samples: readonly (readonly number[])[]): SizeModel {
   const [first] = samples
   if (samples.length === 1) return { dims: first.map(dim), positions: [] }
   const known = new Map<string, Dim>()
-  const bases: { column: readonly number[]; dim: Dim }[] = []
+  const bases: Base[] = []
   const positions: number[] = []
   const dims = new Array<Dim>(first.length)
   const order = first.map((_, i) => i).sort((a, b) => first[a] - first[b])
@@ -38,11 +38,16 @@ export function modelOf(samples: readonly (readonly number[])[]): SizeModel {
   return { dims, positions }
 }
 
-/** column = c * base or c * base * base for one integer c, in every sample. */
-function multipleOf(
-  column: readonly number[],
-  bases: readonly { column: readonly number[]; dim: Dim }[],
-): Dim | undefined {
+interface Base {
+  readonly column: readonly number[]
+  readonly dim: Dim
+}
+
+const products = (left: readonly Base[], right: readonly Base[]): Base[] =>
+  left.flatMap(a => right.map(b => ({ column: a.column.map((n, i) => n * b.column[i]), dim: mulDim(a.dim, b.dim) })))
+
+/** column = c * base, c * base * base or c * base * base * base (a batch of images) for one integer c, in every sample. */
+function multipleOf(column: readonly number[], bases: readonly Base[]): Dim | undefined {
   const ratio = (divisor: readonly number[]): number => {
     const c = column[0] / divisor[0]
     return Number.isInteger(c) && c > 0 && column.every((n, i) => n === c * divisor[i]) ? c : 0
@@ -51,10 +56,11 @@ function multipleOf(
     const c = ratio(a.column)
     if (c) return mulDim(dim(c), a.dim)
   }
-  for (const a of bases)
-    for (const b of bases) {
-      const c = ratio(a.column.map((n, i) => n * b.column[i]))
-      if (c) return mulDim(dim(c), mulDim(a.dim, b.dim))
+  const pairs = products(bases, bases)
+  for (const factors of [pairs, products(pairs, bases)])
+    for (const p of factors) {
+      const c = ratio(p.column)
+      if (c) return mulDim(dim(c), p.dim)
     }
   return undefined
 }

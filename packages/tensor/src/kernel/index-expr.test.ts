@@ -72,3 +72,11 @@ test('what a window reads before its first row, by a size that is not known', ()
   const twice = addIndex(scaleIndex(axisIndex(row), dim(-2)), dimIndex(symbol(1, 9)))
   expect(indexKey(modIndex(twice, mulDim(dim(2), rows)))).toContain('%')
 })
+
+test('the rows and columns of a square whose side is a symbol join up again', () => {
+  const side = symbol(0, 7)
+  const flat = axisIndex({ id: 0, size: mulDim(side, side) })
+  const row = modIndex(divIndex(flat, side), side)
+  expect(indexKey(row)).toBe(indexKey(divIndex(flat, side)))
+  expect(indexKey(addIndex(scaleIndex(row, side), modIndex(flat, side)))).toBe(indexKey(flat))
+})

@@ -132,22 +132,43 @@ function below(index: Index, by: Dim): boolean {
     const top = indexBound(index)
     if (top !== null) return top < by.factor
   }
-  // mixed-radix sums: sort by coefficient, each axis * coef must reach exactly the next coefficient at most
+  const span = spanOf(index)
+  const quotient = span && divideDim(by, span)
+  return quotient !== null && quotient.factor >= 1
+}
+
+/** A size that an index stays below: of mixed-radix sums, where each atom * coefficient reaches exactly the next coefficient. */
+function spanOf(index: Index): Dim | null {
   let span: Dim = one
   const rest = index.terms.slice()
   while (rest.length) {
     const at = rest.findIndex(
       t => t.atom !== null && divideDim(t.coef, span) !== null && isDim(divideDim(t.coef, span)!, 1),
     )
-    if (at < 0) return false
-    const atom = rest[at].atom!
-    const size = atom.kind === 'axis' ? atom.axis.size : atom.kind === 'mod' ? atom.by : null
-    if (!size) return false
+    if (at < 0) return null
+    const size = sizeOfAtom(rest[at].atom!)
+    if (!size) return null
     span = mulDim(rest[at].coef, size)
     rest.splice(at, 1)
   }
-  const quotient = divideDim(by, span)
-  return quotient !== null && quotient.factor >= 1
+  return span
+}
+
+function sizeOfAtom(atom: Atom): Dim | null {
+  switch (atom.kind) {
+    case 'axis':
+      return atom.axis.size
+    case 'mod':
+      return atom.by
+    case 'div': {
+      const whole = spanOf(atom.of)
+      return whole && divideDim(whole, atom.by)
+    }
+    case 'value':
+      return null
+    default:
+      return atom satisfies never
+  }
 }
 
 /** floor(index / by), simplified: terms that `by` divides leave the quotient, a rest below `by` vanishes. */

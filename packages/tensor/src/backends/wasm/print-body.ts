@@ -25,11 +25,11 @@ import {
 import { bordersOf, interior, repeatable } from './print-borders.ts'
 import type { Code, Exit, Node } from './print-code.ts'
 import { testedFirst } from './print-far.ts'
-import { type BodyOptions, Frame } from './print-frame.ts'
+import { type BodyOptions, type Found, Frame } from './print-frame.ts'
 import type { Helpers } from './print-helpers.ts'
 import { bestLoop, declaredIn, type LoopStmt, reductionOps, Variance } from './print-lanes.ts'
 import type { LoadExpr } from './print-loads.ts'
-import { type Writes, writesOf } from './print-prepare.ts'
+import { everywhere, type Writes, writesOf } from './print-prepare.ts'
 import { Stores } from './print-stores.ts'
 import { chooseUnroll } from './print-unroll.ts'
 import { Values } from './print-values.ts'
@@ -209,12 +209,14 @@ export class BodyPrinter {
 
     const spread = this.accumulators.spread(ops, unroll)
     /** groups of four lanes, `width` side by side, while the counter is below `stop` */
-    const groups = (width: number, stop: Node, exit?: Exit, within: readonly Stmt[] = body): void => {
+    const groups = (width: number, stop: Node, found: Found = 'anything', within: readonly Stmt[] = body): void => {
+      const exit: Exit | undefined = found === 'anything' ? undefined : { label: null }
       this.accumulators.narrow(spread, width)
       const each = (node: Node): void => {
         this.axes.set(axis.id, node)
-        this.frame.lanes = { axis, unroll: width, varies, within: exit !== undefined }
-        if (exit) for (const e of tested) code.leave(exit, this.values.beyond(e))
+        this.frame.lanes = { axis, unroll: width, varies, found }
+        if (exit)
+          for (const e of tested) code.leave(exit, found === 'within' ? this.values.beyond(e) : this.values.between(e))
         this.body(within)
         this.frame.lanes = null
       }
@@ -253,11 +255,15 @@ export class BodyPrinter {
         const within = code.op('i32_lt_s', 'i32', [now, fast])
         const behind = code.op('select', 'i32', [now, last(1), within])
         groups(1, code.op('select', 'i32', [code.min(from, last(1)), behind, before]))
-        groups(unroll, fast, undefined, borders.inside)
+        groups(unroll, fast, 'anything', borders.inside)
       })
     } else if (tested.length > 0)
       inBlocks(last(1), stop => {
-        groups(unroll, stop, { label: null })
+        groups(unroll, stop, 'within')
+        if (tested.every(e => everywhere(e))) {
+          groups(unroll, stop, 'ends')
+          groups(unroll, stop)
+        }
         // single groups for what the loop was left for, or for what is left at the end
         const now = code.readMutable(counter, code.scope, counterReads)
         const early = code.op('i32_lt_s', 'i32', [now, stop])

@@ -1,5 +1,9 @@
 // Functions of f32 whose short expansion holds up to a limit (print-prepare.ts names them): the expansion everywhere, and beyond the limit,
-// behind a branch that is hardly ever taken, 0 or a call of Math, lane by lane. NaN goes there, too.
+// behind a branch that is hardly ever taken, a call of Math, lane by lane. NaN goes there, too.
+//
+// A loop that tests its operands first (testedFirst) is left where one is beyond its limit. Where there is a longer expansion that holds everywhere (exp)
+// it goes on to the end of its block: first with a loop that also knows where results are 0 or infinite (masked scores, steep sigmoids), then, where
+// that is left as well, with the longer expansion. For other functions a few elements are computed with calls.
 
 import type { FuncBuilder, Local } from '@cairn/wasm'
 import type { Index } from '../../kernel/index-expr.ts'
@@ -54,7 +58,7 @@ export function testedFirst(body: readonly Stmt[], varies: Variance): readonly U
 
 /** @param near the expansion of e at x */
 export function scalarBeyond({ code, helpers }: Frame, e: UnaryExpr, x: Node, near: Node): Node {
-  const { limit, vanishes } = guardOf(e)!
+  const { limit } = guardOf(e)!
   const far = (f: FuncBuilder, use: Use): void => {
     use(x)
     f.f64_promote_f32()
@@ -70,16 +74,7 @@ export function scalarBeyond({ code, helpers }: Frame, e: UnaryExpr, x: Node, ne
       f.if(
         'f32',
         () => use(near),
-        () => {
-          if (vanishes === undefined) return far(f, use)
-          use(x)
-          f.f32_const(vanishes).f32_lt()
-          f.if(
-            'f32',
-            () => f.f32_const(0),
-            () => far(f, use),
-          )
-        },
+        () => far(f, use),
       )
     },
     { repeated: true, key: `far ${e.op} ${x.id}` },
@@ -104,37 +99,57 @@ export function anyBeyond(frame: Frame, e: UnaryExpr, xs: readonly Node[]): Node
   return code.op('v128_any_true', 'i32', [beyond(frame, largest, guardOf(e)!.limit)])
 }
 
+/** Whether any lane of several vectors is beyond the limit or NaN, and not where the result is 0 or infinite. */
+export function anyBetween(frame: Frame, e: UnaryExpr, xs: readonly Node[]): Node {
+  const { code } = frame
+  const { limit, ends } = guardOf(e)!
+  const either = (a: Node, b: Node): Node => code.op('v128_or', 'v128', [a, b])
+  const odd = xs.map(x => {
+    const far = beyond(frame, magnitude(frame, x), limit)
+    if (!ends) return far
+    const [low, high] = endsOf(frame, ends, x)
+    return code.op('v128_andnot', 'v128', [far, either(low, high)])
+  })
+  return code.op('v128_any_true', 'i32', [odd.reduce(either)])
+}
+
+/** Where x is so low that the result is 0, and so high that it is infinite. */
+function endsOf({ code, vectors }: Frame, [vanishes, overflows]: readonly [number, number], x: Node): [Node, Node] {
+  return [
+    code.op('f32x4_lt', 'v128', [x, vectors.constant('f32', vanishes)]),
+    code.op('f32x4_gt', 'v128', [x, vectors.constant('f32', overflows)]),
+  ]
+}
+
+/** As vectorBeyond, where `anyBetween` has found nothing. What `near` makes of the ends is finite or NaN, never subnormal, and not kept. */
+export function withEnds(frame: Frame, e: UnaryExpr, x: Node, near: Node): Node {
+  const { code, vectors } = frame
+  const { ends } = guardOf(e)!
+  if (!ends) return near
+  const [low, high] = endsOf(frame, ends, x)
+  const kept = code.op('v128_andnot', 'v128', [near, low])
+  return vectors.select(high, vectors.constant('f32', Number.POSITIVE_INFINITY), kept)
+}
+
 /** As scalarBeyond, in lanes. @param any not 0 where a lane of x, or of a group beside it, is beyond the limit */
 export function vectorBeyond(frame: Frame, e: UnaryExpr, x: Node, near: Node, any: Node): Node {
   const { code, vectors, helpers } = frame
-  const { limit, vanishes } = guardOf(e)!
+  const { limit } = guardOf(e)!
   const [sign, limits] = [0x7fffffff, bitsOf(limit)].map(bits => vectors.constant('i32', bits))
-  const zeros = vanishes === undefined ? limits : vectors.constant('f32', vanishes)
   return code.node(
     'v128',
-    [x, near, any, sign, limits, zeros],
+    [x, near, any, sign, limits],
     (f, use) => {
       const all = f.local('v128')
       use(near)
       f.set(all)
       use(any)
       f.if(() => {
-        if (vanishes !== undefined) {
-          f.get(all)
-          use(x)
-          use(zeros)
-          f.f32x4_lt().v128_andnot().set(all)
-        }
         use(x)
         use(sign)
         f.v128_and()
         use(limits)
         f.i32x4_gt_s()
-        if (vanishes !== undefined) {
-          use(x)
-          use(zeros)
-          f.f32x4_lt().v128_andnot()
-        }
         f.v128_any_true().if(() => {
           for (let lane = 0; lane < 4; lane++) farLane(helpers, f, use, e, x, all, lane)
         })
@@ -147,13 +162,9 @@ export function vectorBeyond(frame: Frame, e: UnaryExpr, x: Node, near: Node, an
 
 /** Replaces a lane of `all` where x is beyond the limit, or NaN. */
 function farLane(helpers: Helpers, f: FuncBuilder, use: Use, e: UnaryExpr, x: Node, all: Local, lane: number): void {
-  const { limit, vanishes } = guardOf(e)!
+  const { limit } = guardOf(e)!
   use(x)
   f.f32x4_extract_lane(lane).f32_abs().f32_const(limit).f32_le()
-  if (vanishes !== undefined) {
-    use(x)
-    f.f32x4_extract_lane(lane).f32_const(vanishes).f32_lt().i32_or()
-  }
   f.i32_eqz()
   f.if(() => {
     f.get(all)

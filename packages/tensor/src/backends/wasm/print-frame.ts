@@ -23,13 +23,16 @@ export interface OpenLoop {
   readonly writes: Writes
 }
 
+/** Within their limits; there or where the result is 0 or infinite; anything. */
+export type Found = 'within' | 'ends' | 'anything'
+
 /** The axis that runs in lanes, `unroll` groups of four side by side. */
 export interface Lanes {
   readonly axis: Axis
   readonly unroll: number
   readonly varies: Variance
-  /** operands of functions that are short within a limit have been found to be within it */
-  readonly within: boolean
+  /** what operands of functions that are short within a limit have been found to be (print-far.ts) */
+  readonly found: Found
 }
 
 export class Frame {

@@ -18,13 +18,15 @@ const isHalf = (dtype: string): dtype is 'f16' | 'bf16' => dtype === 'f16' || dt
  */
 interface Guard {
   readonly limit: number
-  /** below this the result is 0, without a call: masked scores are often -1e9 or -infinity */
-  readonly vanishes?: number
+  /** below the first the result is 0, above the second infinite: masked scores are often -1e9 or -infinity */
+  readonly ends?: readonly [vanishes: number, overflows: number]
+  /** the longer expansion that holds everywhere, where there is one; within the limit it has the bits of `near` */
+  readonly all?: (x: Expr) => Expr
   readonly near: (x: Expr) => Expr
 }
 
 const guards: Partial<Record<Expr['op'], Guard>> = {
-  exp: { limit: 87, vanishes: -104, near: expWithin },
+  exp: { limit: 87, ends: [-104, 89], all: unaryExpansions.exp!, near: expWithin },
   sin: { limit: 1e5, near: unaryExpansions.sin! },
   cos: { limit: 1e5, near: unaryExpansions.cos! },
   tan: { limit: 1e5, near: unaryExpansions.tan! },
@@ -38,6 +40,17 @@ const expansions = new WeakMap<Expr, Expr>()
 export function withinLimit(e: Expr): Expr {
   let found = expansions.get(e)
   if (!found) expansions.set(e, (found = guardOf(e)!.near((e as Extract<Expr, { op: UnaryOp }>).args[0])))
+  return found
+}
+
+const longer = new WeakMap<Expr, Expr>()
+
+/** What a guarded function is everywhere, the same object for the same expression; null where only Math knows. */
+export function everywhere(e: Expr): Expr | null {
+  const { all } = guardOf(e)!
+  if (!all) return null
+  let found = longer.get(e)
+  if (!found) longer.set(e, (found = all((e as Extract<Expr, { op: UnaryOp }>).args[0])))
   return found
 }
 
@@ -128,7 +141,7 @@ export function callsOf(body: readonly Stmt[]): { readonly imports: Set<MathImpo
     else if (op === 'pow' && (dtype === 'i32' || dtype === 'u32')) helpers.add('pow i32')
     else if (op === 'bounded') helpers.add('tell outside')
     else if (op === 'erf' && dtype === 'f64') helpers.add('erf f64')
-    else if ((dtype === 'f64' && op in mathImports) || guardOf(e)) imports.add(op as MathImport)
+    else if ((dtype === 'f64' && op in mathImports) || (guardOf(e) && !guardOf(e)!.all)) imports.add(op as MathImport)
   })
   return { imports, helpers }
 }

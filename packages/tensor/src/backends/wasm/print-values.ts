@@ -6,11 +6,11 @@ import type { BinaryOp, Expr, UnaryOp } from '../../kernel/ir.ts'
 import { Accumulators } from './print-accumulators.ts'
 import { scalarBounded, vectorBounded } from './print-bounded.ts'
 import type { Node } from './print-code.ts'
-import { anyBeyond, scalarBeyond, type UnaryExpr, vectorBeyond } from './print-far.ts'
+import { anyBetween, anyBeyond, scalarBeyond, type UnaryExpr, vectorBeyond, withEnds } from './print-far.ts'
 import type { Frame } from './print-frame.ts'
 import { bufferReads, Loads } from './print-loads.ts'
 import { Places } from './print-places.ts'
-import { guardOf, withinLimit } from './print-prepare.ts'
+import { everywhere, guardOf, withinLimit } from './print-prepare.ts'
 import { scalarTypes, storages } from './print-types.ts'
 
 /** where(x < y, y, x) is pmax(x, y) and where(y < x, y, x) is pmin(x, y), NaN and zeros included: one instruction each. */
@@ -99,13 +99,16 @@ export class Values {
       case 'roundTo':
         throw new TypeError('print: roundTo is expanded before printing')
       default:
-        if (guardOf(e))
+        if (guardOf(e)) {
+          const all = everywhere(e)
+          if (all) return this.scalar(all)
           return scalarBeyond(
             this.frame,
             e as UnaryExpr,
             this.scalar((e as UnaryExpr).args[0]),
             this.scalar(withinLimit(e)),
           )
+        }
         if (e.args.length === 1) return scalars.unary(e.op as UnaryOp, e.args[0].dtype, this.scalar(e.args[0]))
         return scalars.binary(
           e.op as BinaryOp,
@@ -182,10 +185,19 @@ export class Values {
   }
 
   private vectorFar(e: UnaryExpr, u: number): Node {
+    const { found } = this.frame.lanes!
+    const all = found === 'anything' ? everywhere(e) : null
+    if (all) return this.vector(all, u)
     const near = this.vector(withinLimit(e), u)
-    return this.frame.lanes!.within
-      ? near
-      : vectorBeyond(this.frame, e, this.vector(e.args[0], u), near, this.beyond(e))
+    if (found === 'within') return near
+    const x = this.vector(e.args[0], u)
+    return found === 'ends' ? withEnds(this.frame, e, x, near) : vectorBeyond(this.frame, e, x, near, this.beyond(e))
+  }
+
+  /** Whether the operand of a function is neither within its limit nor where the result is 0 or infinite in any lane of any group. */
+  between(e: UnaryExpr): Node {
+    const groups = Array.from({ length: this.frame.lanes!.unroll }, (_, u) => this.vector(e.args[0], u))
+    return anyBetween(this.frame, e, groups)
   }
 
   /** Whether the operand of a function is beyond its limit in any lane of any group. */

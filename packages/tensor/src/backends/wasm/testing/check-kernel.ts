@@ -8,7 +8,7 @@ import { interpret } from '../../../kernel/interpret.ts'
 import type { Expr, LoopKernel, UnaryOp } from '../../../kernel/ir.ts'
 import { expand } from '../../../kernel/math.ts'
 import { rewriteKernel } from '../../../kernel/rewrite.ts'
-import { guardOf, withinLimit } from '../print-prepare.ts'
+import { everywhere, guardOf, withinLimit } from '../print-prepare.ts'
 import { runKernel } from './run-kernel.ts'
 
 export const arrays = {
@@ -102,8 +102,7 @@ const expanded = (kernel: LoopKernel): LoopKernel =>
     const guard = guardOf(e)
     if (!guard) return expand(e)
     const [x] = (e as Extract<Expr, { op: UnaryOp }>).args
-    const far = guard.vanishes === undefined ? e : where(binary('lt', x, f32(guard.vanishes)), f32(0), e)
-    return where(binary('le', unary('abs', x), f32(guard.limit)), withinLimit(e), far)
+    return everywhere(e) ?? where(binary('le', unary('abs', x), f32(guard.limit)), withinLimit(e), e)
   })
 
 interface CheckOptions {
