@@ -161,7 +161,7 @@ export function schedule(
    */
   const takeAxes = (group: Group, node: GNode, place: readonly Index[]): readonly Index[] | null => {
     if (!place.some(isQuotient) || group.inner.length > 0 || group.anchor || group.reduces.size > 0) return null
-    if (!covers(group, place, node.shape, 'whole')) return null
+    if (node.shape.some(d => isDim(d, 0)) || !covers(group, place, node.shape, 'whole')) return null
     const own = newAxes(node.shape)
     const mapping = inverse(group.axes, place, node.shape, own)
     if (!mapping) return null

@@ -243,6 +243,8 @@ function splitCoefficients({ terms }: Index, by: Dim): [whole: Index, rest: Inde
  * remainder. The rows and columns of a product whose rows are split again would else be neighbours nowhere.
  */
 function splitCommon(index: Index, by: Dim): { high: Index; low: Index; factor: Dim; by: Dim } | null {
+  // every number divides 0
+  if (isDim(by, 0)) return null
   for (const { coef: factor } of index.terms) {
     // A sign is no factor: it would be taken out again and again.
     const left = factor.factor < 1 || isDim(factor, 1) ? null : divideDim(by, factor)
