@@ -1,4 +1,4 @@
-// What callers may get wrong where no type holds them: a text that is none, a size that is none, an option that there is not.
+// What callers may get wrong where no type holds them: a text that is none, a size that is none.
 import { TokenizerError } from './errors.ts'
 
 /** The text with lone surrogates as U+FFFD. @throws TokenizerError for what is no string */
@@ -12,18 +12,4 @@ export function textOf(op: string, text: string): string {
 export function checkVocabSize(vocabSize: number | undefined): void {
   if (vocabSize !== undefined && !(Number.isInteger(vocabSize) && vocabSize > 0))
     throw new TokenizerError(`train: vocabSize is an integer from 1 up, not ${vocabSize}`)
-}
-
-/**
- * @param known a key for every option of the type, none other
- * @throws TokenizerError for an option that there is not
- */
-export function checkOptions<O extends object>(
-  op: string,
-  options: O,
-  known: Readonly<Record<keyof O, unknown>>,
-): void {
-  for (const key in options)
-    if (!Object.hasOwn(known, key))
-      throw new TokenizerError(`${op}: there is no option '${key}'; there are ${Object.keys(known).join(', ')}`)
 }

@@ -3,7 +3,7 @@
 import { readFile, writeFile } from '#platform'
 import { type AddedToken, addedToken, readAddedToken } from './added/added-token.ts'
 import { AddedVocabulary, type AllowedSpecial } from './added/added-vocabulary.ts'
-import { checkOptions, checkVocabSize, textOf } from './check.ts'
+import { checkVocabSize, textOf } from './check.ts'
 import { type Chunk, chunkText } from './chunk.ts'
 import { DecodeStream, joinTokens } from './decode-stream.ts'
 import { ByteLevelDecoder } from './decoders/byte-level.ts'
@@ -89,21 +89,6 @@ export type TextSource = string | Iterable<string> | AsyncIterable<string>
 
 /** Texts of up to so many units share a list to gather their ids in. */
 const KEPT_IDS = 1 << 14
-
-const trainOptions: Readonly<Record<keyof BpeTrainerOptions, unknown>> = {
-  vocabSize: 0,
-  minFrequency: 0,
-  specialTokens: 0,
-  limitAlphabet: 0,
-  initialAlphabet: 0,
-  maxTokenLength: 0,
-  continuingSubwordPrefix: 0,
-  endOfWordSuffix: 0,
-  rules: 0,
-  pieces: 0,
-  unkToken: 0,
-  onProgress: 0,
-}
 
 /** Ids before and after those of a text. */
 type Frame = { before: number[]; after: number[] }
@@ -202,7 +187,6 @@ export class Tokenizer {
    * @param texts what to learn from   @param options `vocabSize` counts the 256 bytes and the special tokens
    */
   static async train(texts: TextSource, options: BpeTrainerOptions = {}): Promise<Tokenizer> {
-    checkOptions('train', options, trainOptions)
     const blank = new Tokenizer({
       model: new BPE(),
       preTokenizer: new ByteLevel({ addPrefixSpace: false }),
