@@ -27,6 +27,7 @@ export class SentencePieceDecoder implements Decoder {
 
   start(sink: Sink): Sink {
     const { addDummyPrefix, removeExtraWhitespaces, unknown, bytes } = this.rules
+    const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
     let token = ''
     /** Bytes that are no whole character yet. */
     let run: number[] = []
@@ -89,8 +90,6 @@ export class SentencePieceDecoder implements Decoder {
     return { type: 'Sequence', decoders }
   }
 }
-
-const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** How many bytes the first character of a list has: 0 if it begins with none, undefined if what is there may become one. */
 function characterAt(bytes: readonly number[]): number | undefined {
