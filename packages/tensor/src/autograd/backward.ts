@@ -12,7 +12,7 @@ import { constantOf } from '../ops/build.ts'
 import { primitiveOf } from '../primitives/table.ts'
 import { apply, checkGradient, Tensor } from '../tensor.ts'
 import { gradientOf } from './gradient.ts'
-import { History, Passes, type Place, type Remembered } from './history.ts'
+import { History, isInside, Passes, type Place, type Remembered } from './history.ts'
 import { rowParts } from './sparse.ts'
 
 /** Gradients of `roots` (weighted by `seeds`) for every node in `wanted`, or for every leaf when `wanted` is null. */
@@ -106,7 +106,7 @@ function leafGradients(root: Tensor, seed: Tensor | undefined): Map<Node, Tensor
     const { key } = history
     const since = { nodes: nodeCount(), storages: storageCount() }
     const built = gradients([root], [seedOf('backward', root, seed)], null, false)
-    found = { key, pass: passOf(built, seed ? [...order, seed.node] : order, since) }
+    found = { key, pass: passOf(built, root.node, seed?.node ?? null, history, since) }
     known.add(hash, found)
     if (!found.pass) return built
   }
@@ -120,23 +120,30 @@ function leafGradients(root: Tensor, seed: Tensor | undefined): Map<Node, Tensor
   const values = within('backward', { grad: false, internal: true }, () => subgraph.call(nodes))
   const results = new Map<Node, Tensor>()
   for (let i = 0; i < leaves.length; i++) results.set(order[leaves[i]], values[i])
+  // the forward pass is part of the call: who asks for the root is given the call's
+  if (values.length > leaves.length) root.node.stand = values[leaves.length].node
   return results
 }
 
 /**
- * What is remembered of gradients.
- * @param given the nodes that a history gives: its own, then the seed   @param since numbers of nodes and storages before the pass
+ * What is remembered of gradients. While nothing of the forward pass was computed, it is part of the call, and the root the last of its results.
+ * @param since numbers of nodes and storages before the pass
  */
 function passOf(
   gradients: ReadonlyMap<Node, Tensor>,
-  given: readonly Node[],
+  root: Node,
+  seed: Node | null,
+  { order, settled }: History,
   since: { readonly nodes: number; readonly storages: number },
 ): Remembered['pass'] {
   const results = [...gradients.values()].map(g => g.node)
   // rows of a table are kept as rows, which one value cannot say
   if (results.length === 0 || results.some(node => rowParts(node))) return null
-  const graph = subgraphOf('backward', results, since.nodes)
+  const forward = new Set(settled ? [] : order.filter(isInside))
+  const whole = settled ? results : [...results, root]
+  const graph = subgraphOf('backward', whole, node => node.id >= since.nodes || forward.has(node))
   if (!graph || graph.subgraph.draws) return null
+  const given = seed ? [...order, seed] : order
   const places = new Map(given.map((node, place) => [node, place]))
   const sources: Place[] = []
   for (const node of graph.open) {
@@ -191,9 +198,10 @@ export function backward(root: Tensor, options: BackwardOptions = {}): void {
   checkEffect('backward')
   checkHistory('backward', root)
   const { inputs, gradient } = options
-  const results = inputs
-    ? gradients([root], [seedOf('backward', root, gradient)], new Set(inputs.map(t => t.node)), false)
-    : leafGradients(root, gradient)
+  const results =
+    inputs || root.storage
+      ? gradients([root], [seedOf('backward', root, gradient)], inputs ? new Set(inputs.map(t => t.node)) : null, false)
+      : leafGradients(root, gradient)
   if (root.storage === null) root.engine.queue.keep(root.node, null, !options.retainGraph)
   for (const [leaf, g] of results) {
     if (!leaf.storage)

@@ -1,8 +1,8 @@
-// What a backward pass is made from, as numbers: the nodes between the root and what has no gradient history, with exact sizes. A pass over a history of the
+// What a backward pass is made from, as numbers: the nodes from the root down to what has a value, with exact sizes. A pass over a history of the
 // same numbers has the same graph over other nodes, so it is built once and then called (graph/subgraph.ts). The derivative of a node is a function of
 // its operands, its value and its attributes; one that a user wrote may read anything else, and a history with such a node is walked anew each time.
 
-import { type Node, noAttributes } from '../graph/node.ts'
+import { type Node, noAttributes, noSources } from '../graph/node.ts'
 import type { Subgraph } from '../graph/subgraph.ts'
 import {
   beginWriting,
@@ -35,23 +35,34 @@ export interface Remembered {
 
 const largest = 2 ** 31 - 1
 
+/** Whether a node is computed in the pass, or by the forward pass that it belongs to, and not looked up. */
+export const isInside = ({ sources, requiresGrad, alias, error }: Node): boolean =>
+  sources.length > 0 && (requiresGrad || (alias === null && error === null))
+
 /** What was written of a history, until somebody else writes. */
 export class History {
-  /** sources before users; of nodes without history only those that others are made of */
+  /** sources before users */
   readonly order: Node[] = []
   #words = 0
   /** a derivative that may depend on anything */
   #opaque = false
+  /** whether a value of it was computed and kept */
+  #settled = false
 
   constructor(root: Node, seed: Node | null) {
     const epoch = beginWriting()
     this.#walk(root, epoch)
     // a seed among the nodes of the history would be two things at once
     if (seed?.seen === epoch) this.#opaque = true
-    makeRoom(this.#words + 1)
+    makeRoom(this.#words + 2)
     text.words[this.#words++] = seed ? 1 + numberOfOp(seed.op) : 0
+    text.words[this.#words++] = this.#settled ? 1 : 0
   }
 
+  /** Whether a value of it is there, or is an error, so that the forward pass is no longer what computes it. */
+  get settled(): boolean {
+    return this.#settled
+  }
   get opaque(): boolean {
     return this.#opaque
   }
@@ -81,7 +92,7 @@ export class History {
       const source = sources[cursors[depth]++]
       if (source.seen === epoch) continue
       source.seen = epoch
-      if (source.requiresGrad && source.sources.length > 0) {
+      if (isInside(source)) {
         path[++depth] = source
         cursors[depth] = 0
       } else this.#add(source)
@@ -90,17 +101,21 @@ export class History {
 
   #add(node: Node): void {
     const { op, shape, attributes, requiresGrad } = node
-    const sources = requiresGrad ? node.sources : []
+    const sources = isInside(node) ? node.sources : noSources
+    if (requiresGrad && (node.alias !== null || node.error !== null)) this.#settled = true
     const rank = shape.length
     const count = sources.length
     let at = this.#words
-    if (rank > rankMask || attributes.custom || (attributes.rule && attributes.form === undefined)) {
+    if (
+      rank > rankMask ||
+      (requiresGrad && (attributes.custom || (attributes.rule && attributes.form === undefined)))
+    ) {
       this.#opaque = true
       return
     }
     makeRoom(at + 3 + count + rank)
     let data = text.words
-    const named = attributes !== noAttributes && (requiresGrad || op === 'constant')
+    const named = attributes !== noAttributes
     const many = count >= manySources
     data[at++] =
       numberOfOp(op) |

@@ -392,7 +392,8 @@ function makeSizesRoom(count: number): void {
   sizes = larger
 }
 
-const isLookedUp = (node: Node): boolean => node.storage !== null || node.alias !== null || node.error !== null
+const isLookedUp = (node: Node): boolean =>
+  node.storage !== null || node.alias !== null || node.stand !== null || node.error !== null
 
 /** Whether an earlier capture than this one had it computed. */
 const wasComputed = (node: Node, epoch: number): boolean => node.computedBy !== 0 && node.computedBy !== epoch

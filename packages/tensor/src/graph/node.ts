@@ -122,6 +122,8 @@ export class Node {
   storage: Storage | null = null
   /** the storage leaf that holds this node's value, once it was computed and kept */
   alias: Node | null = null
+  /** the result of a call that computes the same value on the way (autograd/backward.ts) */
+  stand: Node | null = null
   /** why its value cannot be had: the plan that should have made it was refused, or failed under way and left it poisoned */
   error: unknown = null
   // Scratch of a walk (graph/capture.ts): which walk saw it last, and the number it gave.

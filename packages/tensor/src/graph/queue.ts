@@ -585,8 +585,9 @@ function keepCrossing(pieces: readonly Piece[], reads: readonly Node[]): void {
   for (const piece of pieces) {
     const seen = new Set<Node>()
     const stack: Node[] = []
-    const visit = (node: Node) => {
-      if (node.alias) return
+    const visit = (named: Node) => {
+      if (named.alias) return
+      const node = named.stand ?? named
       if (node.op === 'storage') {
         const by = overwriter.get(node)
         if (by) crossing.set(node, by)
@@ -667,6 +668,7 @@ function resolve(node: Node, reader: Node): Node {
       if (write.optional) write.needed = true
       at = write.value
     } else if (at.alias) at = at.alias
+    else if (at.stand) at = at.stand
     else if (at.op === 'storage') {
       checkCurrent(at, reader)
       return at

@@ -47,7 +47,7 @@ export class Subgraph {
     this.structure = structure
     this.sizes = sizes
     this.scalars = scalars
-    this.draws = nodes.some(n => n.op === 'randomBits')
+    this.draws = nodes.some(n => n.op === 'randomBits' && n.sources.some(s => nodes[s].op === 'scalar'))
     this.attributes = { subgraph: this }
   }
 
@@ -64,21 +64,21 @@ export class Subgraph {
 
 const noShape: Shape = []
 
-/** What is data at each call: storages, what was there before, and numbers that are looked up. */
-function isOpen(node: Node, first: number): boolean {
+/** What is data at each call: storages, what was there before, and numbers that are looked up. Constants are part of the graph. */
+function isOpen(node: Node, isInside: (node: Node) => boolean): boolean {
   if (node.storage !== null) return true
   if (node.op === 'constant') return false
-  return node.id < first || (node.leaf !== null && (node.leaf.origin !== null || node.leaf.live !== null))
+  return !isInside(node) || (node.leaf !== null && (node.leaf.origin !== null || node.leaf.live !== null))
 }
 
 /**
- * The graph of `results` down to what is open: storages, nodes from before number `first` (constants are part of the graph), live numbers and draws.
+ * The graph of `results` down to what is open: storages, live numbers, draws, and what is not inside.
  * @returns it with the nodes that are in the open places now; null when nothing is open
  */
 export function subgraphOf(
   name: string,
   results: readonly Node[],
-  first: number,
+  isInside: (node: Node) => boolean,
 ): { readonly subgraph: Subgraph; readonly open: readonly Node[] } | null {
   const open: Node[] = []
   const inner: Node[] = []
@@ -89,7 +89,7 @@ export function subgraphOf(
     const node = stack.pop()!
     if (seen.has(node)) continue
     seen.add(node)
-    if (isOpen(node, first)) {
+    if (isOpen(node, isInside)) {
       const attributes = { axis: open.push(node) - 1 }
       copies.set(node, new Node('open', noSources, node.shape, node.dtype, node.device, attributes))
     } else {
@@ -99,9 +99,11 @@ export function subgraphOf(
   }
   if (open.length === 0) return null
   for (const node of inner.sort((a, b) => a.id - b.id)) {
-    const { op, shape, dtype, device, attributes, leaf } = node
+    const { op, shape, dtype, device, leaf } = node
+    // a derivative may hold values of the pass that it was made in, which what is remembered must not
+    const { rule, form, ...attributes } = node.attributes
     const sources = node.sources.map(s => copies.get(s)!)
-    copies.set(node, new Node(op, sources, shape, dtype, device, attributes, leaf))
+    copies.set(node, new Node(op, sources, shape, dtype, device, rule ? attributes : node.attributes, leaf))
   }
   const capture = new Capture(node => node)
   const numbers = results.map(r => capture.walk(copies.get(r)!))

@@ -44,7 +44,7 @@ export class Template {
     const graph = subgraphOf(
       name,
       values.map(v => v.node),
-      first,
+      node => node.id >= first,
     )
     this.values = graph ? within(name, { internal: true }, () => graph.subgraph.call(graph.open)) : values
     this.#again = graph && repeatable(graph.subgraph, graph.open, given)
