@@ -229,8 +229,10 @@ export abstract class Optimizer<O extends GroupOptions> {
       return values
     }
     const sparse = [...gradients.values()].some(g => !(g instanceof Tensor))
-    const template = sparse || this.update !== this.repeats ? null : new Template(this.constructor.name, given, build)
-    const values = template?.values ?? build()
+    const plain = sparse || this.update !== this.repeats
+    const { values, template } = plain
+      ? { values: build(), template: null }
+      : Template.of(this.constructor.name, given, build)
     targets.forEach((target, i) => void target.assign(values[i]))
     if (template?.repeats)
       this.#last = {

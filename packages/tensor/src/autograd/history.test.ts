@@ -3,6 +3,7 @@
 import { describe, expect } from 'vitest'
 import { conv2d, maxPool2d } from '../functional/index.ts'
 import {
+  bytesInUse,
   customGradient,
   defaultDevice,
   dropout,
@@ -22,6 +23,7 @@ import { expectClose } from '../testing/close.ts'
 import { onEachDevice } from '../testing/devices.ts'
 import { randomProgram } from '../testing/programs.ts'
 import { draw } from '../testing/random.ts'
+import { settle } from '../testing/settle.ts'
 
 const leaf = (...values: number[]): Tensor => tensor(values, { requiresGrad: true })
 const built = (): number => statistics(defaultDevice()).nodesBuilt
@@ -255,5 +257,27 @@ describe('a remembered pass', () => {
       compiled(x)
       expect(await b.numbers()).toEqual(await a.numbers())
     }
+  })
+
+  onEachDevice('losses that are held hold nothing of the steps that they are of', async device => {
+    const w = tensor(new Float32Array(8).fill(0.1), { requiresGrad: true })
+    const losses: Tensor[] = []
+    const steps = async (count: number): Promise<number> => {
+      for (let i = 0; i < count; i++) {
+        const batch = rand([1000, 8])
+        batch.own()
+        const loss = batch.mul(w).tanh().mean()
+        loss.backward()
+        await step([w])
+        losses.push(loss)
+        w.zeroGrad()
+      }
+      await settle()
+      return bytesInUse(device)
+    }
+    const before = await steps(3)
+    // a batch takes 32 kB
+    expect((await steps(20)) - before).toBeLessThan(20_000)
+    expect(losses.length).toBe(23)
   })
 })

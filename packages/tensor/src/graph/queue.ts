@@ -488,12 +488,14 @@ export class Queue {
       const { node, storage } = results[i]
       if (!node) continue
       node.alias = storage.head
+      node.stand = null
       if (!node.requiresGrad) node.sources = noSources
     }
     // also those that were read before and so have their value already
     for (const e of piece.entries)
       if (e.kind === 'keep' && e.release) {
         e.node.sources = noSources
+        e.node.stand = null
         e.node.released = true
         e.node.requiresGrad = false
       }

@@ -9,12 +9,12 @@ onEachDevice('versions, live numbers and what is given are those of now; the fun
   const options = { rate: 2 }
   let calls = 0
   const first = tensor([0.5, 0.5])
-  const template = new Template('mix', [first], () => {
+  const { values: made, template } = Template.of('mix', [first], () => {
     calls++
     const sum = a.add(b)
     return [sum.mul(live(options, o => o.rate)), sum.mul(first).add(1)]
   })
-  expect(await template.values[0].numbers()).toEqual([22, 44])
+  expect(await made[0].numbers()).toEqual([22, 44])
   a.assign(tensor([3, 4]))
   options.rate = 10
   const [x, y] = template.again([tensor([2, 3])])
@@ -27,7 +27,7 @@ onEachDevice('versions, live numbers and what is given are those of now; the fun
 
 onEachDevice('values go back where they came from, step by step, and make a few nodes each time', async () => {
   const p = tensor([1, 2, 3])
-  const template = new Template('decay', [], () => {
+  const { values: made, template } = Template.of('decay', [], () => {
     let x: Tensor = p
     for (let i = 0; i < 20; i++) x = x.mul(0.9).add(p)
     return [x.div(p.abs().sum())]
@@ -39,7 +39,7 @@ onEachDevice('values go back where they came from, step by step, and make a few 
     return x.div(start.abs().sum()).numbers()
   }
   let wanted = [1, 2, 3]
-  let values = template.values
+  let values = made
   for (let i = 0; i < 4; i++) {
     p.assign(values[0])
     void step([p])
@@ -53,9 +53,9 @@ onEachDevice('values go back where they came from, step by step, and make a few 
 
 onEachDevice('values that are asked for one by one, in several runs, or never', async () => {
   const p = tensor([1, 2, 3])
-  const template = new Template('several', [], () => [p.add(1), p.mul(2), p.exp().sum(), p])
+  const { values: first, template } = Template.of('several', [], () => [p.add(1), p.mul(2), p.exp().sum(), p])
   for (let i = 0; i < 2; i++) {
-    const values = i === 0 ? template.values : template.again([])
+    const values = i === 0 ? first : template.again([])
     expect(await values[1].numbers()).toEqual([2, 4, 6])
     expect(await values[0].numbers()).toEqual([2, 3, 4])
     expect(await values[3].mul(values[0]).numbers()).toEqual([2, 6, 12])
@@ -65,22 +65,22 @@ onEachDevice('values that are asked for one by one, in several runs, or never', 
 onEachDevice('what drew random numbers or took a value from outside has to be called', async () => {
   const p = tensor([1, 2, 3])
   const outside = p.mul(2)
-  expect(new Template('draws', [], () => [p.mul(rand([3]))]).repeats).toBe(false)
-  const taken = new Template('takes', [], () => [p.add(outside)])
+  expect(Template.of('draws', [], () => [p.mul(rand([3]))]).template.repeats).toBe(false)
+  const { values, template: taken } = Template.of('takes', [], () => [p.add(outside)])
   expect(taken.repeats).toBe(false)
-  expect(await taken.values[0].numbers()).toEqual([3, 6, 9])
+  expect(await values[0].numbers()).toEqual([3, 6, 9])
   expect(() => taken.again([])).toThrow(/^Template: /)
-  const alone = new Template('constant', [], () => [tensor([1]).mul(3)])
+  const alone = Template.of('constant', [], () => [tensor([1]).mul(3)])
   expect(await alone.values[0].numbers()).toEqual([3])
 })
 
 onEachDevice('a jitted function has to see what is read: nothing repeats while it runs', async () => {
   const p = tensor([1, 2, 3])
-  const template = new Template('outer', [], () => [p.add(1)])
+  const { template } = Template.of('outer', [], () => [p.add(1)])
   const seen: boolean[] = []
   const run = jit(() => {
     seen.push(template.repeats)
-    return new Template('inner', [], () => [p.mul(2)]).values[0]
+    return Template.of('inner', [], () => [p.mul(2)]).values[0]
   })
   for (let i = 0; i < 5; i++) {
     p.assign(tensor([i, 0, 0]))

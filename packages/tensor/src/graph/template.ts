@@ -21,24 +21,31 @@ interface Again {
 }
 
 /**
- * The values of a function and a way to have them again without calling it.
+ * A way to have the values of a function again without calling it.
  * ```ts no-run
- * const decay = new Template('decay', [], () => [p.mul(live(options, o => o.rate))])
- * p.assign(decay.values[0])
+ * const { values, template } = Template.of('decay', [], () => [p.mul(live(options, o => o.rate))])
+ * p.assign(values[0])
  * // later, when p and the rate have other values
- * p.assign(decay.again([])[0])
+ * p.assign(template.again([])[0])
  * ```
  */
 export class Template {
-  /** what the function returned */
-  readonly values: readonly Tensor[]
   readonly #again: Again | null
+
+  private constructor(again: Again | null) {
+    this.#again = again
+  }
 
   /**
    * Calls `build`, which computes with tensors that persist, with those `given`, and with live numbers; other numbers become part of the graph.
    * @param name what the values are, for errors
+   * @returns the values, and the template, which holds none of them
    */
-  constructor(name: string, given: readonly Tensor[], build: () => readonly Tensor[]) {
+  static of(
+    name: string,
+    given: readonly Tensor[],
+    build: () => readonly Tensor[],
+  ): { readonly values: readonly Tensor[]; readonly template: Template } {
     const first = nodeCount()
     const values = build()
     const graph = subgraphOf(
@@ -46,8 +53,12 @@ export class Template {
       values.map(v => v.node),
       node => node.id >= first,
     )
-    this.values = graph ? within(name, { internal: true }, () => graph.subgraph.call(graph.open)) : values
-    this.#again = graph && repeatable(graph.subgraph, graph.open, given)
+    if (!graph) return { values, template: new Template(null) }
+    const { subgraph, open } = graph
+    return {
+      values: within(name, { internal: true }, () => subgraph.call(open)),
+      template: new Template(repeatable(subgraph, open, given)),
+    }
   }
 
   /**
