@@ -20,6 +20,7 @@ import {
   where,
   zeros,
 } from '@cairn/tensor'
+import { checkGroup, listOf } from './check.ts'
 
 /** Options of one group of parameters; `lr` may be changed at any time and compiles nothing. */
 export interface GroupOptions {
@@ -141,15 +142,17 @@ export abstract class Optimizer<O extends GroupOptions> {
   #last: LastStep | null = null
 
   constructor(params: Parameters<O>, defaults: O) {
-    const list = [...params] as (Tensor | ({ params: Iterable<Tensor> } & Partial<O>))[]
+    const list = listOf<Tensor | ({ params: Iterable<Tensor> } & Partial<O>)>(new.target.name, params)
     if (list.length === 0) throw new CairnError(new.target.name, 'needs at least one parameter')
     const grouped = list.some(entry => !(entry instanceof Tensor))
     if (grouped && list.some(entry => entry instanceof Tensor))
       throw new CairnError(new.target.name, 'takes parameters or groups of them, not both')
     const groups = (grouped ? list : [{ params: list }]) as ({ params: Iterable<Tensor> } & Partial<O>)[]
     this.groups = groups.map(
-      ({ params, ...options }) => ({ ...defaults, ...options, params: [...params] }) as ParameterGroup<O>,
+      ({ params, ...options }) =>
+        ({ ...defaults, ...options, params: listOf(new.target.name, params) }) as ParameterGroup<O>,
     )
+    for (const { params: _, ...options } of this.groups) checkGroup(new.target.name, options)
     const all = this.groups.flatMap(g => g.params)
     if (new Set(all).size !== all.length) throw new CairnError(new.target.name, 'a parameter is given twice')
     for (const p of all)
@@ -369,6 +372,8 @@ export abstract class Optimizer<O extends GroupOptions> {
    */
   loadStateDict({ settings, tensors }: OptimizerState): void {
     const name = this.constructor.name
+    if (!settings?.groups || !settings.counters || !(tensors instanceof Map))
+      throw new CairnError('loadStateDict', 'takes what stateDict() gave: { settings, tensors }', { optimizer: name })
     const params = this.groups.flatMap(g => g.params)
     checkFit(name, { settings, tensors }, this.groups, p => this.#state.get(p))
     settings.groups.forEach(({ params: _, ...options }, i) => Object.assign(this.groups[i], options))
