@@ -17,6 +17,7 @@ const mistakes: [string, () => unknown, RegExp][] = [
     /^AdamW: takes a list of parameters, such as model\.parameters\(\)/,
   ],
   ['a group without parameters', () => new u.SGD([{ lr: 0.1 }], { lr: 1 }), /^SGD: takes a list of parameters/],
+  ['no learning rate', () => new u.SGD([p()]), /^SGD: needs a learning rate, such as \{ lr: 0\.01 \}$/],
   ['no parameters', () => new optim.SGD([], { lr: 1 }), /^SGD: needs at least one parameter$/],
   [
     'a parameter twice',
