@@ -1,7 +1,7 @@
 // Reading and writing at indices that are data, against torch's gather, scatter, index_select, index_add and one_hot.
 
 import { describe, expect, test } from 'vitest'
-import { arange, type DType, type NestedArray, type Tensor, tensor, zeros } from '../index.ts'
+import { arange, type DType, type NestedArray, realize, type Tensor, tensor, zeros } from '../index.ts'
 import { checkOp, type Given, given } from '../testing/check-op.ts'
 import { onEachDevice } from '../testing/devices.ts'
 import { draw } from '../testing/random.ts'
@@ -178,4 +178,32 @@ describe('errors', () => {
     const written = zeros([3], on).scatter(0, tensor([-1], { dtype: 'i32', device: 'reference' }), 1)
     await expect(written.data()).rejects.toThrow(/^scatter: index -1 is outside of axis 0/)
   })
+})
+
+onEachDevice('rows that are picked and padded: where there is no index none is read', async () => {
+  for (const [count, before, after] of [
+    [20, 0, 4],
+    [20, 3, 0],
+    [20, 2, 2],
+    [3, 20, 20],
+  ]) {
+    const table = arange(0, 20 * 16, 1, { dtype: 'f32' }).reshape([20, 16])
+    // what lies around the indices in memory is no index
+    const around = tensor(new Int32Array(200 + count).fill(1e9).fill(19, 100, 100 + count))
+    await realize(around)
+    const ids = around.narrow(0, 100, count)
+    const rows = table
+      .indexSelect(0, ids)
+      .pad([
+        [before, after],
+        [0, 0],
+      ])
+      .mul(2)
+    const got = await rows.numbers()
+    const wanted = got.map((_, i) => {
+      const row = Math.floor(i / 16) - before
+      return row >= 0 && row < count ? 2 * (19 * 16 + (i % 16)) : 0
+    })
+    expect(got).toEqual(wanted)
+  }
 })

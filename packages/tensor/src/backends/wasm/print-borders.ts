@@ -52,6 +52,13 @@ export function bordersOf(body: readonly Stmt[], axis: Axis, varies: Variance): 
   })
   if (masks.size === 0) return null
   const settled = settledIn(body)
+  // What is the same along a row is computed before it, also where no element of it is inside: without its mask it would read, and an index would be
+  // checked, where there is nothing.
+  let early = false
+  eachExpr(body, e => {
+    if (e.op === 'load' && e.valid && !varies.of(e) && settled(e)) early = true
+  })
+  if (early) return null
   const found = new Map<string, Expr>()
   const partly = new Map<string, Bounded & { step: number }>()
   for (const mask of masks)
