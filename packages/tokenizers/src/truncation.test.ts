@@ -24,7 +24,21 @@ describe.skipIf(!rust)('against the Rust library (needs npm tokenizers)', () => 
   const cases = ['Right', 'Left'].flatMap(direction =>
     ['LongestFirst', 'OnlyFirst', 'OnlySecond'].map(strategy => [strategy, direction] as const),
   )
-  test.each(cases)('%s, cut on the %s', async (strategy, direction) => {
+  const models = {
+    'a token a word': { separator: ' ', model: { type: 'WordLevel', vocab, unk_token: '[UNK]' } },
+    // the library stops where a word ends
+    'three tokens a word': { separator: '', model: { type: 'BPE', vocab, merges: [], unk_token: '[UNK]' } },
+  }
+  const all = cases.flatMap(([strategy, direction]) =>
+    (Object.keys(models) as (keyof typeof models)[]).map(words => [strategy, direction, words] as const),
+  )
+  test.each(all)('%s, cut on the %s, %s', async (strategy, direction, words) => {
+    const { separator, model } = models[words]
+    const textOf = (list: readonly string[]): string =>
+      list
+        .map((letter, i) => (separator === '' && i % 3 === 2 ? `${letter} ` : `${letter}${separator}`))
+        .join('')
+        .trim()
     for (const post of [null, template]) {
       for (let max = 1; max < 11; max++) {
         const json = {
@@ -36,7 +50,7 @@ describe.skipIf(!rust)('against the Rust library (needs npm tokenizers)', () => 
           pre_tokenizer: { type: 'WhitespaceSplit' },
           post_processor: post,
           decoder: null,
-          model: { type: 'WordLevel', vocab, unk_token: '[UNK]' },
+          model,
         }
         const theirs = rust!.Tokenizer.fromString(JSON.stringify(json))
         const ours = Tokenizer.fromJSON(json)
@@ -44,8 +58,8 @@ describe.skipIf(!rust)('against the Rust library (needs npm tokenizers)', () => 
           for (let second = -1; second < 8; second++) {
             // Without room for the text the library stops truncating. (And with a stride it ends the process.)
             if (max <= (post ? (second < 0 ? 2 : 3) : 0)) continue
-            const text = letters.slice(0, first).join(' ')
-            const pair = second < 0 ? undefined : letters.slice(10, 10 + second).join(' ')
+            const text = textOf(letters.slice(0, first))
+            const pair = second < 0 ? undefined : textOf(letters.slice(10, 10 + second))
             const wanted = await theirs.encode(text, pair ?? null).then(
               encoding => encoding.getTokens(),
               () => 'refused',

@@ -29,7 +29,7 @@ export function truncate(
   switch (strategy) {
     case 'longestFirst': {
       if (!pair) return [cut(encoding, encoding.length - excess), undefined]
-      const [first, second] = shares(encoding.length, pair.length, room, maxLength)
+      const [first, second] = shares(counted(encoding, maxLength, direction), counted(pair, maxLength, direction), room)
       return [cut(encoding, first), cut(pair, second)]
     }
     case 'onlyFirst':
@@ -50,12 +50,21 @@ export function truncate(
 }
 
 /**
- * How many tokens each of two inputs keeps: the shorter one whole if it takes no more than half, else half each, and an odd
- * one out goes to the longer. Nothing is longer than `limit`: the Rust library stops counting there.
+ * How long the Rust library takes an input to be: from the side that stays it stops where a word ends and there are as many tokens as the result may
+ * have.
  */
-function shares(firstLength: number, secondLength: number, room: number, limit: number): [number, number] {
-  const first = Math.min(firstLength, limit)
-  const second = Math.min(secondLength, limit)
+function counted({ length, wordIds }: Encoding, limit: number, direction: Side): number {
+  let count = Math.min(length, limit)
+  const wordAt = (i: number): number | null => wordIds[direction === 'right' ? i : length - 1 - i]
+  while (count > 0 && count < length && wordAt(count) !== null && wordAt(count) === wordAt(count - 1)) count++
+  return count
+}
+
+/**
+ * How many tokens each of two inputs keeps: the shorter one whole if it takes no more than half, else half each, and an odd
+ * one out goes to the longer.
+ */
+function shares(first: number, second: number, room: number): [number, number] {
   let short = Math.min(first, second)
   let long = short > room ? short : Math.max(short, room - short)
   if (short + long > room) {
