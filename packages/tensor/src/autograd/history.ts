@@ -36,8 +36,8 @@ export interface Remembered {
 const largest = 2 ** 31 - 1
 
 /** Whether a node is computed in the pass, or by the forward pass that it belongs to, and not looked up. */
-export const isInside = ({ sources, requiresGrad, alias, error }: Node): boolean =>
-  sources.length > 0 && (requiresGrad || (alias === null && error === null))
+export const isInside = ({ op, sources, requiresGrad, alias, error }: Node): boolean =>
+  sources.length > 0 && (requiresGrad || (op !== 'result' && alias === null && error === null))
 
 /** What was written of a history, until somebody else writes. */
 export class History {

@@ -64,15 +64,15 @@ export class Subgraph {
 
 const noShape: Shape = []
 
-/** What is data at each call: storages, what was there before, and numbers that are looked up. Constants are part of the graph. */
+/** What is data at each call: storages, values of other calls, what was there before, and numbers that are looked up. Constants are part of the graph. */
 function isOpen(node: Node, isInside: (node: Node) => boolean): boolean {
-  if (node.storage !== null) return true
+  if (node.storage !== null || node.op === 'result') return true
   if (node.op === 'constant') return false
   return !isInside(node) || (node.leaf !== null && (node.leaf.origin !== null || node.leaf.live !== null))
 }
 
 /**
- * The graph of `results` down to what is open: storages, live numbers, draws, and what is not inside.
+ * The graph of `results` down to what is open: storages, values of other calls, live numbers, draws, and what is not inside.
  * @returns it with the nodes that are in the open places now; null when nothing is open
  */
 export function subgraphOf(

@@ -90,3 +90,21 @@ onEachDevice('a jitted function has to see what is read: nothing repeats while i
   expect(template.repeats).toBe(true)
   await realize()
 })
+
+onEachDevice('values of one template in another, and under a gradient', async () => {
+  const p = tensor([1, 2, 3])
+  const w = tensor([2, 2, 2], { requiresGrad: true })
+  const nested = Template.of('outer', [], () => {
+    const { values } = Template.of('inner', [], () => [p.mul(2), p.add(1)])
+    return [values[1].mul(values[0]), values[0].sub(1)]
+  })
+  expect(await nested.values[0].numbers()).toEqual([4, 12, 24])
+  expect(await nested.values[1].numbers()).toEqual([1, 3, 5])
+  const { template } = Template.of('scale', [], () => [p.mul(live(p, () => 3))])
+  for (let i = 1; i < 4; i++) {
+    p.assign(tensor([i, 2, 3]))
+    w.mul(template.again([])[0]).sum().backward()
+    expect(await w.grad!.numbers()).toEqual([3 * i, 6, 9])
+    w.zeroGrad()
+  }
+})
