@@ -124,13 +124,17 @@ function optionsOf({ params, lr, ...options }: ParameterGroup<GroupOptions>): Re
   return read
 }
 
-function sameOptions(a: Record<string, unknown>, b: Record<string, unknown>): boolean {
-  for (const name in a) {
-    const [x, y] = [a[name], b[name]]
+/** Whether a group still has these options, and no other. */
+function hasOptions(group: object, options: Record<string, unknown>): boolean {
+  const now = group as Record<string, unknown>
+  for (const name in now) {
+    if (name === 'params' || name === 'lr') continue
+    const [x, y] = [options[name], now[name]]
     const same = Array.isArray(x) && Array.isArray(y) ? x.length === y.length && x.every((v, i) => v === y[i]) : x === y
-    if (!same) return false
+    if (!same || !Object.hasOwn(options, name)) return false
   }
-  return Object.keys(a).length === Object.keys(b).length
+  for (const name in options) if (!Object.hasOwn(now, name)) return false
+  return true
 }
 
 export abstract class Optimizer<O extends GroupOptions> {
@@ -255,10 +259,7 @@ export abstract class Optimizer<O extends GroupOptions> {
   ): boolean {
     if (structure !== this.#structure.current || given !== more.length || gradients.size !== now.size) return false
     for (const [p, g] of now) if (gradients.get(p) !== g) return false
-    return (
-      options.length === this.groups.length &&
-      this.groups.every((group, i) => sameOptions(options[i], optionsOf(group)))
-    )
+    return options.length === this.groups.length && this.groups.every((group, i) => hasOptions(group, options[i]))
   }
 
   /** What a step writes, in order. */

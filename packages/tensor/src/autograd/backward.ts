@@ -97,20 +97,21 @@ function passesOf(engine: Engine): Passes {
 
 /** Gradients for every leaf, by the graph of the last history of this form where there was one. */
 function leafGradients(root: Tensor, seed: Tensor | undefined): Map<Node, Tensor> {
+  const walked = (): Map<Node, Tensor> => gradients([root], [seedOf('backward', root, seed)], null, false)
   const history = new History(root.node, seed?.node ?? null)
-  if (history.opaque) return gradients([root], [seedOf('backward', root, seed)], null, false)
+  if (history.opaque) return walked()
   const { hash, order } = history
   const known = passesOf(root.engine)
   let found = known.find(history, hash)
   if (!found) {
     const { key } = history
     const since = { nodes: nodeCount(), storages: storageCount() }
-    const built = gradients([root], [seedOf('backward', root, seed)], null, false)
+    const built = walked()
     found = { key, pass: passOf(built, root.node, seed?.node ?? null, history, since) }
     known.add(hash, found)
     if (!found.pass) return built
   }
-  if (!found.pass) return gradients([root], [seedOf('backward', root, seed)], null, false)
+  if (!found.pass) return walked()
   const { subgraph, sources, leaves } = found.pass
   const nodes: Node[] = []
   for (let i = 0; i < sources.length; i++) {

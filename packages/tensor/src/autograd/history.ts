@@ -3,15 +3,14 @@
 // its operands, its value and its attributes; one that a user wrote may read anything else, and a history with such a node is walked anew each time.
 
 import { type Node, noAttributes, noSources } from '../graph/node.ts'
+import { remember } from '../graph/remember.ts'
 import type { Subgraph } from '../graph/subgraph.ts'
 import {
   beginWriting,
-  field,
   hashOf,
+  headOf,
   isWritten,
   makeRoom,
-  manySources,
-  numberOfDType,
   numberOfMode,
   numberOfOp,
   rankMask,
@@ -100,7 +99,7 @@ export class History {
   }
 
   #add(node: Node): void {
-    const { op, shape, attributes, requiresGrad } = node
+    const { shape, attributes, requiresGrad } = node
     const sources = isInside(node) ? node.sources : noSources
     if (requiresGrad && (node.alias !== null || node.error !== null)) this.#settled = true
     const rank = shape.length
@@ -115,18 +114,11 @@ export class History {
     }
     makeRoom(at + 3 + count + rank)
     let data = text.words
-    const named = attributes !== noAttributes
-    const many = count >= manySources
-    data[at++] =
-      numberOfOp(op) |
-      (numberOfDType(node.dtype) << field.dtype) |
-      ((named ? 1 : 0) << field.attributes) |
-      (rank << field.rank) |
-      ((many ? manySources : count) << field.sources)
+    data[at++] = headOf(node, count)
     data[at++] = (count << 1) | (requiresGrad ? 1 : 0)
     for (let i = 0; i < count; i++) data[at++] = sources[i].number
     for (let i = 0; i < rank; i++) data[at++] = this.#size(shape[i])
-    if (named) {
+    if (attributes !== noAttributes) {
       const { sizes, form } = attributes
       const sizeCount = sizes?.length ?? 0
       at = writeAttributes(attributes, at, sizeCount + 1)
@@ -156,7 +148,6 @@ export class Passes {
     return found && history.hasKey(found.key) ? found : undefined
   }
   add(hash: number, pass: Remembered): void {
-    if (this.#known.size >= kept) this.#known.delete(this.#known.keys().next().value!)
-    this.#known.set(hash, pass)
+    remember(this.#known, hash, pass, kept)
   }
 }

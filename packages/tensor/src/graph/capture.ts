@@ -13,12 +13,11 @@ import {
   beginWriting,
   field,
   hashOf,
+  headOf,
   isLatest,
   isWritten,
   makeRoom,
   manySources,
-  numberOfDType,
-  numberOfOp,
   rankMask,
   sameKey,
   text,
@@ -285,15 +284,8 @@ export class Capture {
     if (rank > rankMask) throw new ShapeError(op, `has ${rank} axes, more than ${rankMask}`)
     makeRoom(at + 3 + count + rank)
     const data = text.words
-    const named = attributes === noAttributes ? 0 : 1
-    const many = count >= manySources
-    data[at++] =
-      numberOfOp(op) |
-      (numberOfDType(node.dtype) << field.dtype) |
-      (named << field.attributes) |
-      (rank << field.rank) |
-      ((many ? manySources : count) << field.sources)
-    if (many) data[at++] = count
+    data[at++] = headOf(node, count)
+    if (count >= manySources) data[at++] = count
     if (node.storage !== null) data[at++] = this.#storageOf(node.storage)
     else if (op === 'scalar') {
       data[at++] = this.#scalars.length
@@ -303,7 +295,7 @@ export class Capture {
       const s = sources[i]
       data[at++] = (isLookedUp(s) ? this.#resolve(s, node) : s).number
     }
-    if (named === 0) at = this.#pushSizes(shape, at)
+    if (attributes === noAttributes) at = this.#pushSizes(shape, at)
     else {
       at = writeAttributes(attributes, at, rank)
       at = this.#pushSizes(shape, at)

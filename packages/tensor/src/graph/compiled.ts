@@ -12,6 +12,7 @@ import type { Captured } from './capture.ts'
 import type { Bound, Executor, Prepared, Profiled, Statistics } from './executor.ts'
 import { type Layout, layOut } from './memory-plan.ts'
 import { compile, type Plan } from './plan.ts'
+import { remember } from './remember.ts'
 import type { Memory, Storage } from './storage.ts'
 import { matches, modelOf, type SizeModel, symbolsOf } from './symbols.ts'
 
@@ -110,8 +111,7 @@ export class CompiledExecutor implements Executor {
       bindings: new Array<Binding>(slots.length),
       arena: null,
     }
-    if (variant.ready.size >= readyKept) variant.ready.delete(variant.ready.keys().next().value!)
-    variant.ready.set(key, ready)
+    remember(variant.ready, key, ready, readyKept)
     return ready
   }
 

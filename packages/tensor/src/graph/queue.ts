@@ -309,8 +309,7 @@ export class Queue {
     const data = await reading
     // The plan that made it may have failed after the read was queued, and on a GPU the bytes can be here before that is told.
     await before
-    const { error } = node.alias ?? node
-    if (error) throw error
+    checkSound(node)
     if (now() - this.#lastBreath >= breathEvery) await this.#breathe()
     return data
   }
@@ -326,10 +325,7 @@ export class Queue {
     await this.run(open)
     // what was handed over before, by a step or a replay, has its place but may still be under way
     if (open.length === 0 || open.length < nodes.length) await this.#done
-    for (const node of nodes) {
-      const { error } = node.alias ?? node
-      if (error) throw error
-    }
+    nodes.forEach(checkSound)
     if (now() - this.#lastBreath >= breathEvery) await this.#breathe()
   }
 
@@ -795,6 +791,12 @@ function stale(leaf: Node, asked: Node): StaleError {
       'version now': storage?.settled?.leaf?.version ?? 'none',
     },
   )
+}
+
+/** @throws what kept its value from being there */
+function checkSound(node: Node): void {
+  const { error } = node.alias ?? node
+  if (error) throw error
 }
 
 /** A promise whose rejection somebody else reports. */

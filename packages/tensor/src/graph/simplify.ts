@@ -4,13 +4,13 @@
 import type { Limits } from '../backends/backend.ts'
 import type { DType } from '../dtype.ts'
 import { type Dim, dimKey, isDim, one, sameDim } from '../kernel/dim.ts'
-import { type Axis, axisIndex, type Index } from '../kernel/index-expr.ts'
+import { type Axis, axisIndex } from '../kernel/index-expr.ts'
 import { attentionOps, attentionSources } from '../primitives/attention-sources.ts'
 import type { Captured } from './capture.ts'
 import type { GNode } from './gnode.ts'
 import { sortedSources } from './sorted-scatter.ts'
 import type { SizeModel } from './symbols.ts'
-import { flatIndex, through, viewOps } from './views.ts'
+import { below, flatIndex, viewOps } from './views.ts'
 
 type Draft = Omit<GNode, 'id'>
 
@@ -237,12 +237,8 @@ function attentionOperands(graph: Graph, sources: readonly GNode[], mode: string
 function fitsProduct(chain: readonly GNode[], depth: number, among: number): boolean {
   const [x] = chain
   const axes = x.shape.map((size, id) => ({ id, size }))
-  let index: readonly Index[] = axes.map(axisIndex)
-  for (let i = 0; i < depth; i++) {
-    const seen = through(chain[i], index)
-    if (seen.bounds.length || seen.moved) return false
-    index = seen.index
-  }
+  const index = below(chain.slice(0, depth), axes.map(axisIndex))
+  if (!index) return false
   const { terms } = flatIndex(index, chain[depth].shape)
   if (terms.some(t => t.coef.factor <= 0 || (t.atom !== null && t.atom.kind !== 'axis'))) return false
   if (among === 0) return true

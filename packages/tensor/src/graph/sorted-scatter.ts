@@ -7,7 +7,7 @@ import { type Dim, isDim, one, zero } from '../kernel/dim.ts'
 import { type Axis, axisIndex, type Index } from '../kernel/index-expr.ts'
 import type { GNode } from './gnode.ts'
 import type { Graph } from './simplify.ts'
-import { flatIndex, through, viewOps } from './views.ts'
+import { below, flatIndex, viewOps } from './views.ts'
 
 /** Updates from which on it pays: fewer are written one after the other before the counts are made. */
 const fewest = 32
@@ -75,13 +75,11 @@ function rowIndices(graph: Graph, picks: GNode, axis: number): GNode {
 /** Whether all elements of a row go to one place: the indices are a list, repeated by views. */
 function isOnePerRow(picks: GNode, axis: number): boolean {
   const axes = picks.shape.map((size, id): Axis => ({ id, size }))
-  let index: readonly Index[] = axes.map(axisIndex)
+  const views: GNode[] = []
   let at = picks
-  for (; viewOps.has(at.op); at = at.sources[0]) {
-    const seen = through(at, index)
-    if (seen.bounds.length || seen.moved) return false
-    index = seen.index
-  }
+  for (; viewOps.has(at.op); at = at.sources[0]) views.push(at)
+  const index = below(views, axes.map(axisIndex))
+  if (!index) return false
   const along = ({ terms }: Index): boolean =>
     terms.every(({ atom }) => {
       if (!atom) return true

@@ -7,6 +7,7 @@ import type { Shape } from '../shape.ts'
 import { Tensor } from '../tensor.ts'
 import { Capture, type CapturedNode } from './capture.ts'
 import { type Attributes, Node, noSources, skipNodes } from './node.ts'
+import { remember } from './remember.ts'
 import { sameKey } from './words.ts'
 
 interface Result {
@@ -136,7 +137,6 @@ function structureOf(hash: number, key: Int32Array, results: readonly number[]):
   const found = known.get(hash)
   const same = found && results.length === found.results.length && results.every((n, i) => n === found.results[i])
   if (same && sameKey(found.key, key)) return found.number
-  if (known.size >= structuresKept) known.delete(known.keys().next().value!)
-  known.set(hash, { key, results, number: structures })
+  remember(known, hash, { key, results, number: structures }, structuresKept)
   return structures++
 }

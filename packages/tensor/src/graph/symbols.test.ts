@@ -90,3 +90,17 @@ test('a size that was always a product stays one, and a broken guess is refined'
   expect(refined.positions).toEqual([1, 2])
   expect(matches(refined, broken, symbolsOf(refined, broken))).toBe(true)
 })
+
+test('a size that is a product of three others follows them', () => {
+  // images, rows and columns, and how many elements they are with three channels
+  const samples = [
+    [2, 5, 7, 3 * 2 * 5 * 7],
+    [4, 6, 11, 3 * 4 * 6 * 11],
+  ]
+  const model = modelOf(samples)
+  expect(model.positions).toEqual([0, 1, 2])
+  for (const sizes of [...samples, [9, 13, 2, 3 * 9 * 13 * 2]])
+    expect(matches(model, sizes, symbolsOf(model, sizes))).toBe(true)
+  const other = [9, 13, 2, 3 * 9 * 13 * 2 + 1]
+  expect(matches(model, other, symbolsOf(model, other))).toBe(false)
+})

@@ -71,7 +71,7 @@ export class Template {
 
   /**
    * The values of the same graph for the versions that tensors have now.
-   * @param given others in the places of those that the constructor got, of the same shapes and dtypes
+   * @param given others in the places of those that `of` got, of the same shapes and dtypes
    * @throws CairnError where `repeats` is false
    */
   again(given: readonly Tensor[]): readonly Tensor[] {

@@ -86,6 +86,17 @@ export function through(view: GNode, index: readonly Index[]): Seen {
   }
 }
 
+/** The index of an element below a chain of views, from the outermost on; null where one has borders, or a start that is data. */
+export function below(views: readonly GNode[], index: readonly Index[]): readonly Index[] | null {
+  let at = index
+  for (const view of views) {
+    const seen = through(view, at)
+    if (seen.bounds.length || seen.moved) return null
+    at = seen.index
+  }
+  return at
+}
+
 export const stridesOf = (shape: readonly Dim[]): Dim[] => {
   const strides = new Array<Dim>(shape.length)
   let stride = one

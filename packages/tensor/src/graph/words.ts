@@ -2,7 +2,7 @@
 // (autograd/history.ts) have in common. Whoever writes is never interrupted, so one array serves all.
 
 import type { DType } from '../dtype.ts'
-import { type Attributes, noAttributes } from './node.ts'
+import { type Attributes, type Node, noAttributes } from './node.ts'
 
 /** What is being written. */
 export const text = { words: new Int32Array(4096) }
@@ -33,7 +33,7 @@ const modeNumbers: Numbers = new Map()
 const single = intern(dtypeNumbers, 'f32')
 
 export const numberOfOp = (op: string): number => intern(opNumbers, op)
-export const numberOfDType = (dtype: DType): number => (dtype === 'f32' ? single : intern(dtypeNumbers, dtype))
+const numberOfDType = (dtype: DType): number => (dtype === 'f32' ? single : intern(dtypeNumbers, dtype))
 export const numberOfMode = (mode: string): number => intern(modeNumbers, mode)
 
 /**
@@ -41,6 +41,12 @@ export const numberOfMode = (mode: string): number => intern(modeNumbers, mode)
  * is hashed and compared.
  */
 export const field = { dtype: 10, attributes: 14, rank: 15, sources: 22 } as const
+export const headOf = ({ op, dtype, attributes, shape }: Node, count: number): number =>
+  numberOfOp(op) |
+  (numberOfDType(dtype) << field.dtype) |
+  ((attributes === noAttributes ? 0 : 1) << field.attributes) |
+  (shape.length << field.rank) |
+  (Math.min(count, manySources) << field.sources)
 export const rankMask = 127
 /** as many sources or more: their number is a word of its own */
 export const manySources = 1023

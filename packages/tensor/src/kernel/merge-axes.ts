@@ -5,6 +5,7 @@
 import { mulDim } from './dim.ts'
 import { type Axis, axisIndex, divIndex, type Index, modIndex, substitute } from './index-expr.ts'
 import type { Expr, LoopKernel, Stmt } from './ir.ts'
+import { statements } from './rewrite.ts'
 
 /** The kernel with as few parallel axes as its accesses allow. `fresh` gives ids for new axes. */
 export function mergeParallelAxes(kernel: LoopKernel, fresh: () => number): LoopKernel {
@@ -61,20 +62,6 @@ function rewriteBody(body: readonly Stmt[], mapping: ReadonlyMap<number, Index>)
     done.set(e, out)
     return out
   }
-  const stmt = (s: Stmt): Stmt => {
-    switch (s.kind) {
-      case 'loop':
-        return { ...s, end: s.end && index(s.end), body: s.body.map(stmt) }
-      case 'declare':
-        return s
-      case 'update':
-        return { ...s, value: expr(s.value) }
-      case 'store':
-        return { ...s, index: index(s.index), value: expr(s.value), valid: s.valid && expr(s.valid) }
-      default:
-        return s satisfies never
-    }
-  }
-  const out = body.map(stmt)
+  const out = statements({ expr, index })(body)
   return clean ? out : null
 }

@@ -18,6 +18,25 @@ export interface Rewriter {
   body(body: readonly Stmt[]): readonly Stmt[]
 }
 
+/** Statements with their expressions and indices rewritten. */
+export function statements({ expr, index }: Pick<Rewriter, 'expr' | 'index'>): Rewriter['body'] {
+  const statement = (s: Stmt): Stmt => {
+    switch (s.kind) {
+      case 'loop':
+        return { ...s, end: s.end && index(s.end), body: s.body.map(statement) }
+      case 'declare':
+        return s
+      case 'update':
+        return { ...s, value: expr(s.value) }
+      case 'store':
+        return { ...s, index: index(s.index), value: expr(s.value), valid: s.valid && expr(s.valid) }
+      default:
+        return s satisfies never
+    }
+  }
+  return body => body.map(statement)
+}
+
 /** `rule` sees each expression once, its operands already rewritten. */
 export function rewriter(rule: (e: Expr) => Expr): Rewriter {
   const done = new Map<Expr, Expr>()
@@ -77,23 +96,7 @@ export function rewriter(rule: (e: Expr) => Expr): Rewriter {
     return changed ? sum : at
   }
 
-  const statement = (s: Stmt): Stmt => {
-    switch (s.kind) {
-      case 'loop':
-        return { ...s, end: s.end && index(s.end), body: body(s.body) }
-      case 'declare':
-        return s
-      case 'update':
-        return { ...s, value: expr(s.value) }
-      case 'store':
-        return { ...s, index: index(s.index), value: expr(s.value), valid: s.valid && expr(s.valid) }
-      default:
-        return s satisfies never
-    }
-  }
-
-  const body = (statements: readonly Stmt[]): readonly Stmt[] => statements.map(statement)
-  return { expr, index, body }
+  return { expr, index, body: statements({ expr, index }) }
 }
 
 /** Axes replaced by indices, in expressions and statements alike. */
@@ -119,22 +122,7 @@ export function replacer(axes: ReadonlyMap<number, Index>): Rewriter {
     if (!found) done.set(e, (found = make(e)))
     return found
   }
-  const statement = (s: Stmt): Stmt => {
-    switch (s.kind) {
-      case 'loop':
-        return { ...s, end: s.end && index(s.end), body: body(s.body) }
-      case 'declare':
-        return s
-      case 'update':
-        return { ...s, value: expr(s.value) }
-      case 'store':
-        return { ...s, index: index(s.index), value: expr(s.value), valid: s.valid && expr(s.valid) }
-      default:
-        return s satisfies never
-    }
-  }
-  const body = (statements: readonly Stmt[]): readonly Stmt[] => statements.map(statement)
-  return { expr, index, body }
+  return { expr, index, body: statements({ expr, index }) }
 }
 
 export function rewriteKernel<K extends LoopKernel | MatmulKernel>(kernel: K, rule: (e: Expr) => Expr): K {

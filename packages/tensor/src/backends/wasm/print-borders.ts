@@ -9,6 +9,7 @@ import { rewriter } from '../../kernel/rewrite.ts'
 import type { Node } from './print-code.ts'
 import type { Frame } from './print-frame.ts'
 import type { Variance } from './print-lanes.ts'
+import type { LoadExpr } from './print-loads.ts'
 import { eachExpr, writesOf } from './print-prepare.ts'
 import type { Values } from './print-values.ts'
 
@@ -46,22 +47,18 @@ const holds: Expr = { op: 'const', dtype: 'bool', value: 1 }
  * parts of a concatenation).
  */
 export function bordersOf(body: readonly Stmt[], axis: Axis, varies: Variance): Borders | null {
-  const masks = new Set<Expr>()
+  const masked: LoadExpr[] = []
   eachExpr(body, e => {
-    if (e.op === 'load' && e.valid) masks.add(e.valid)
+    if (e.op === 'load' && e.valid) masked.push(e)
   })
-  if (masks.size === 0) return null
+  if (masked.length === 0) return null
   const settled = settledIn(body)
   // What is the same along a row is computed before it, also where no element of it is inside: without its mask it would read, and an index would be
   // checked, where there is nothing.
-  let early = false
-  eachExpr(body, e => {
-    if (e.op === 'load' && e.valid && !varies.of(e) && settled(e)) early = true
-  })
-  if (early) return null
+  if (masked.some(e => !varies.of(e) && settled(e))) return null
   const found = new Map<string, Expr>()
   const partly = new Map<string, Bounded & { step: number }>()
-  for (const mask of masks)
+  for (const mask of new Set(masked.map(e => e.valid!)))
     for (const e of conjuncts(mask)) {
       if (!settled(e)) continue
       const bounded = boundedOf(e)
