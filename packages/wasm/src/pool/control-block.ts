@@ -66,13 +66,13 @@ export class ControlBlock {
     words[at + slot.trapped / 4] = 0
     this.#submitted = (this.#submitted + 1) | 0
     Atomics.store(words, control.submitted / 4, this.#submitted)
-    this.#ring(control.bell)
+    this.#call()
   }
 
   /** A message was posted to every worker. */
   mailed(): void {
     Atomics.add(this.words, control.mail / 4, 1)
-    this.#ring(control.bell)
+    this.#call()
   }
 
   /** Makes every worker leave the runner, wherever it waits. */
@@ -102,6 +102,13 @@ export class ControlBlock {
       // A copy: TextDecoder takes no shared memory.
       reason: new TextDecoder().decode(new Uint8Array(this.memory.buffer, start, length).slice()),
     }
+  }
+
+  /** Makes idle workers look. Who looks already wakes the others, and spares this thread two calls of the system. */
+  #call(): void {
+    const { words } = this
+    Atomics.add(words, control.bell / 4, 2)
+    if (Atomics.load(words, control.looking / 4) === 0) Atomics.notify(words, control.bell / 4)
   }
 
   #ring(offset: number): void {

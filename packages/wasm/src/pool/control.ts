@@ -23,8 +23,10 @@ export const control = {
   sleepers: 512,
   /** Runs finished so far; the main thread waits on it. */
   completed: 640,
+  /** 1: an idle worker looks at `bell` and will wake the others, so nobody else has to. */
+  looking: 768,
   /** A ring of runs; run number n lies in slot n mod `slotCount`. */
-  slots: 768,
+  slots: 896,
 } as const
 
 /** Byte offsets inside a slot. */

@@ -274,6 +274,28 @@ describe.each(threadCounts)('%i threads', threads => {
     expect(pool.pending).toBe(0)
   })
 
+  // threads look for a while and then sleep: runs and kernels come before, after, and in between
+  it('misses no run and no kernel, however long nothing came', async () => {
+    const seed = Date.now() % 1e6
+    const below = randomInts(seed)
+    const { pool, tape, words, alloc, params } = await start({ threads })
+    const counts = alloc(400)
+    const step = () => ({ kernel: pool.addKernel(countItems()), params: params(counts, 1), items: 100, grain: 1 })
+    let at = tape([step()])
+    const rounds = 1500
+    for (let i = 0; i < rounds; i++) {
+      if (below(100) === 0) at = tape([step()])
+      const ended = pool.run(at, 1)
+      if (below(4) > 0) await ended
+      const until = performance.now() + below(250) / 1000
+      while (performance.now() < until) {}
+      if (below(200) === 0) await new Promise(resolve => setTimeout(resolve, 2))
+    }
+    await pool.run(at, 1)
+    const got = words().slice(counts / 4, counts / 4 + 100)
+    expect(got, `seed ${seed}`).toEqual(new Int32Array(100).fill(rounds + 1))
+  })
+
   it('says what is wrong with its arguments', async () => {
     const { pool, memory } = await start({ threads })
     const bytes = memory.buffer.byteLength

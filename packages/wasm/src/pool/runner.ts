@@ -11,6 +11,7 @@ import { ModuleBuilder } from '../module.ts'
 import type { Func, Global, Table } from '../types.ts'
 import { buildBarrier } from './barrier.ts'
 import { control, slot, slotBytes, slotCount } from './control.ts'
+import { buildLook } from './patience.ts'
 import { step, stepBytes } from './tape.ts'
 import { type Words, wordsAt } from './words.ts'
 
@@ -27,8 +28,14 @@ export const outcome = {
 /** What a kernel receives: parameter block, items [begin, end), scratch memory of the thread. */
 const kernelSignature = { params: ['i32', 'i32', 'i32', 'i32'] } as const
 
-/** Rounds that an idle thread looks for the next run before it sleeps: about 12 us. */
-const idleRounds = 20_000
+/**
+ * Of the idle threads one looks for the next run, for 160 us, and wakes the others when it has come: a step that is replayed comes after 100, and
+ * to wake two threads would take the calling one 35. The others sleep after 12.
+ */
+const patience = { rounds: 260_000, halvings: 4 } as const
+const shortRounds = 20_000
+/** Who was woken wakes so many more, so that waking many takes the time of a few. */
+const wakes = 2
 
 export interface RunnerOptions {
   /** Byte address of the control block. */
@@ -70,6 +77,7 @@ export function buildRunner({ control: base, threads, shared }: RunnerOptions): 
   const current = module.global({ type: 'i32', mutable: true, export: 'step' })
 
   const words = wordsAt(base)
+  const look = buildLook(module, words, patience)
   const barrier = buildBarrier(module, { words, threads, runs, completed })
   const runSlot = (f: FuncBuilder) => {
     const slots = base + control.slots
@@ -90,6 +98,11 @@ export function buildRunner({ control: base, threads, shared }: RunnerOptions): 
     const bell = f.local('i32')
     const submitted = f.local('i32')
     const leave = (why: number) => f.i32_const(why).return()
+    const wakeMore = () => words.wake(f, control.bell, wakes)
+    const sleepAndWake = () => {
+      words.sleep(f, control.bell, bell)
+      wakeMore()
+    }
     f.loop(again => {
       words.load(f, control.bell).set(bell)
       words.load(f, control.stop)
@@ -106,8 +119,24 @@ export function buildRunner({ control: base, threads, shared }: RunnerOptions): 
       })
       if (threads === 1) leave(outcome.idle)
       else {
-        words.watch(f, control.bell, bell, () => f.i32_const(idleRounds))
-        f.if(() => words.sleep(f, control.bell, bell))
+        words.exchangeIf(
+          f,
+          control.looking,
+          () => f.i32_const(0),
+          () => f.i32_const(1),
+        )
+        f.if(
+          () => {
+            words.watch(f, control.bell, bell, () => f.i32_const(shortRounds))
+            f.if(sleepAndWake)
+          },
+          () => {
+            look(f, control.bell, bell)
+            // Cleared before the sleep compares `bell`: whoever rings sees that nobody looks, or the sleeper the new bell.
+            words.store(f, control.looking, () => f.i32_const(0))
+            f.if(sleepAndWake, wakeMore)
+          },
+        )
         f.br(again)
       }
     })

@@ -14,7 +14,8 @@ export interface Words {
   loadPair(f: FuncBuilder, offset: number): FuncBuilder
   clearPair(f: FuncBuilder, offset: number): FuncBuilder
   exchangePairIf(f: FuncBuilder, offset: number, expected: () => void, value: () => void): FuncBuilder
-  wakeAll(f: FuncBuilder, offset: number): FuncBuilder
+  /** Wakes `count` of those who sleep on a word; -1: all. */
+  wake(f: FuncBuilder, offset: number, count: number): FuncBuilder
   /** Sleeps if the word is `value`, until woken. */
   sleep(f: FuncBuilder, offset: number, value: Local): FuncBuilder
   /** Looks at the word until it is not `value`, at most `rounds` times; leaves whether it still is. */
@@ -51,8 +52,8 @@ export function wordsAt(base: number): Words {
       value()
       return f.i64_atomic_rmw_cmpxchg(base + offset)
     },
-    wakeAll(f, offset) {
-      f.i32_const(0).i32_const(-1)
+    wake(f, offset, count) {
+      f.i32_const(0).i32_const(count)
       return f.memory_atomic_notify(base + offset).drop()
     },
     sleep(f, offset, value) {
