@@ -5,7 +5,7 @@
 import { debuggingAnything } from '../debug.ts'
 import { defaultEngine } from '../device.ts'
 import { JitError } from '../errors.ts'
-import { drawWords } from '../random.ts'
+import { drawWords, type Generator } from '../random.ts'
 import { Tensor } from '../tensor.ts'
 import { formOf, sameGradient, weakForm } from './gradient-form.ts'
 import type { Node } from './node.ts'
@@ -14,6 +14,7 @@ import { merge, type Recording, type Result, recordPiece, Slots } from './record
 import { state, within } from './scope.ts'
 import { Storage } from './storage.ts'
 import { holds, isRecord, sealed, Trace } from './trace.ts'
+import type { Objects } from './weak-table.ts'
 
 export interface Jitted<A extends unknown[], R> {
   (...args: A): R
@@ -105,12 +106,13 @@ class JittedFunction {
     if (!inputs || first) return this.#run(args, inputs).result
     let near: Variant | null = null
     for (const variant of this.#variants) {
-      if (!sameForm(variant.form, inputs.form) || !conditionsHold(variant.recording)) continue
+      const objects = sameForm(variant.form, inputs.form) ? conditionsHold(variant.recording) : null
+      if (!objects) continue
       if (!sameFixed(variant, inputs)) {
         if (!near || (!sameFixedNumbers(near, inputs) && sameFixedNumbers(variant, inputs))) near = variant
       } else if (variant.ready && !this.#isDue(variant)) {
         variant.used = this.#calls
-        return replay(variant.recording, inputs)
+        return replay(variant.recording, inputs, objects)
       } else {
         near = variant
         break
@@ -238,7 +240,7 @@ function recordingOf(
       const index = tensors.indexOf(value)
       if (index >= 0) return { kind: 'argument', index }
       const storage = value.storage ?? (value.node.alias ?? value.node).storage!
-      if (storage.id < trace.firstStorage) return { kind: 'handle', ref: new WeakRef(value) }
+      if (storage.id < trace.firstStorage) return { kind: 'handle', number: trace.weak.numberOf(value) }
       return { kind: 'slot', slot: slots.numberOf(storage) }
     }
     if (typeof value === 'number') {
@@ -252,6 +254,7 @@ function recordingOf(
   const template = resultOf(result)
   const given = new Set(tensorsOf(result).flatMap(t => (t.node.alias ?? t.node).storage ?? []))
   return {
+    weak: trace.weak,
     slots: slots.slots,
     pieces: recorded,
     tape: trace.tape,
@@ -259,13 +262,13 @@ function recordingOf(
     gradients: [...trace.gradients]
       .filter(([leaf]) => leaf.id < trace.firstStorage)
       .map(([leaf, before]) => ({
-        leaf: new WeakRef(leaf),
-        before: weakForm(before),
-        after: weakForm(leaf.gradient?.form ?? null),
+        leaf: trace.weak.numberOf(leaf),
+        before: weakForm(before, trace.weak),
+        after: weakForm(leaf.gradient?.form ?? null, trace.weak),
       })),
     requiring: [...trace.requiring]
       .filter(([leaf]) => leaf.id < trace.firstStorage)
-      .map(([leaf, value]) => ({ leaf: new WeakRef(leaf), value })),
+      .map(([leaf, value]) => ({ leaf: trace.weak.numberOf(leaf), value })),
     result: template,
     made: slots.own(given).map(s => new WeakRef(s)),
     inner: new Map(),
@@ -346,8 +349,8 @@ function sameFixedNumbers({ fixedNumbers, numbers: before }: Variant, { numbers 
   return true
 }
 
-const captures = ({ slots }: Recording, storages: readonly (Storage | undefined)[]): boolean =>
-  slots.some(s => s.kind === 'captured' && storages.includes(s.ref.deref()))
+const captures = ({ slots, weak }: Recording, storages: readonly (Storage | undefined)[]): boolean =>
+  slots.some(s => s.kind === 'captured' && storages.includes(weak.at(s.number) as Storage | undefined))
 
 function tensorsOf(value: unknown): Tensor[] {
   if (value instanceof Tensor) return [value]
@@ -357,24 +360,26 @@ function tensorsOf(value: unknown): Tensor[] {
 
 // ---- conditions
 
-function conditionsHold({ guards, slots, gradients, requiring }: Recording): boolean {
-  for (let i = 0; i < guards.length; i++) if (!holds(guards[i])) return false
+/** @returns what a replay refers to, or null where it may not be */
+function conditionsHold({ weak, guards, slots, gradients, requiring }: Recording): Objects | null {
+  const objects = weak.objects()
+  for (let i = 0; i < guards.length; i++) if (!holds(guards[i], objects)) return null
   for (let i = 0; i < slots.length; i++) {
     const slot = slots[i]
     if (slot.kind !== 'captured') continue
-    const storage = slot.ref.deref()
-    if (!storage || storage.disposed || storage.requiresGrad !== slot.requiresGrad) return false
+    const storage = objects[slot.number] as Storage | undefined
+    if (!storage || storage.disposed || storage.requiresGrad !== slot.requiresGrad) return null
   }
   for (let i = 0; i < gradients.length; i++) {
     const { leaf, before, after } = gradients[i]
-    const storage = leaf.deref()
-    const wanted = formOf(before)
-    if (!storage || wanted === undefined || formOf(after) === undefined) return false
-    if (!sameGradient(storage.gradient?.form ?? null, wanted)) return false
+    const storage = objects[leaf] as Storage | undefined
+    const wanted = formOf(before, objects)
+    if (!storage || wanted === undefined || formOf(after, objects) === undefined) return null
+    if (!sameGradient(storage.gradient?.form ?? null, wanted)) return null
   }
   for (let i = 0; i < requiring.length; i++)
-    if (requiring[i].leaf.deref()?.requiresGrad !== requiring[i].value) return false
-  return true
+    if ((objects[requiring[i].leaf] as Storage | undefined)?.requiresGrad !== requiring[i].value) return null
+  return objects
 }
 
 /** From now on calls make these anew: who holds the last ones must not take them for those of the next call. */
@@ -387,8 +392,8 @@ function sealStorages({ made }: Recording): void {
   }
 }
 
-const isAlive = ({ slots }: Recording): boolean =>
-  slots.every(s => s.kind !== 'captured' || s.ref.deref() !== undefined)
+const isAlive = ({ slots, weak }: Recording): boolean =>
+  slots.every(s => s.kind !== 'captured' || weak.at(s.number) !== undefined)
 
 // ---- replay
 
@@ -397,19 +402,19 @@ function slotsOf(result: Result, into: Set<number>): void {
   else if (result.kind === 'list' || result.kind === 'record') for (const item of result.items) slotsOf(item, into)
 }
 
-function replay(recording: Recording, { storages, tensors, numbers }: Inputs): unknown {
+function replay(recording: Recording, { storages, tensors, numbers }: Inputs, objects: Objects): unknown {
   const { slots, pieces, tape, gradients, result, inner } = recording
   const given = new Set<number>()
   slotsOf(result, given)
   for (let i = 0; i < pieces.length; i++)
     if (i === 0 || pieces[i].queue !== pieces[i - 1].queue) pieces[i].queue.flush()
-  const looked = tape.map(lookUp)
+  const looked = tape.map(entry => lookUp(entry, objects))
   const bound = slots.map((slot, number): Storage => {
     switch (slot.kind) {
       case 'argument':
         return storages[slot.index]
       case 'captured':
-        return slot.ref.deref()!
+        return objects[slot.number] as Storage
       case 'constant':
         return slot.storage
       case 'local': {
@@ -443,8 +448,8 @@ function replay(recording: Recording, { storages, tensors, numbers }: Inputs): u
     }
     const leave = (): void => {
       for (const { leaf, after } of gradients) {
-        const storage = leaf.deref()!
-        if (storage.device.queue === queue) storage.gradient?.leave(formOf(after)!)
+        const storage = objects[leaf] as Storage
+        if (storage.device.queue === queue) storage.gradient?.leave(formOf(after, objects)!)
       }
     }
     quietly(queue.replay(runs, leave))
@@ -458,7 +463,7 @@ function replay(recording: Recording, { storages, tensors, numbers }: Inputs): u
       case 'slot':
         return resultTensor(bound[of.slot])
       case 'handle':
-        return of.ref.deref()
+        return objects[of.number]
       case 'value':
         return of.value
       case 'list':
@@ -472,20 +477,21 @@ function replay(recording: Recording, { storages, tensors, numbers }: Inputs): u
   return rebuild(result)
 }
 
-function lookUp(entry: Recording['tape'][number]): readonly number[] {
+function lookUp(entry: Recording['tape'][number], objects: Objects): readonly number[] {
   switch (entry.kind) {
     case 'live': {
-      const owner = entry.owner.deref()
+      const owner = objects[entry.owner]
       if (!owner) throw new JitError('jit', 'what a learning rate belongs to is gone')
       return [entry.of(owner)]
     }
     case 'draw': {
-      const generator = entry.generator?.deref()
-      if (entry.generator && !generator) throw new JitError('jit', 'a generator that the function draws from is gone')
+      const generator = entry.generator === null ? undefined : (objects[entry.generator] as Generator | undefined)
+      if (entry.generator !== null && !generator)
+        throw new JitError('jit', 'a generator that the function draws from is gone')
       return drawWords(generator)
     }
     case 'effect': {
-      const owner = entry.owner.deref()
+      const owner = objects[entry.owner]
       if (owner) entry.act(owner)
       return []
     }

@@ -5,7 +5,6 @@
 import type { DType, TypedArray } from '../dtype.ts'
 import { JitError } from '../errors.ts'
 import type { Shape } from '../shape.ts'
-import type { Tensor } from '../tensor.ts'
 import type { Engine } from './engine.ts'
 import type { Prepared } from './executor.ts'
 import type { WeakForm } from './gradient-form.ts'
@@ -13,13 +12,15 @@ import type { Origin } from './node.ts'
 import type { PieceRecord, Queue } from './queue.ts'
 import type { Storage } from './storage.ts'
 import type { Guard, TapeEntry, Trace } from './trace.ts'
+import type { WeakTable } from './weak-table.ts'
 import { sameKey } from './words.ts'
 
 export type Slot =
   | { readonly kind: 'argument'; readonly index: number }
   | {
       readonly kind: 'captured'
-      readonly ref: WeakRef<Storage>
+      /** in the recording's table */
+      readonly number: number
       readonly requiresGrad: boolean
       readonly label: string
     }
@@ -59,22 +60,24 @@ export type Result =
   | { readonly kind: 'number'; readonly index: number; readonly value: number }
   | { readonly kind: 'slot'; readonly slot: number }
   /** a tensor from outside */
-  | { readonly kind: 'handle'; readonly ref: WeakRef<Tensor> }
+  | { readonly kind: 'handle'; readonly number: number }
   | { readonly kind: 'value'; readonly value: unknown }
   | { readonly kind: 'list'; readonly items: readonly Result[] }
   | { readonly kind: 'record'; readonly keys: readonly string[]; readonly items: readonly Result[] }
 
 export interface Recording {
+  /** of everything below that is a number of an object */
+  readonly weak: WeakTable
   readonly slots: readonly Slot[]
   readonly pieces: readonly RecordedPiece[]
   readonly tape: readonly TapeEntry[]
   readonly guards: readonly Guard[]
   readonly gradients: readonly {
-    readonly leaf: WeakRef<Storage>
+    readonly leaf: number
     readonly before: WeakForm
     readonly after: WeakForm
   }[]
-  readonly requiring: readonly { readonly leaf: WeakRef<Storage>; readonly value: boolean }[]
+  readonly requiring: readonly { readonly leaf: number; readonly value: boolean }[]
   readonly result: Result
   /** storages of the recorded call that each call makes anew and does not give out */
   readonly made: readonly WeakRef<Storage>[]
@@ -117,7 +120,7 @@ export class Slots {
     if (index >= 0) return { kind: 'argument', index }
     const { device, shape, dtype, requiresGrad, label } = storage
     if (storage.id < this.#trace.firstStorage)
-      return { kind: 'captured', ref: new WeakRef(storage), requiresGrad, label }
+      return { kind: 'captured', number: this.#trace.weak.numberOf(storage), requiresGrad, label }
     const data = this.#trace.constants.get(storage) ?? null
     if (data && !this.#written.has(storage)) return { kind: 'constant', storage, data }
     return { kind: 'local', engine: device, shape, dtype, requiresGrad, data }
@@ -156,10 +159,10 @@ export function merge(a: Recording, b: Recording, numbers: readonly [readonly nu
   if (a.pieces.length !== b.pieces.length)
     differ(`it queued ${a.pieces.length} and then ${b.pieces.length} pieces of work`)
   a.pieces.forEach((piece, i) => sameStructure(piece, b.pieces[i]))
-  a.slots.forEach((slot, i) => sameSlot(slot, b.slots[i]))
+  a.slots.forEach((slot, i) => sameSlot(slot, b.slots[i], a.weak, b.weak))
   if (a.slots.length !== b.slots.length) differ('it used other tensors')
-  if (!sameTape(a.tape, b.tape)) differ('it took other draws or live numbers')
-  sameResult(a.result, b.result, numbers)
+  if (!sameTape(a, b)) differ('it took other draws or live numbers')
+  sameResult(a.result, b.result, { numbers, before: a.weak, after: b.weak })
   const pieces = a.pieces.map((piece, i) => {
     const other = b.pieces[i]
     const sources = piece.sources.map((source, s) => {
@@ -238,10 +241,10 @@ function sameStructure(a: RecordedPiece, b: RecordedPiece): void {
     differ('it read or wrote other tensors')
 }
 
-function sameSlot(a: Slot, b: Slot): void {
+function sameSlot(a: Slot, b: Slot, before: WeakTable, after: WeakTable): void {
   if (a.kind === 'argument' && b.kind === 'argument' && a.index === b.index) return
   if (a.kind === 'captured' && b.kind === 'captured') {
-    if (a.ref.deref() === b.ref.deref()) return
+    if (before.at(a.number) === after.at(b.number)) return
     differ(`it used ${a.label} in one call and ${b.label} in another, neither of which is an argument`)
   }
   if (a.kind === 'constant' && b.kind === 'constant') {
@@ -257,22 +260,32 @@ const nameOf = (slot: Slot): string =>
   slot.kind === 'captured' ? slot.label : `a tensor that is ${slotNames[slot.kind]}`
 const slotNames = { argument: 'an argument', constant: 'made inside', local: 'made inside' } as const
 
-function sameTape(a: readonly TapeEntry[], b: readonly TapeEntry[]): boolean {
+function sameTape(a: Recording, b: Recording): boolean {
+  const isSame = (before: number | null, after: number | null): boolean =>
+    before === null || after === null ? before === after : a.weak.at(before) === b.weak.at(after)
   return (
-    a.length === b.length &&
-    a.every((entry, i) => {
-      const other = b[i]
-      if (entry.kind === 'draw' && other.kind === 'draw') return entry.generator?.deref() === other.generator?.deref()
-      if (entry.kind === 'effect' && other.kind === 'effect') return entry.owner.deref() === other.owner.deref()
+    a.tape.length === b.tape.length &&
+    a.tape.every((entry, i) => {
+      const other = b.tape[i]
+      if (entry.kind === 'draw' && other.kind === 'draw') return isSame(entry.generator, other.generator)
+      if (entry.kind === 'effect' && other.kind === 'effect') return isSame(entry.owner, other.owner)
       return entry.kind === other.kind
     })
   )
 }
 
-function sameResult(a: Result, b: Result, numbers: readonly [readonly number[], readonly number[]]): void {
+/** What two results are compared by. */
+interface Calls {
+  /** among the arguments */
+  readonly numbers: readonly [readonly number[], readonly number[]]
+  readonly before: WeakTable
+  readonly after: WeakTable
+}
+
+function sameResult(a: Result, b: Result, calls: Calls): void {
   const items = (x: readonly Result[], y: readonly Result[]): void => {
     if (x.length !== y.length) differ(`it returned ${x.length} values in one call and ${y.length} in another`)
-    x.forEach((item, i) => sameResult(item, y[i], numbers))
+    x.forEach((item, i) => sameResult(item, y[i], calls))
   }
   if (
     (a.kind === 'list' && b.kind === 'list') ||
@@ -283,7 +296,7 @@ function sameResult(a: Result, b: Result, numbers: readonly [readonly number[], 
   }
   if (a.kind === 'slot' && b.kind === 'slot' && a.slot === b.slot) return
   if ((a.kind === 'argument' || a.kind === 'number') && a.kind === b.kind && a.index === b.index) return
-  if (a.kind === 'handle' && b.kind === 'handle' && a.ref.deref() === b.ref.deref()) return
+  if (a.kind === 'handle' && b.kind === 'handle' && calls.before.at(a.number) === calls.after.at(b.number)) return
   if (a.kind === 'value' && b.kind === 'value') {
     if (Object.is(a.value, b.value)) return
     differ(`it returned ${String(a.value)} in one call and ${String(b.value)} in another`)

@@ -11,17 +11,18 @@ import { type Node, nodeCount, type Origin } from './node.ts'
 import type { Queue } from './queue.ts'
 import { state } from './scope.ts'
 import { type Storage, storageCount } from './storage.ts'
+import { type Objects, WeakTable } from './weak-table.ts'
 
 /** What is done on the host at each call, in order. */
 export type TapeEntry =
-  | { readonly kind: 'live'; readonly owner: WeakRef<object>; readonly of: (owner: object) => number }
+  | { readonly kind: 'live'; readonly owner: number; readonly of: (owner: object) => number }
   /** key and counter of a draw; null: from the global generator */
-  | { readonly kind: 'draw'; readonly generator: WeakRef<Generator> | null }
-  | { readonly kind: 'effect'; readonly owner: WeakRef<object>; readonly act: (owner: object) => void }
+  | { readonly kind: 'draw'; readonly generator: number | null }
+  | { readonly kind: 'effect'; readonly owner: number; readonly act: (owner: object) => void }
 
-/** A field that was read, and what it held. */
+/** A field that was read, and what it held. Objects are numbers of the trace's table. */
 export interface Guard {
-  readonly owner: WeakRef<object>
+  readonly owner: number
   readonly key: string
   readonly value: Snapshot
 }
@@ -29,33 +30,33 @@ export interface Guard {
 /** A field's value: a primitive, an object by identity, an array or plain record by what it holds. */
 type Snapshot =
   | { readonly kind: 'same'; readonly value: unknown }
-  | { readonly kind: 'object'; readonly ref: WeakRef<object> }
+  | { readonly kind: 'object'; readonly number: number }
   | { readonly kind: 'array'; readonly items: readonly Snapshot[] }
   | { readonly kind: 'record'; readonly keys: readonly string[]; readonly items: readonly Snapshot[] }
 
 const deepest = 4
 
-function snapshotOf(value: unknown, depth = 0): Snapshot {
+function snapshotOf(value: unknown, weak: WeakTable, depth = 0): Snapshot {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return { kind: 'same', value }
   if (depth < deepest && Array.isArray(value))
-    return { kind: 'array', items: value.map(item => snapshotOf(item, depth + 1)) }
+    return { kind: 'array', items: value.map(item => snapshotOf(item, weak, depth + 1)) }
   if (depth < deepest && isRecord(value)) {
     const keys = Object.keys(value)
-    return { kind: 'record', keys, items: keys.map(key => snapshotOf(value[key], depth + 1)) }
+    return { kind: 'record', keys, items: keys.map(key => snapshotOf(value[key], weak, depth + 1)) }
   }
-  return { kind: 'object', ref: new WeakRef(value) }
+  return { kind: 'object', number: weak.numberOf(value) }
 }
 
-function isStill(snapshot: Snapshot, value: unknown): boolean {
+function isStill(snapshot: Snapshot, value: unknown, objects: Objects): boolean {
   switch (snapshot.kind) {
     case 'same':
       return Object.is(snapshot.value, value)
     case 'object':
-      return snapshot.ref.deref() === value
+      return value !== undefined && objects[snapshot.number] === value
     case 'array': {
       const { items } = snapshot
       if (!Array.isArray(value) || value.length !== items.length) return false
-      for (let i = 0; i < items.length; i++) if (!isStill(items[i], value[i])) return false
+      for (let i = 0; i < items.length; i++) if (!isStill(items[i], value[i], objects)) return false
       return true
     }
     case 'record': {
@@ -63,7 +64,7 @@ function isStill(snapshot: Snapshot, value: unknown): boolean {
       if (!isRecord(value)) return false
       let count = 0
       for (const key in value) {
-        if (keys[count] !== key || !isStill(items[count], value[key])) return false
+        if (keys[count] !== key || !isStill(items[count], value[key], objects)) return false
         count++
       }
       return count === keys.length
@@ -77,15 +78,17 @@ export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
 
 /** Whether a field still holds what it held. */
-export function holds({ owner, key, value }: Guard): boolean {
-  const object = owner.deref() as Record<string, unknown> | undefined
-  return object !== undefined && isStill(value, object[key])
+export function holds({ owner, key, value }: Guard, objects: Objects): boolean {
+  const object = objects[owner] as Record<string, unknown> | undefined
+  return object !== undefined && isStill(value, object[key], objects)
 }
 
 export class Trace {
   /** nodes and storages from these numbers on are the function's own */
   readonly firstNode = nodeCount()
   readonly firstStorage = storageCount()
+  /** everything that the recording knows weakly */
+  readonly weak = new WeakTable()
   readonly guards: Guard[] = []
   readonly tape: TapeEntry[] = []
   /** of leaves: the gradient that there was before the first look at it */
@@ -124,7 +127,7 @@ export class Trace {
   }
 
   effect(owner: object, act: (owner: object) => void): void {
-    this.tape.push({ kind: 'effect', owner: new WeakRef(owner), act })
+    this.tape.push({ kind: 'effect', owner: this.weak.numberOf(owner), act })
   }
 
   /** A number that an op takes, and where a replay finds it. */
@@ -134,7 +137,7 @@ export class Trace {
     this.#unguarded--
     let entry = this.#lives.get(live)
     if (entry === undefined) {
-      entry = this.tape.push({ kind: 'live', owner: new WeakRef(live.owner), of: live.of }) - 1
+      entry = this.tape.push({ kind: 'live', owner: this.weak.numberOf(live.owner), of: live.of }) - 1
       this.#lives.set(live, entry)
     }
     return { value, origin: { entry, part: 0 } }
@@ -142,7 +145,7 @@ export class Trace {
 
   /** @returns the entry of a draw */
   draw(generator: Generator | null): number {
-    return this.tape.push({ kind: 'draw', generator: generator && new WeakRef(generator) }) - 1
+    return this.tape.push({ kind: 'draw', generator: generator && this.weak.numberOf(generator) }) - 1
   }
 
   gradient(leaf: Storage, form: GradientForm): void {
@@ -180,7 +183,7 @@ export class Trace {
         get: () => {
           if (!known && this.#unguarded === 0) {
             known = true
-            this.guards.push({ owner: new WeakRef(object), key, value: snapshotOf(value) })
+            this.guards.push({ owner: this.weak.numberOf(object), key, value: snapshotOf(value, this.weak) })
           }
           return value
         },

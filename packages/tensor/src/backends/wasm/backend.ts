@@ -257,7 +257,7 @@ class Implementation implements WasmBackend {
       this.heap.release(block)
       return
     }
-    if (!this.heap.has(block) || this.freed.has(block)) return
+    if (!block.live || this.freed.has(block)) return
     this.freed.add(block)
     this.freedBytes += block.bytes
     this.enqueue(() => {
@@ -285,7 +285,7 @@ class Implementation implements WasmBackend {
 
   private address({ buffer, offset, bytes }: Binding, op: string): number {
     const { block } = buffer as WasmBuffer
-    if (!this.heap.has(block) || this.freed.has(block)) throw new ShapeError(op, 'the buffer was freed')
+    if (!block.live || (this.freed.size > 0 && this.freed.has(block))) throw new ShapeError(op, 'the buffer was freed')
     if (offset < 0 || offset + bytes > block.bytes)
       throw new ShapeError(op, 'the binding reaches beyond its buffer', { offset, bytes, buffer: buffer.bytes })
     return block.address + offset

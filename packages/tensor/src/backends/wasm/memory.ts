@@ -14,9 +14,15 @@ interface Range {
   end: number
 }
 
-export interface Block {
+export class Block {
   readonly address: number
   readonly bytes: number
+  /** not released; on the block, since every run asks it of all that it binds */
+  live = true
+  constructor(address: number, bytes: number) {
+    this.address = address
+    this.bytes = bytes
+  }
 }
 
 const aligned = (bytes: number): number => Math.max(1, Math.ceil(bytes / blockAlignment)) * blockAlignment
@@ -27,7 +33,6 @@ export class Heap {
   used = 0
   private readonly maxBytes: number
   private readonly maxEnd: number
-  private readonly live = new Set<Block>()
   /** ascending, never touching each other */
   private readonly free: Range[] = []
 
@@ -64,16 +69,16 @@ export class Heap {
       best = this.free.length - 1
     }
     const range = this.free[best]
-    const block: Block = { address: range.begin, bytes: size }
+    const block = new Block(range.begin, size)
     range.begin += size
     if (range.begin === range.end) this.free.splice(best, 1)
     this.used += size
-    this.live.add(block)
     return block
   }
 
   release(block: Block): void {
-    if (!this.live.delete(block)) return
+    if (!block.live) return
+    block.live = false
     this.used -= block.bytes
     const begin = block.address
     const end = begin + block.bytes
@@ -99,13 +104,10 @@ export class Heap {
 
   /** The same memory as another block; the old one is released. */
   reissue(block: Block): Block {
-    const next = { ...block }
-    if (this.live.delete(block)) this.live.add(next)
+    const next = new Block(block.address, block.bytes)
+    next.live = block.live
+    block.live = false
     return next
-  }
-
-  has(block: Block): boolean {
-    return this.live.has(block)
   }
 
   /** Grows so that `size` bytes are free at the end; by an eighth at least, so that growing is rare. */
