@@ -72,7 +72,7 @@ async function* checkOne(packed: Packed, all: readonly Packed[], folder: string)
   for (const [imported, budget] of Object.entries(importBudgets[name] ?? {})) {
     yield attempt(`${name}: ${imported} alone takes at most ${budget} kB`, async () => {
       const size = (await importSize(made, imported)) / 1024
-      if (size > budget) throw new Error(`${size.toFixed(1)} kB, over the budget of tools/size-budgets.ts`)
+      if (size > budget) throw new Error(`${ofBudget(size, budget)}, over the budget of tools/size-budgets.ts`)
     })
   }
 }
@@ -119,6 +119,10 @@ async function checkTypes({ tarball, manifest }: Packed): Promise<void> {
   if (problems.length) throw new Error(problems.map(problem => JSON.stringify(problem)).join('\n'))
 }
 
+/** Kilobytes beside what they may be; with two decimals where one would hide on which side they are. */
+const ofBudget = (size: number, budget: number): string =>
+  `${size.toFixed(Math.abs(size - budget) < 0.1 ? 2 : 1)} of ${budget} kB`
+
 async function checkSize(packed: Packed, project: Project, all: readonly Packed[]): Promise<Outcome> {
   const siblings = all.filter(other => other !== packed).map(other => other.manifest.name)
   const kilobytes = (bytes: number) => bytes / 1024
@@ -135,9 +139,7 @@ async function checkSize(packed: Packed, project: Project, all: readonly Packed[
     }
     const budget = budgets[packed.name]
     if (!budget) throw new Error('no budget in tools/size-budgets.ts')
-    const parts = (['tarball', 'bundle'] as const).map(
-      kind => `${kind} ${sizes[kind].toFixed(1)} of ${budget[kind]} kB`,
-    )
+    const parts = (['tarball', 'bundle'] as const).map(kind => `${kind} ${ofBudget(sizes[kind], budget[kind])}`)
     title = `${packed.name}: size: ${[...parts, ...more].join(', ')}`
     const over = (['tarball', 'bundle'] as const).filter(kind => sizes[kind] > budget[kind])
     if (over.length) throw new Error(`over the budget of tools/size-budgets.ts: ${over.join(', ')}`)
@@ -160,9 +162,7 @@ async function checkLoads(packed: Packed, project: Project, all: readonly Packed
     })
     const sizes = { 'at once': loads.atOnce, ...Object.fromEntries(loads.with) }
     const most: Record<string, number> = { 'at once': budget.atOnce, ...budget.with }
-    const parts = Object.entries(sizes).map(
-      ([part, bytes]) => `${part} ${(bytes / 1024).toFixed(1)} of ${most[part]} kB`,
-    )
+    const parts = Object.entries(sizes).map(([part, bytes]) => `${part} ${ofBudget(bytes / 1024, most[part]!)}`)
     title = `${packed.name}: what a page loads: ${parts.join(', ')}`
     const over = Object.entries(sizes).filter(([part, bytes]) => bytes / 1024 > most[part]!)
     if (over.length)

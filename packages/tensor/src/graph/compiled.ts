@@ -10,6 +10,7 @@ import { Loading } from '../load-later.ts'
 import { sizeOf } from '../shape.ts'
 import type { Captured } from './capture.ts'
 import type { Bound, Executor, Prepared, Profiled, Statistics } from './executor.ts'
+import { loadParts } from './later.ts'
 import { type Layout, layOut } from './memory-plan.ts'
 import { compile, type Plan } from './plan.ts'
 import { remember } from './remember.ts'
@@ -243,6 +244,8 @@ export class CompiledExecutor implements Executor {
       if (fixed ? captured.hasSizes(fixed) : matches(model, captured.sizes, symbolsOf(model, captured.sizes)))
         return { entry, variant }
     }
+    const loading = loadParts(captured, this.backend.limits)
+    if (loading) throw new Loading(loading)
     entry.samples.push(captured.sizes)
     const model = modelOf(entry.samples)
     const plan = compile(captured, model, this.backend.limits)

@@ -1,14 +1,14 @@
 // Kernels of one operation that is never inside of another: products, scatters, users' kernels and programs.
 
 import { computeType } from '../dtype.ts'
-import { type Axis, addIndex, axisIndex, type Index, valueIndex, zeroIndex } from '../kernel/index-expr.ts'
+import { type Axis, axisIndex, type Index, valueIndex, zeroIndex } from '../kernel/index-expr.ts'
 import type { CustomKernel, Expr, Kernel, LoopKernel, ReduceOp, Stmt } from '../kernel/ir.ts'
 import { mergeParallelAxes } from '../kernel/merge-axes.ts'
-import { reduceStart } from '../primitives/reduce.ts'
 import { bounded, leafRef, valueRef } from './emit.ts'
 import { Frame, fresh, isLoop, type Lowered, type LowerOptions, nameOf, newAxis, ownNodes } from './frame.ts'
 import type { GNode } from './gnode.ts'
 import { type Group, isLeaf } from './group.ts'
+import { sorting } from './later.ts'
 import { flatIndex } from './views.ts'
 
 export function lowerMatmul(group: Group, options: LowerOptions): Lowered {
@@ -117,14 +117,18 @@ export function lowerScatter(group: Group, options: LowerOptions): Lowered[] {
   const axes = updates.shape.map(newAxis)
   const index = axes.map(axisIndex)
   const pick = frame.emitter.value(picks, index)
-  const along: Expr = pick.dtype === 'i32' ? pick : { op: 'cast', dtype: 'i32', args: [pick] }
-  const inside = bounded(node, along, node.shape[node.axis], null)
+  const picked: Expr = pick.dtype === 'i32' ? pick : { op: 'cast', dtype: 'i32', args: [pick] }
+  const inside = bounded(node, picked, node.shape[node.axis], null)
   // one outside is written nowhere
-  const valid: Expr = { op: 'eq', dtype: 'bool', args: [along, inside] }
+  const valid: Expr = { op: 'eq', dtype: 'bool', args: [picked, inside] }
   const to = index.map((i, d) => (d === node.axis ? valueIndex(inside) : i))
-  const mode = node.mode === 'set' ? 'set' : (node.mode as ReduceOp)
+  const mode = node.mode as 'set' | ReduceOp
+  const place = flatIndex(to, node.shape)
+  const store = (value: Expr, when: Expr): Stmt => frame.store(out, place, value, mode, when)
+  const along = axes[node.axis]
   if (known.length) {
-    const body = sortedBody(node, frame, { known, index, axis: axes[node.axis], to, mode, valid })
+    const step = newAxis(along.size)
+    const body = sorting.module.sortedBody(node, { emitter: frame.emitter, index, along, step, mode, valid, store })
     const kernel: LoopKernel = {
       kind: 'loop',
       ...frame.head(name),
@@ -136,8 +140,8 @@ export function lowerScatter(group: Group, options: LowerOptions): Lowered[] {
     kernels.push(frame.lowered(mergeParallelAxes(kernel, fresh)))
     return kernels
   }
-  const store = frame.store(out, flatIndex(to, node.shape), frame.emitter.value(updates, index), mode, valid)
-  const loop: Stmt = { kind: 'loop', axis: axes[node.axis], end: null, reduces: [], ordered: true, body: [store] }
+  const stored = store(frame.emitter.value(updates, index), valid)
+  const loop: Stmt = { kind: 'loop', axis: along, end: null, reduces: [], ordered: true, body: [stored] }
   const parallel = axes.filter((a, d) => d !== node.axis && isLoop(a))
   const kernel: LoopKernel = {
     kind: 'loop',
@@ -145,53 +149,8 @@ export function lowerScatter(group: Group, options: LowerOptions): Lowered[] {
     parallel,
     vector: true,
     scratch: [],
-    body: isLoop(axes[node.axis]) ? [loop] : [store],
+    body: isLoop(along) ? [loop] : [stored],
   }
   kernels.push(frame.lowered(mergeParallelAxes(kernel, fresh)))
   return kernels
-}
-
-interface SortedScatter {
-  /** what is known of each update (sorted-scatter.ts) */
-  readonly known: readonly GNode[]
-  readonly index: readonly Index[]
-  /** of the updates */
-  readonly axis: Axis
-  readonly to: readonly Index[]
-  readonly mode: 'set' | ReduceOp
-  readonly valid: Expr
-}
-
-/** Every update is an item. Of those with one index the last is written, or the first combines them all. */
-function sortedBody(node: GNode, frame: Frame, { known, index, axis, to, mode, valid }: SortedScatter): Stmt[] {
-  const [, , updates] = node.sources
-  const own = axisIndex(axis)
-  const of = (x: GNode, at: Index): Expr => frame.emitter.value(x, [at])
-  const zero: Expr = { op: 'const', dtype: 'i32', value: 0 }
-  const isNone = (x: GNode): Expr => ({ op: 'eq', dtype: 'bool', args: [of(x, own), zero] })
-  const and = (a: Expr, b: Expr): Expr => ({ op: 'and', dtype: 'bool', args: [a, b] })
-  const place = flatIndex(to, node.shape)
-  const store = (value: Expr, which: GNode): Stmt =>
-    frame.store(valueRef(node), place, value, mode, and(valid, isNone(which)))
-  if (mode === 'set') return [store(frame.emitter.value(updates, index), known[0])]
-  const [rank, same, before, order] = known
-  const end: Expr = { op: 'where', dtype: 'i32', args: [isNone(before), of(same, own), zero] }
-  const step = newAxis(axis.size)
-  const next = of(order, addIndex(valueIndex(of(rank, own)), axisIndex(step)))
-  const from = index.map((at, d) => (d === node.axis ? valueIndex(next) : at))
-  const dtype = computeType(node.dtype)
-  const acc: Expr = { op: 'acc', dtype, id: 0 }
-  const start = reduceStart(mode === 'add' ? 'sum' : mode === 'max' ? 'amax' : 'amin', node.dtype)
-  return [
-    { kind: 'declare', acc: 0, dtype, init: start },
-    {
-      kind: 'loop',
-      axis: step,
-      end: valueIndex(end),
-      reduces: [0],
-      ordered: true,
-      body: [{ kind: 'update', acc: 0, op: mode, value: frame.emitter.value(updates, from) }],
-    },
-    store(acc, before),
-  ]
 }

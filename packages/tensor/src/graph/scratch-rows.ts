@@ -1,7 +1,8 @@
 // Rows that a kernel keeps from one loop over them to the next: in scratch memory, or where a result will lie.
 
-import { type Index, indexKey, valueIndex } from '../kernel/index-expr.ts'
-import type { Expr, Stmt } from '../kernel/ir.ts'
+import { type Index, indexKey } from '../kernel/index-expr.ts'
+import type { Stmt } from '../kernel/ir.ts'
+import { rewriter } from '../kernel/rewrite.ts'
 import type { LowerOptions } from './frame.ts'
 import type { GNode } from './gnode.ts'
 import { type Group, isLeaf, isReduce, weightOf } from './group.ts'
@@ -81,38 +82,10 @@ export function scratchOf(
 }
 
 /** Scratch rows are numbered after the buffers, whose number is known only now. */
-export function renumberScratch(body: readonly Stmt[], buffers: number): Stmt[] {
-  const done = new Map<Expr, Expr>()
+export function renumberScratch(body: readonly Stmt[], buffers: number): readonly Stmt[] {
   const at = (buffer: number) => (buffer < 0 ? buffers - 1 - buffer : buffer)
-  const index = (i: Index): Index => ({
-    terms: i.terms.map(t =>
-      t.atom?.kind === 'value' ? { ...valueIndex(expr(t.atom.value)).terms[0], coef: t.coef } : t,
-    ),
-  })
-  const expr = (e: Expr): Expr => {
-    const known = done.get(e)
-    if (known) return known
-    let out = e
-    if (e.op === 'load') out = { ...e, buffer: at(e.buffer), index: index(e.index), valid: e.valid && expr(e.valid) }
-    else if ('args' in e) {
-      const args = (e.args as readonly Expr[]).map(expr)
-      out = args.every((x, i) => x === e.args[i]) ? e : ({ ...e, args } as unknown as Expr)
-    }
-    done.set(e, out)
-    return out
-  }
-  const stmt = (s: Stmt): Stmt => {
-    if (s.kind === 'loop') return { ...s, body: s.body.map(stmt) }
-    if (s.kind === 'update') return { ...s, value: expr(s.value) }
-    if (s.kind === 'store')
-      return {
-        ...s,
-        buffer: at(s.buffer),
-        index: index(s.index),
-        value: expr(s.value),
-        valid: s.valid && expr(s.valid),
-      }
-    return s
-  }
-  return body.map(stmt)
+  const loads = rewriter(e => (e.op === 'load' && e.buffer < 0 ? { ...e, buffer: at(e.buffer) } : e))
+  const stores = (s: Stmt): Stmt =>
+    s.kind === 'loop' ? { ...s, body: s.body.map(stores) } : s.kind === 'store' ? { ...s, buffer: at(s.buffer) } : s
+  return loads.body(body).map(stores)
 }

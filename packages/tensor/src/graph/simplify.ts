@@ -8,9 +8,9 @@ import { type Axis, axisIndex } from '../kernel/index-expr.ts'
 import { attentionOps, attentionSources } from '../primitives/attention-sources.ts'
 import type { Captured } from './capture.ts'
 import type { GNode } from './gnode.ts'
-import { sortedSources } from './sorted-scatter.ts'
+import { sorting } from './later.ts'
 import type { SizeModel } from './symbols.ts'
-import { below, flatIndex, viewOps } from './views.ts'
+import { below, flatIndex, liesAlong, viewOps } from './views.ts'
 
 type Draft = Omit<GNode, 'id'>
 
@@ -150,10 +150,16 @@ export function simplify(
       made.push(
         graph.make({ ...common, op: 'gather', sources: [inMemory(graph, sources[0]), sources[1]], axis: a.axis }),
       )
-    else if (n.op === 'scatter' && sortedScatter) {
+    else if (n.op === 'scatter' && sortedScatter && liesAlong(sources[1], a.axis!)) {
       const { axis = -1, mode = '' } = a
       made.push(
-        graph.make({ ...common, op: 'scatter', sources: sortedSources(graph, sources, axis, mode), axis, mode }),
+        graph.make({
+          ...common,
+          op: 'scatter',
+          sources: sorting.module.sortedSources(graph, sources, axis, mode),
+          axis,
+          mode,
+        }),
       )
     } else if (n.op === 'custom' || n.op === 'program')
       made.push(

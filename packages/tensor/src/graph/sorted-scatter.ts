@@ -3,11 +3,15 @@
 // how many of these come before. That is n^2 comparisons in a kernel without any order, for n rows of any width, and then all rows of the result are made
 // side by side, each by the first update that goes there, over the others in their order.
 
-import { type Dim, isDim, one, zero } from '../kernel/dim.ts'
-import { type Axis, axisIndex, type Index } from '../kernel/index-expr.ts'
+import { computeType } from '../dtype.ts'
+import { acc, binary, declare, i32, loop, update, where } from '../kernel/build.ts'
+import { type Dim, one, zero } from '../kernel/dim.ts'
+import { type Axis, addIndex, axisIndex, type Index, valueIndex } from '../kernel/index-expr.ts'
+import type { Expr, ReduceOp, Stmt } from '../kernel/ir.ts'
+import { reduceStart } from '../primitives/reduce.ts'
+import type { Emitter } from './emit.ts'
 import type { GNode } from './gnode.ts'
 import type { Graph } from './simplify.ts'
-import { below, flatIndex, viewOps } from './views.ts'
 
 /** Updates from which on it pays: fewer are written one after the other before the counts are made. */
 const fewest = 32
@@ -23,7 +27,6 @@ export function sortedSources(graph: Graph, sources: readonly GNode[], axis: num
   const size = picks.shape[axis]
   const width = updates.shape.reduce((n, d, at) => (at === axis ? n : n * d.sample), 1)
   if (size.sample < fewest || width >= manyThreads || !['f32', 'i32', 'u32'].includes(updates.dtype)) return sources
-  if (!isOnePerRow(picks, axis)) return sources
   const list = rowIndices(graph, picks, axis)
   const square = [size, size]
   const across = (x: GNode): GNode => stretch(graph, x, [one, size], square)
@@ -72,19 +75,35 @@ function rowIndices(graph: Graph, picks: GNode, axis: number): GNode {
   return graph.make({ op: 'cast', sources: [list], shape: list.shape, dtype: 'i32' })
 }
 
-/** Whether all elements of a row go to one place: the indices are a list, repeated by views. */
-function isOnePerRow(picks: GNode, axis: number): boolean {
-  const axes = picks.shape.map((size, id): Axis => ({ id, size }))
-  const views: GNode[] = []
-  let at = picks
-  for (; viewOps.has(at.op); at = at.sources[0]) views.push(at)
-  const index = below(views, axes.map(axisIndex))
-  if (!index) return false
-  const along = ({ terms }: Index): boolean =>
-    terms.every(({ atom }) => {
-      if (!atom) return true
-      if (atom.kind === 'axis') return atom.axis.id === axis || isDim(atom.axis.size, 1)
-      return atom.kind !== 'value' && along(atom.of)
-    })
-  return along(flatIndex(index, at.shape))
+interface Sorted {
+  readonly emitter: Emitter
+  /** of an update; `along` is the axis of its number, `step` another one of that size */
+  readonly index: readonly Index[]
+  readonly along: Axis
+  readonly step: Axis
+  readonly mode: 'set' | ReduceOp
+  readonly valid: Expr
+  readonly store: (value: Expr, when: Expr) => Stmt
+}
+
+/** Every update is an item. Of those with one index the last is written, or the first combines them all. */
+export function sortedBody(node: GNode, { emitter, index, along, step, mode, valid, store }: Sorted): Stmt[] {
+  const [, , updates, ...known] = node.sources
+  const own = axisIndex(along)
+  const of = (x: GNode, at: Index): Expr => emitter.value(x, [at])
+  const zero = i32(0)
+  const isNone = (x: GNode): Expr => binary('eq', of(x, own), zero)
+  const first = (which: GNode): Expr => binary('and', valid, isNone(which))
+  if (mode === 'set') return [store(emitter.value(updates, index), first(known[0]))]
+  const [rank, same, before, order] = known
+  const end = where(isNone(before), of(same, own), zero)
+  const next = of(order, addIndex(valueIndex(of(rank, own)), axisIndex(step)))
+  const from = index.map((at, d) => (d === node.axis ? valueIndex(next) : at))
+  const dtype = computeType(node.dtype)
+  const start = reduceStart(mode === 'add' ? 'sum' : mode === 'max' ? 'amax' : 'amin', node.dtype)
+  return [
+    declare(0, start, dtype),
+    loop(step, [update(0, mode, emitter.value(updates, from))], { end: valueIndex(end), reduces: [0], ordered: true }),
+    store(acc(0, dtype), first(before)),
+  ]
 }

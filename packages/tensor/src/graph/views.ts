@@ -2,7 +2,16 @@
 // to a kernel; `primitives/movement.ts` says the same for the plain evaluator.
 
 import { type Dim, dim, isDim, mulDim, negDim, one, sameDim } from '../kernel/dim.ts'
-import { addIndex, dimIndex, divIndex, type Index, modIndex, scaleIndex, zeroIndex } from '../kernel/index-expr.ts'
+import {
+  addIndex,
+  axisIndex,
+  dimIndex,
+  divIndex,
+  type Index,
+  modIndex,
+  scaleIndex,
+  zeroIndex,
+} from '../kernel/index-expr.ts'
 import type { GNode } from './gnode.ts'
 
 export const viewOps: ReadonlySet<string> = new Set([
@@ -148,4 +157,20 @@ export function reshapeIndex(index: readonly Index[], from: readonly Dim[], to: 
     j = right
   }
   return out
+}
+
+/** Whether elements of x differ along one axis only: below its views lies a list. */
+export function liesAlong(x: GNode, axis: number): boolean {
+  const axes = x.shape.map((size, id) => ({ id, size }))
+  const views: GNode[] = []
+  let at = x
+  for (; viewOps.has(at.op); at = at.sources[0]) views.push(at)
+  const index = below(views, axes.map(axisIndex))
+  const along = ({ terms }: Index): boolean =>
+    terms.every(({ atom }) => {
+      if (!atom) return true
+      if (atom.kind === 'axis') return atom.axis.id === axis
+      return atom.kind !== 'value' && along(atom.of)
+    })
+  return index !== null && along(flatIndex(index, at.shape))
 }

@@ -3,9 +3,9 @@
 // depended on the pair being two.
 
 import { mulDim } from './dim.ts'
-import { type Axis, axisIndex, divIndex, type Index, modIndex, substitute } from './index-expr.ts'
-import type { Expr, LoopKernel, Stmt } from './ir.ts'
-import { statements } from './rewrite.ts'
+import { type Axis, axisIndex, divIndex, type Index, modIndex } from './index-expr.ts'
+import type { LoopKernel, Stmt } from './ir.ts'
+import { replacer } from './rewrite.ts'
 
 /** The kernel with as few parallel axes as its accesses allow. `fresh` gives ids for new axes. */
 export function mergeParallelAxes(kernel: LoopKernel, fresh: () => number): LoopKernel {
@@ -44,24 +44,11 @@ const pairMapping = (a: Axis, b: Axis, m: Axis): Map<number, Index> =>
 
 /** null when a quotient or remainder of the new axis is left over. */
 function rewriteBody(body: readonly Stmt[], mapping: ReadonlyMap<number, Index>): readonly Stmt[] | null {
-  const done = new Map<Expr, Expr>()
+  const quotients = ({ terms }: Index): number =>
+    terms.filter(t => t.atom?.kind === 'div' || t.atom?.kind === 'mod').length
   let clean = true
-  const index = (i: Index): Index => {
-    const before = i.terms.filter(t => t.atom?.kind === 'div' || t.atom?.kind === 'mod').length
-    const out = substitute(i, mapping, expr)
-    if (out.terms.filter(t => t.atom?.kind === 'div' || t.atom?.kind === 'mod').length > before) clean = false
-    return out
-  }
-  const expr = (e: Expr): Expr => {
-    const known = done.get(e)
-    if (known) return known
-    let out: Expr = e
-    if (e.op === 'load') out = { ...e, index: index(e.index), valid: e.valid && expr(e.valid) }
-    else if (e.op === 'index') out = { ...e, index: index(e.index) }
-    else if ('args' in e) out = { ...e, args: e.args.map(expr) } as unknown as Expr
-    done.set(e, out)
-    return out
-  }
-  const out = statements({ expr, index })(body)
+  const out = replacer(mapping, (before, after) => {
+    if (quotients(after) > quotients(before)) clean = false
+  }).body(body)
   return clean ? out : null
 }

@@ -2,9 +2,10 @@
 // Printers and the launch code both derive it from the kernel here, so they cannot disagree.
 
 import { bytesOf } from '../dtype.ts'
+import { eachExpr, statementsOf } from './depends.ts'
 import { type Dim, dimKey, isConstant } from './dim.ts'
 import type { Axis, Index } from './index-expr.ts'
-import { type Bounded, type Expr, type Kernel, placesOf, type Stmt } from './ir.ts'
+import { type Bounded, type Kernel, placesOf, type Stmt } from './ir.ts'
 
 /** What a kernel's text mentions that it does not contain, once each, in a fixed order. */
 interface Mentioned {
@@ -18,7 +19,6 @@ export const runtimeDims = (kernel: Kernel): readonly Dim[] => mentionedBy(kerne
 function mentionedBy(kernel: Kernel): Mentioned {
   const found = new Map<string, Dim>()
   const checks = new Map<string, Bounded>()
-  const seen = new Set<Expr>()
   const see = (d: Dim) => {
     if (!isConstant(d)) found.set(dimKey(d), found.get(dimKey(d)) ?? d)
   }
@@ -29,36 +29,23 @@ function mentionedBy(kernel: Kernel): Mentioned {
       if (atom?.kind === 'div' || atom?.kind === 'mod') {
         see(atom.by)
         seeIndex(atom.of)
-      } else if (atom?.kind === 'value') seeExpr(atom.value)
-    }
-  }
-  const seeExpr = (e: Expr) => {
-    if (seen.has(e)) return
-    seen.add(e)
-    if (e.op === 'load') {
-      seeIndex(e.index)
-      if (e.valid) seeExpr(e.valid)
-    } else if (e.op === 'index') seeIndex(e.index)
-    else if ('args' in e) e.args.forEach(seeExpr)
-    if (e.op === 'bounded') {
-      see(e.size)
-      const key = checkKey(e)
-      if (!checks.has(key)) checks.set(key, e)
+      }
     }
   }
   const seeBody = (body: readonly Stmt[]) => {
-    for (const s of body) {
+    for (const s of statementsOf(body)) {
       if (s.kind === 'loop') {
         seeAxis(s.axis)
         if (s.end) seeIndex(s.end)
-        seeBody(s.body)
-      } else if (s.kind === 'update') seeExpr(s.value)
-      else if (s.kind === 'store') {
-        seeIndex(s.index)
-        seeExpr(s.value)
-        if (s.valid) seeExpr(s.valid)
-      }
+      } else if (s.kind === 'store') seeIndex(s.index)
     }
+    eachExpr(body, e => {
+      if (e.op === 'load' || e.op === 'index') seeIndex(e.index)
+      if (e.op !== 'bounded') return
+      see(e.size)
+      const key = checkKey(e)
+      if (!checks.has(key)) checks.set(key, e)
+    })
   }
   kernel.buffers.forEach(b => see(b.size))
   if (kernel.kind === 'loop') {

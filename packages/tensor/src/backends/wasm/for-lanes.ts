@@ -2,12 +2,12 @@
 // (the taps of a window) are written out: each tap is then an address and a weight that stay where they are while the loop in lanes runs, and the
 // masks of the borders are known before it begins (print-borders.ts). The order within an element stays, and so do its bits.
 
+import { eachExpr, statementsOf } from '../../kernel/depends.ts'
 import { dim, isConstant } from '../../kernel/dim.ts'
 import { type Axis, dimIndex, type Index, indexDepends, strideOf } from '../../kernel/index-expr.ts'
 import type { LoopKernel, Stmt } from '../../kernel/ir.ts'
 import { replacer } from '../../kernel/rewrite.ts'
 import type { LoopStmt } from './print-lanes.ts'
-import { eachExpr } from './print-prepare.ts'
 
 export function forLanes(kernel: LoopKernel): LoopKernel {
   if (!kernel.vector) return kernel
@@ -25,11 +25,7 @@ function lanesLast({ parallel, body }: LoopKernel): readonly Axis[] {
   eachExpr(body, e => {
     if (e.op === 'load') accesses.push(e.index)
   })
-  const stores = (s: Stmt): void => {
-    if (s.kind === 'loop') s.body.forEach(stores)
-    else if (s.kind === 'store') accesses.push(s.index)
-  }
-  body.forEach(stores)
+  for (const s of statementsOf(body)) if (s.kind === 'store') accesses.push(s.index)
   /** accesses whose elements are neither neighbours nor a few apart */
   const jumps = (axis: Axis): number =>
     accesses.filter(index => {

@@ -7,8 +7,8 @@ import { evaluateDim } from '../../kernel/dim.ts'
 import type { Kernel, LoopKernel } from '../../kernel/ir.ts'
 import { matmulAsLoops } from '../../kernel/matmul-loops.ts'
 import { type ParamLayout, paramLayout } from '../../kernel/params.ts'
-import { Later, needAll } from '../../load-later.ts'
 import { forLanes } from './for-lanes.ts'
+import * as later from './later.ts'
 import { printLoopKernel, scratchBytes } from './print.ts'
 import type { PrintedMatmul } from './print-matmul.ts'
 import { grainOf, workOf } from './work.ts'
@@ -43,16 +43,6 @@ export interface CompiledCode {
   /** programs that hold it */
   holders: number
 }
-
-/** Printers of what only some programs compute. */
-const templates = {
-  matmul: new Later(() => import('./print-matmul.ts')),
-  attention: new Later(() => import('./print-attention.ts')),
-}
-
-/** Loads the printers of these kernels; null where they are there. */
-export const loadTemplates = (kernels: readonly Kernel[]): Promise<unknown> | null =>
-  needAll(Object.entries(templates).flatMap(([kind, part]) => (kernels.some(k => k.kind === kind) ? [part] : [])))
 
 /** Kernels without a program that stay compiled. */
 const keptIdle = 1024
@@ -116,11 +106,11 @@ export class KernelCache {
     if (kernel.kind === 'custom')
       throw new DeviceError('wasm', 'cannot run a kernel of a user in WGSL', { kernel: kernel.name })
     if (kernel.kind === 'matmul') {
-      const printed = templates.matmul.module.printMatmul(kernel, options)
+      const printed = later.matmul.module.printMatmul(kernel, options)
       if (printed) return this.matmul(kernel, layout, printed)
     }
     if (kernel.kind === 'attention') {
-      const printed = templates.attention.module.printAttention(kernel, options)
+      const printed = later.attention.module.printAttention(kernel, options)
       const { partitionWord } = printed
       const code = this.compile(printed.code, kernel.name)
       const plan = (symbols: ArrayLike<number>) => printed.plan(symbols, this.pool.threads)

@@ -3,10 +3,10 @@
 
 import type { Local } from '@cairn/wasm'
 import type { ComputeType } from '../../dtype.ts'
+import type { Dependencies } from '../../kernel/depends.ts'
 import type { ReduceOp, Stmt } from '../../kernel/ir.ts'
 import { instruct, type Node, type Scope } from './print-code.ts'
 import type { Frame } from './print-frame.ts'
-import type { Writes } from './print-prepare.ts'
 import { scalarTypes, vectorBinary } from './print-types.ts'
 import type { Values } from './print-values.ts'
 
@@ -112,7 +112,7 @@ export class Accumulators {
   }
 
   /** The named accumulators may have changed. */
-  touch(writes: Writes): void {
+  touch(writes: Dependencies): void {
     for (const id of writes.accumulators) {
       const acc = this.known.get(id)
       if (acc) acc.changed = this.frame.code.effects

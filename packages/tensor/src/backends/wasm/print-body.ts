@@ -7,10 +7,12 @@
 
 import type { FuncBuilder, Local } from '@cairn/wasm'
 import type { ComputeType, DType } from '../../dtype.ts'
+import { changes, type Dependencies } from '../../kernel/depends.ts'
 import { type Dim, isConstant } from '../../kernel/dim.ts'
 import type { Axis } from '../../kernel/index-expr.ts'
 import type { Stmt } from '../../kernel/ir.ts'
 import type { ParamLayout } from '../../kernel/params.ts'
+import * as later from './later.ts'
 import type { Accumulators } from './print-accumulators.ts'
 import {
   aheadBlock,
@@ -22,14 +24,13 @@ import {
   type Stream,
   streamsOf,
 } from './print-ahead.ts'
-import { bordersOf, interior, repeatable } from './print-borders.ts'
 import type { Code, Exit, Node } from './print-code.ts'
 import { testedFirst } from './print-far.ts'
 import { type BodyOptions, type Found, Frame } from './print-frame.ts'
 import type { Helpers } from './print-helpers.ts'
-import { bestLoop, declaredIn, type LoopStmt, reductionOps, Variance } from './print-lanes.ts'
+import { accumulatorTypes, bestLoop, declaredIn, type LoopStmt, reductionOps, Variance } from './print-lanes.ts'
 import type { LoadExpr } from './print-loads.ts'
-import { everywhere, type Writes, writesOf } from './print-prepare.ts'
+import { everywhere } from './print-prepare.ts'
 import { Stores } from './print-stores.ts'
 import { chooseUnroll } from './print-unroll.ts'
 import { Values } from './print-values.ts'
@@ -44,7 +45,7 @@ export class BodyPrinter {
   private readonly values: Values
   private readonly accumulators: Accumulators
   private readonly stores: Stores
-  private readonly accumulatorTypes = new Map<number, ComputeType>()
+  private readonly types: ReadonlyMap<number, ComputeType>
   private ahead: ReadonlyMap<LoopStmt, readonly Stream[]> = new Map()
 
   constructor(
@@ -62,14 +63,7 @@ export class BodyPrinter {
     this.values = new Values(this.frame)
     this.accumulators = this.values.accumulators
     this.stores = new Stores(this.frame, this.values)
-    this.collectTypes(body)
-  }
-
-  private collectTypes(body: readonly Stmt[]): void {
-    for (const s of body) {
-      if (s.kind === 'declare') this.accumulatorTypes.set(s.acc, s.dtype)
-      else if (s.kind === 'loop') this.collectTypes(s.body)
-    }
+    this.types = accumulatorTypes(body)
   }
 
   /** Values of axes, by id. */
@@ -112,7 +106,7 @@ export class BodyPrinter {
     counter: Local,
     limit: Node,
     step: number,
-    writes: Writes,
+    writes: Dependencies,
     print: (counter: Node) => void,
     before?: () => void,
     exit?: Exit,
@@ -136,7 +130,7 @@ export class BodyPrinter {
   }
 
   private runsInLanes(s: LoopStmt): boolean {
-    return bestLoop(s, id => this.accumulatorTypes.get(id))?.loop === s
+    return bestLoop(s, id => this.types.get(id))?.loop === s
   }
 
   /** The body of one item, whose loops read memory ahead. */
@@ -159,7 +153,7 @@ export class BodyPrinter {
     }
     const counter = this.f.local('i32')
     code.set(counter, code.i32(0))
-    this.counted(counter, limit, 1, writesOf(s.body), node => {
+    this.counted(counter, limit, 1, changes(s.body), node => {
       this.axes.set(s.axis.id, node)
       this.body(s.body)
     })
@@ -199,7 +193,7 @@ export class BodyPrinter {
     streams: readonly Stream[] = [],
   ): void {
     const { code } = this
-    const writes = writesOf(body)
+    const writes = changes(body)
     const ops = reductionOps(body, reduces)!
     const varies = new Variance(axis, new Set([...declaredIn(body), ...reduces]))
     const tested = testedFirst(body, varies)
@@ -236,12 +230,14 @@ export class BodyPrinter {
         readAhead(this.frame, this.values.places, streams, code.op('i32_le_s', 'i32', [stop, limit]))
         print(code.min(stop, last(unroll)))
       })
-    const borders = tested.length === 0 ? bordersOf(body, axis, varies) : null
-    if (borders) {
-      const { from, to } = interior(this.frame, this.values, axis, borders, limit)
+    const masked = tested.length === 0 ? later.maskedLoads(body) : []
+    const rows = masked.length > 0 ? later.borders.module : null
+    const borders = rows?.bordersOf(body, masked, axis, varies)
+    if (rows && borders) {
+      const { from, to } = rows.interior(this.frame, this.values, axis, borders, limit)
       const fast = code.add(to, code.i32(1 - 4 * unroll))
       // what is left at the end is less than four elements: the last four once more, where that changes nothing
-      const again = reduces.length === 0 && repeatable(body)
+      const again = reduces.length === 0 && rows.repeatable(body)
       const start = this.f.local('i32')
       code.set(start, code.readMutable(counter, code.scope, counterReads))
       const four = code.sub(limit, code.i32(4))

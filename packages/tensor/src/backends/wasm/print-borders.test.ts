@@ -20,6 +20,7 @@ import {
 import { type Dim, dim, symbol } from '../../kernel/dim.ts'
 import { type Axis, addIndex, axisIndex, dimIndex, type Index, scaleIndex } from '../../kernel/index-expr.ts'
 import type { Expr } from '../../kernel/ir.ts'
+import { maskedLoads } from './later.ts'
 import { bordersOf } from './print-borders.ts'
 import { declaredIn, Variance } from './print-lanes.ts'
 import { arrays, check, fill, make, Random } from './testing/check-kernel.ts'
@@ -202,7 +203,7 @@ test('conditions that exclude each other are no borders, others are', () => {
     load('f32', b, plus(axisIndex(i), -from), inside(plus(axisIndex(i), -from), dim(size)))
   const borders = (value: Expr) => {
     const body = [store(2, axisIndex(i), value)]
-    return bordersOf(body, i, new Variance(i, declaredIn(body)))
+    return bordersOf(body, maskedLoads(body), i, new Variance(i, declaredIn(body)))
   }
   expect(borders(binary('add', part(0, 8, 0), part(8, 12, 1)))).toBeNull()
   expect(borders(binary('add', part(1, 18, 0), part(-1, 20, 1)))?.parts).toHaveLength(2)

@@ -2,15 +2,15 @@
 // row. Conditions that can be told before the row begins make it two bodies: within the part of the row in which all of them hold, one
 // without masks; around it (and in rows that lie in the border) the one that was given, a group of four lanes at a time.
 
+import { changes, dependencies, eachExpr, overlap, statementsOf } from '../../kernel/depends.ts'
 import { isConstant } from '../../kernel/dim.ts'
-import { type Axis, addIndex, type Index, indexDepends, indexKey, strideOf } from '../../kernel/index-expr.ts'
+import { type Axis, addIndex, type Index, indexKey, strideOf } from '../../kernel/index-expr.ts'
 import type { Expr, Stmt } from '../../kernel/ir.ts'
 import { rewriter } from '../../kernel/rewrite.ts'
 import type { Node } from './print-code.ts'
 import type { Frame } from './print-frame.ts'
 import type { Variance } from './print-lanes.ts'
 import type { LoadExpr } from './print-loads.ts'
-import { eachExpr, writesOf } from './print-prepare.ts'
 import type { Values } from './print-values.ts'
 
 /** 0 <= index < size, as the scheduler writes it: one unsigned comparison. */
@@ -43,16 +43,18 @@ function* conjuncts(e: Expr): Generator<Expr> {
 const holds: Expr = { op: 'const', dtype: 'bool', value: 1 }
 
 /**
- * The borders of rows along an axis; null where there are none, where no load would lose its mask, or where two conditions exclude each other (the
+ * The borders of rows along an axis, in which `masked` are the loads under a mask; null where there are none, where no load would lose its mask, or where two conditions exclude each other (the
  * parts of a concatenation).
  */
-export function bordersOf(body: readonly Stmt[], axis: Axis, varies: Variance): Borders | null {
-  const masked: LoadExpr[] = []
-  eachExpr(body, e => {
-    if (e.op === 'load' && e.valid) masked.push(e)
-  })
-  if (masked.length === 0) return null
-  const settled = settledIn(body)
+export function bordersOf(
+  body: readonly Stmt[],
+  masked: readonly LoadExpr[],
+  axis: Axis,
+  varies: Variance,
+): Borders | null {
+  // what can be told before the body begins: it does not hang on loops inside, on what is computed there, or on what is stored
+  const changed = changes(body)
+  const settled = (e: Expr): boolean => !overlap(dependencies(e), changed)
   // What is the same along a row is computed before it, also where no element of it is inside: without its mask it would read, and an index would be
   // checked, where there is nothing.
   if (masked.some(e => !varies.of(e) && settled(e))) return null
@@ -146,45 +148,13 @@ function exclusive(a: Bounded, b: Bounded): boolean {
 
 /** Whether an element may be computed and stored twice: nothing that the body reads is changed by it. */
 export function repeatable(body: readonly Stmt[]): boolean {
-  const { buffers } = writesOf(body)
+  const { buffers } = changes(body)
   let clean = true
   eachExpr(body, e => {
     if (e.op === 'load' && buffers.has(e.buffer)) clean = false
   })
-  const stores = (s: Stmt): boolean =>
-    s.kind === 'loop' ? s.body.every(stores) : s.kind !== 'store' || s.mode === 'set'
-  return clean && body.every(stores)
-}
-
-/** Whether a condition can be told before the body begins: it does not hang on loops inside, on what is computed there, or on what is stored. */
-function settledIn(body: readonly Stmt[]): (e: Expr) => boolean {
-  const { accumulators, buffers } = writesOf(body)
-  const loops: Axis[] = []
-  const see = (s: Stmt): void => {
-    if (s.kind === 'declare') return
-    if (s.kind !== 'loop') return
-    loops.push(s.axis)
-    s.body.forEach(see)
-  }
-  body.forEach(see)
-  const known = new Map<Expr, boolean>()
-  const settled = (e: Expr): boolean => {
-    let answer = known.get(e)
-    if (answer === undefined) known.set(e, (answer = look(e)))
-    return answer
-  }
-  const index = (at: Index): boolean =>
-    !loops.some(axis => indexDepends(at, axis, () => false)) &&
-    at.terms.every(({ atom }) =>
-      atom?.kind === 'value' ? settled(atom.value) : atom && atom.kind !== 'axis' ? index(atom.of) : true,
-    )
-  const look = (e: Expr): boolean => {
-    if (e.op === 'acc') return !accumulators.has(e.id)
-    if (e.op === 'load') return !buffers.has(e.buffer) && index(e.index) && (!e.valid || settled(e.valid))
-    if (e.op === 'index') return index(e.index)
-    return !('args' in e) || (e.args as readonly Expr[]).every(settled)
-  }
-  return settled
+  for (const s of statementsOf(body)) if (s.kind === 'store' && s.mode !== 'set') clean = false
+  return clean
 }
 
 /**

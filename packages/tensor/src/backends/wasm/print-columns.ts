@@ -7,6 +7,7 @@
 
 import type { Local } from '@cairn/wasm'
 import { load, store } from '../../kernel/build.ts'
+import { changes, eachExpr } from '../../kernel/depends.ts'
 import { evaluateDim, isConstant } from '../../kernel/dim.ts'
 import { type Axis, axisIndex, strideOf } from '../../kernel/index-expr.ts'
 import type { Expr, LoopKernel, Stmt } from '../../kernel/ir.ts'
@@ -14,7 +15,6 @@ import { replacer, rewriter } from '../../kernel/rewrite.ts'
 import type { BodyPrinter } from './print-body.ts'
 import type { Node } from './print-code.ts'
 import type { LoopStmt } from './print-lanes.ts'
-import { eachExpr, writesOf } from './print-prepare.ts'
 
 /** Rows added in one go. */
 const band = 4
@@ -100,7 +100,7 @@ export function printColumns(
   }
   const end = rewriter(e => (e.op === 'acc' ? total(e.id) : e)).body(rest)
 
-  const writes = writesOf([...begin, ...rest])
+  const writes = changes([...begin, ...rest])
   printer.counted(counter, limit, 0, writes, from => {
     const stop = code.min(limit, code.add(from, code.i32(tile)))
     const room = code.min(printer.dim(axis.size), code.i32(tile))
@@ -120,7 +120,7 @@ export function printColumns(
     code.set(row, code.i32(0))
     for (const step of [band, 1]) {
       const body = rows(step)
-      printer.counted(row, code.add(size, code.i32(1 - step)), step, writesOf(body), node => {
+      printer.counted(row, code.add(size, code.i32(1 - step)), step, changes(body), node => {
         for (const [k, axis] of rowAxes.entries()) printer.axes.set(axis.id, code.add(node, code.i32(k)))
         across(body)
       })

@@ -6,13 +6,13 @@
 // that is left as well, with the longer expansion. For other functions a few elements are computed with calls.
 
 import type { FuncBuilder, Local } from '@cairn/wasm'
-import type { Index } from '../../kernel/index-expr.ts'
+import { changes, dependencies, eachExpr, overlap } from '../../kernel/depends.ts'
 import type { Expr, Stmt, UnaryOp } from '../../kernel/ir.ts'
 import type { Node, Use } from './print-code.ts'
 import type { Frame } from './print-frame.ts'
 import type { Helpers, MathImport } from './print-helpers.ts'
 import type { Variance } from './print-lanes.ts'
-import { eachExpr, guardOf, writesOf } from './print-prepare.ts'
+import { guardOf } from './print-prepare.ts'
 
 const word = new DataView(new ArrayBuffer(4))
 
@@ -29,29 +29,14 @@ export type UnaryExpr = Extract<Expr, { op: UnaryOp }>
  * where there are loops inside.
  */
 export function testedFirst(body: readonly Stmt[], varies: Variance): readonly UnaryExpr[] {
-  const { accumulators, buffers } = writesOf(body)
+  if (body.some(s => s.kind === 'loop')) return []
+  const changed = changes(body)
   const found: UnaryExpr[] = []
-  let settled = body.every(s => s.kind !== 'loop')
-  const settledIndex = (index: Index): boolean =>
-    index.terms.every(({ atom }) =>
-      atom?.kind === 'value' ? isSettled(atom.value) : atom && atom.kind !== 'axis' ? settledIndex(atom.of) : true,
-    )
-  const known = new Map<Expr, boolean>()
-  const isSettled = (e: Expr): boolean => {
-    let answer = known.get(e)
-    if (answer === undefined) known.set(e, (answer = look(e)))
-    return answer
-  }
-  const look = (e: Expr): boolean => {
-    if (e.op === 'acc') return !accumulators.has(e.id)
-    if (e.op === 'load') return !buffers.has(e.buffer) && settledIndex(e.index) && (!e.valid || isSettled(e.valid))
-    if (e.op === 'index') return settledIndex(e.index)
-    return !('args' in e) || (e.args as readonly Expr[]).every(isSettled)
-  }
+  let settled = true
   eachExpr(body, e => {
     if (!guardOf(e) || !varies.of(e)) return
     found.push(e as UnaryExpr)
-    if (!isSettled((e as UnaryExpr).args[0])) settled = false
+    if (overlap(dependencies((e as UnaryExpr).args[0]), changed)) settled = false
   })
   return settled ? found : []
 }

@@ -3,13 +3,13 @@
 
 import type { FuncBuilder, Local } from '@cairn/wasm'
 import type { DType } from '../../dtype.ts'
+import type { Dependencies } from '../../kernel/depends.ts'
 import { type Dim, dimKey, isConstant } from '../../kernel/dim.ts'
 import type { Axis } from '../../kernel/index-expr.ts'
 import type { ParamLayout } from '../../kernel/params.ts'
 import type { Code, Node, Scope } from './print-code.ts'
 import type { Helpers } from './print-helpers.ts'
 import type { Variance } from './print-lanes.ts'
-import type { Writes } from './print-prepare.ts'
 import { ScalarOps } from './print-scalar.ts'
 import { VectorOps } from './print-simd.ts'
 
@@ -20,7 +20,7 @@ export interface BodyOptions {
 
 export interface OpenLoop {
   readonly scope: Scope
-  readonly writes: Writes
+  readonly writes: Dependencies
 }
 
 /** Within their limits; there or where the result is 0 or infinite; anything. */

@@ -2,6 +2,7 @@
 // among nested loops the one with the fewest element-by-element accesses wins, the innermost if they are equal.
 
 import type { ComputeType } from '../../dtype.ts'
+import { statementsOf } from '../../kernel/depends.ts'
 import { isConstant, isDim } from '../../kernel/dim.ts'
 import { type Axis, type Index, indexDepends, strideOf } from '../../kernel/index-expr.ts'
 import type { Expr, ReduceOp, Stmt } from '../../kernel/ir.ts'
@@ -63,30 +64,24 @@ export function stepOf(index: Index, varies: Variance): number | null {
   return coefs?.length === 1 && isConstant(coefs[0]) ? coefs[0].factor : null
 }
 
-/** Accumulators declared in a body, at any depth. */
-export function declaredIn(body: readonly Stmt[]): Set<number> {
-  const found = new Set<number>()
-  const see = (s: Stmt): void => {
-    if (s.kind === 'declare') found.add(s.acc)
-    else if (s.kind === 'loop') s.body.forEach(see)
-  }
-  body.forEach(see)
-  return found
+/** The types of accumulators declared in a body, at any depth. */
+export function accumulatorTypes(body: readonly Stmt[]): Map<number, ComputeType> {
+  const types = new Map<number, ComputeType>()
+  for (const s of statementsOf(body)) if (s.kind === 'declare') types.set(s.acc, s.dtype)
+  return types
 }
+
+export const declaredIn = (body: readonly Stmt[]): Set<number> => new Set(accumulatorTypes(body).keys())
 
 /** The operation of each accumulator that a loop reduces into; null when one has several. */
 export function reductionOps(body: readonly Stmt[], reduces: readonly number[]): Map<number, ReduceOp> | null {
   const ops = new Map<number, ReduceOp>()
-  let mixed = false
-  const see = (s: Stmt): void => {
-    if (s.kind === 'loop') s.body.forEach(see)
-    else if (s.kind === 'update' && reduces.includes(s.acc)) {
-      if ((ops.get(s.acc) ?? s.op) !== s.op) mixed = true
+  for (const s of statementsOf(body))
+    if (s.kind === 'update' && reduces.includes(s.acc)) {
+      if ((ops.get(s.acc) ?? s.op) !== s.op) return null
       ops.set(s.acc, s.op)
     }
-  }
-  body.forEach(see)
-  return mixed ? null : ops
+  return ops
 }
 
 /** Cost of running `axis` in lanes over a body: accesses one element at a time; null when it cannot be done. */

@@ -4,6 +4,7 @@
 
 import { type Func, type FuncBuilder, type Local, ModuleBuilder } from '@cairn/wasm'
 import { load } from '../../kernel/build.ts'
+import { changes } from '../../kernel/depends.ts'
 import { type Dim, dimKey, evaluateDim, isConstant, isDim } from '../../kernel/dim.ts'
 import { type Axis, axisIndex, type Index } from '../../kernel/index-expr.ts'
 import type { Expr, MatmulKernel, Stmt } from '../../kernel/ir.ts'
@@ -15,7 +16,7 @@ import { BodyPrinter } from './print-body.ts'
 import { Code } from './print-code.ts'
 import { Helpers } from './print-helpers.ts'
 import { laneCost } from './print-lanes.ts'
-import { callsOf, prepareBody, writesOf } from './print-prepare.ts'
+import { callsOf, prepareBody } from './print-prepare.ts'
 
 interface Operand {
   readonly buffer: number
@@ -187,7 +188,7 @@ function printStrip(
       printer.axes.set(batch[i].id, i === 0 ? rest : code.mod(rest, size))
       if (i > 0) rest = code.div(rest, size)
     }
-    const writes = writesOf(body)
+    const writes = changes(body)
     const row = f.local('i32')
     code.set(row, code.i32(0))
     // the strip is in a cache, what else its rows read is not
@@ -197,7 +198,7 @@ function printStrip(
     if (loads.length > 0) {
       const ahead = f.local('i32')
       code.set(ahead, code.i32(0))
-      printer.counted(ahead, code.read(rows), 1, writesOf([]), r => {
+      printer.counted(ahead, code.read(rows), 1, changes([]), r => {
         printer.axes.set(m.id, code.add(code.read(m0), r))
         printer.rowAhead(loads, code.sub(code.read(n1), code.read(n0)))
       })

@@ -1,8 +1,8 @@
 // What happens to a kernel before it is printed: functions become arithmetic, f16 and bf16 elements become their bits.
-// Also the questions that the printer asks about a kernel's text: what a statement writes, which helpers it calls.
+// Also which helpers its text calls.
 
 import { binary, load } from '../../kernel/build.ts'
-import type { Index } from '../../kernel/index-expr.ts'
+import { eachExpr } from '../../kernel/depends.ts'
 import type { BufferParam, Expr, LoopKernel, Stmt, UnaryOp } from '../../kernel/ir.ts'
 import { expand, expWithin, halfBits, halfValue, unaryExpansions } from '../../kernel/math.ts'
 import { rewriter } from '../../kernel/rewrite.ts'
@@ -77,57 +77,6 @@ export function prepareBody(body: readonly Stmt[], memories: readonly Memory[]):
     return { ...s, mode: 'set', value: halfBits[dtype](value) }
   }
   return rewrite.body(body).map(store)
-}
-
-export interface Writes {
-  readonly accumulators: ReadonlySet<number>
-  readonly buffers: ReadonlySet<number>
-}
-
-/** What statements assign and store, at any depth. */
-export function writesOf(body: readonly Stmt[]): Writes {
-  const accumulators = new Set<number>()
-  const buffers = new Set<number>()
-  const see = (s: Stmt): void => {
-    if (s.kind === 'loop') s.body.forEach(see)
-    else if (s.kind === 'store') buffers.add(s.buffer)
-    else accumulators.add(s.acc)
-  }
-  body.forEach(see)
-  return { accumulators, buffers }
-}
-
-/** Calls `see` once for each expression of a body, operands first. */
-export function eachExpr(body: readonly Stmt[], see: (e: Expr) => void): void {
-  const seen = new Set<Expr>()
-  const index = (at: Index): void => {
-    for (const { atom } of at.terms) {
-      if (atom?.kind === 'value') visit(atom.value)
-      else if (atom?.kind === 'div' || atom?.kind === 'mod') index(atom.of)
-    }
-  }
-  const visit = (e: Expr): void => {
-    if (seen.has(e)) return
-    seen.add(e)
-    if (e.op === 'load') {
-      index(e.index)
-      if (e.valid) visit(e.valid)
-    } else if (e.op === 'index') index(e.index)
-    else if ('args' in e) e.args.forEach(visit)
-    see(e)
-  }
-  const statement = (s: Stmt): void => {
-    if (s.kind === 'loop') {
-      if (s.end) index(s.end)
-      s.body.forEach(statement)
-    } else if (s.kind === 'update') visit(s.value)
-    else if (s.kind === 'store') {
-      index(s.index)
-      visit(s.value)
-      if (s.valid) visit(s.valid)
-    }
-  }
-  body.forEach(statement)
 }
 
 /** The functions that a prepared body calls. */

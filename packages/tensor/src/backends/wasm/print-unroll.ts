@@ -1,5 +1,6 @@
 // How many groups of four lanes a loop computes side by side.
 
+import { statementsOf } from '../../kernel/depends.ts'
 import type { Expr, Stmt } from '../../kernel/ir.ts'
 import type { Variance } from './print-lanes.ts'
 import { guardOf } from './print-prepare.ts'
@@ -20,13 +21,9 @@ function workOf(body: readonly Stmt[], varies: Variance): Work {
     operations += guardOf(e) ? 20 : 1
     if ('args' in e) e.args.forEach(visit)
   }
-  const statement = (s: Stmt): void => {
-    if (s.kind === 'loop') {
-      nested = true
-      s.body.forEach(statement)
-    } else if (s.kind === 'update' || s.kind === 'store') visit(s.value)
-  }
-  body.forEach(statement)
+  for (const s of statementsOf(body))
+    if (s.kind === 'loop') nested = true
+    else if (s.kind !== 'declare') visit(s.value)
   return { operations, nested }
 }
 

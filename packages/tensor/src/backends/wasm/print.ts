@@ -2,7 +2,8 @@
 // at the start and then counted on; the last parallel axis of a `vector` kernel runs in lanes, row segment by segment.
 
 import { type FuncBuilder, type Local, ModuleBuilder } from '@cairn/wasm'
-import type { ComputeType, DType } from '../../dtype.ts'
+import type { DType } from '../../dtype.ts'
+import { changes } from '../../kernel/depends.ts'
 import { evaluateDim } from '../../kernel/dim.ts'
 import type { Axis } from '../../kernel/index-expr.ts'
 import type { LoopKernel, Stmt } from '../../kernel/ir.ts'
@@ -11,9 +12,9 @@ import { BodyPrinter } from './print-body.ts'
 import { Code, type Node } from './print-code.ts'
 import { columnBytes, columnsOf, printColumns } from './print-columns.ts'
 import { Helpers } from './print-helpers.ts'
-import { laneCost } from './print-lanes.ts'
+import { accumulatorTypes, laneCost } from './print-lanes.ts'
 import { printParts } from './print-parts.ts'
-import { callsOf, memoriesOf, prepareBody, writesOf } from './print-prepare.ts'
+import { callsOf, memoriesOf, prepareBody } from './print-prepare.ts'
 import { storages } from './print-types.ts'
 
 export interface PrintOptions {
@@ -100,7 +101,7 @@ function printItems(
   const last = kernel.parallel.at(-1)
   const lanes = kernel.vector && last !== undefined && laneCost(last, body, [], id => types.get(id)) !== null
   const limit = code.read(end)
-  const writes = writesOf(body)
+  const writes = changes(body)
   const item = f.local('i32')
   code.set(item, code.read(begin))
 
@@ -173,14 +174,4 @@ function advance(printer: BodyPrinter, axes: readonly Axis[], counters: readonly
     })
   }
   printer.code.effect(sizes, (f, use) => step(f, use, axes.length - 1), true)
-}
-
-function accumulatorTypes(body: readonly Stmt[]): Map<number, ComputeType> {
-  const types = new Map<number, ComputeType>()
-  const see = (s: Stmt): void => {
-    if (s.kind === 'declare') types.set(s.acc, s.dtype)
-    else if (s.kind === 'loop') s.body.forEach(see)
-  }
-  body.forEach(see)
-  return types
 }

@@ -3,10 +3,10 @@
 
 import type { ComputeType } from '../../dtype.ts'
 import { DeviceError } from '../../errors.ts'
+import { changes, reads, roots } from '../../kernel/depends.ts'
 import { type Dim, productDim } from '../../kernel/dim.ts'
 import type { Axis } from '../../kernel/index-expr.ts'
 import type { Bounded, LoopKernel, ReduceOp, Stmt } from '../../kernel/ir.ts'
-import { changes, reads, roots } from './depends.ts'
 import { reduceText, wgslTypes } from './operations.ts'
 import { combineOp, flatten, radix, type Strategy } from './strategy.ts'
 import type { Field } from './uniforms.ts'

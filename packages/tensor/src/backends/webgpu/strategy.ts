@@ -2,6 +2,7 @@
 // columns; a row that is long is shared by `lanes` threads of a workgroup, which stride over its loops and combine their
 // accumulators in a fixed tree, by exchange within subgroups and through workgroup memory between them. Chosen from the sample sizes, right for every size.
 
+import { statementsOf } from '../../kernel/depends.ts'
 import type { LoopKernel, ReduceOp, Stmt } from '../../kernel/ir.ts'
 
 export interface Strategy {
@@ -100,13 +101,7 @@ function shareable(loop: Loop): boolean {
 /** The op by which a loop's body updates an accumulator; null when there are several. */
 export function combineOp(loop: Loop, acc: number): ReduceOp | null {
   const ops = new Set<ReduceOp>()
-  const see = (body: readonly Stmt[]): void => {
-    for (const s of body) {
-      if (s.kind === 'loop') see(s.body)
-      else if (s.kind === 'update' && s.acc === acc) ops.add(s.op)
-    }
-  }
-  see(loop.body)
+  for (const s of statementsOf(loop.body)) if (s.kind === 'update' && s.acc === acc) ops.add(s.op)
   return ops.size === 1 ? [...ops][0] : null
 }
 

@@ -1,9 +1,9 @@
 // A rough count of the operations of a launch, to cut long programs into submits. Only ratios matter.
 
+import { inOrder, roots } from '../../kernel/depends.ts'
 import type { Dim } from '../../kernel/dim.ts'
 import type { Axis } from '../../kernel/index-expr.ts'
 import type { Expr, Kernel, Stmt } from '../../kernel/ir.ts'
-import { inOrder, roots } from './depends.ts'
 
 /** A sum of `operations * product of sizes`. */
 export type Work = readonly { readonly operations: number; readonly sizes: readonly Dim[] }[]

@@ -3,12 +3,21 @@
 
 import { type ComputeType, computeType, type DType } from '../../dtype.ts'
 import { DTypeError } from '../../errors.ts'
+import {
+  changes,
+  children,
+  dependencies,
+  indexDependencies,
+  inOrder,
+  overlap,
+  roots,
+  statementsOf,
+} from '../../kernel/depends.ts'
 import type { Dim } from '../../kernel/dim.ts'
 import { isDim } from '../../kernel/dim.ts'
 import type { Axis, Index } from '../../kernel/index-expr.ts'
 import type { BinaryOp, Bounded, BufferParam, Expr, Stmt, UnaryOp } from '../../kernel/ir.ts'
 import { unaryOps } from '../../kernel/ir.ts'
-import { changes, children, dependencies, indexDependencies, inOrder, overlap, roots } from './depends.ts'
 import { type FunctionName, functionText } from './functions.ts'
 import { binaryText, castText, reduceText, unaryText, wgslTypes } from './operations.ts'
 import { type StoredType, storedType } from './stored.ts'
@@ -393,14 +402,10 @@ ${this.lines.join('\n')}
         }
       }
     }
-    const visit = (statements: readonly Stmt[]): void => {
-      for (const s of statements) {
-        if (s.kind === 'loop' && s.end) liftIndex(s.end)
-        if (s.kind === 'store') liftIndex(s.index)
-        roots(s).forEach(lift)
-        if (s.kind === 'loop') visit(s.body)
-      }
+    for (const s of statementsOf(body)) {
+      if (s.kind === 'loop' && s.end) liftIndex(s.end)
+      if (s.kind === 'store') liftIndex(s.index)
+      roots(s).forEach(lift)
     }
-    visit(body)
   }
 }

@@ -6,8 +6,11 @@ import { dimKey, evaluateDim } from '../../../kernel/dim.ts'
 import type { LoopKernel } from '../../../kernel/ir.ts'
 import { paramLayout } from '../../../kernel/params.ts'
 import { forLanes } from '../for-lanes.ts'
+import { borders } from '../later.ts'
 import { guardBytes } from '../memory.ts'
 import { type PrintOptions, printLoopKernel, scratchBytes } from '../print.ts'
+
+await borders.need()
 
 export type KernelFunction = (params: number, begin: number, end: number, scratch: number) => void
 

@@ -93,31 +93,35 @@ async function tuneOne(
   if (bytes > mostBytes) return null
   const { print = printKernel } = on
   const printed = (choice: Choice): Printed => print(kernel, on.limits, alias, { half: on.half }, choice)
-  using bench = await Bench.open(on, kernel, symbols)
+  const bench = await Bench.open(on, kernel, symbols)
   if (!bench) return null
-  const first = printed(untuned)
-  const wantedResult = await bench.result(first)
-  if (!wantedResult) return null
-  const times = new Map<Choice, number>()
-  const time = async (choice: Choice): Promise<void> => {
-    if (times.has(choice)) return
-    const shaders = choice === untuned ? first : printed(choice)
-    // drivers compile wrongly at times, and matrix units round in ways of their own
-    const result = choice === untuned ? wantedResult : await bench.result(shaders)
-    if (!result || !alike(kernel.buffers, on.half, wantedResult, result)) return
-    const run = (launches: number): Promise<number> => bench.time(shaders, launches)
-    times.set(choice, await (on.clock ? on.clock(choice, run) : best(run)))
-  }
-  const ranked = (): Choice[] => [...times.keys()].sort((a, b) => times.get(a)! - times.get(b)!)
-  for (const choice of all) if (choice === untuned || partsOf(choice) === partsOf(untuned)) await time(choice)
-  const forms = new Set(ranked().slice(0, finalists).map(withoutParts))
-  for (const choice of all) if (forms.has(withoutParts(choice))) await time(choice)
-  const [fastest] = ranked()
-  // a choice is to be worth having: what differs by less than the clock does is left alone
-  const chosen = fastest && times.get(fastest)! < 0.97 * times.get(untuned)! ? fastest : untuned
-  return {
-    best: chosen,
-    times: { milliseconds: times.get(chosen)!, untuned: times.get(untuned)!, tried: times.size },
+  try {
+    const first = printed(untuned)
+    const wantedResult = await bench.result(first)
+    if (!wantedResult) return null
+    const times = new Map<Choice, number>()
+    const time = async (choice: Choice): Promise<void> => {
+      if (times.has(choice)) return
+      const shaders = choice === untuned ? first : printed(choice)
+      // drivers compile wrongly at times, and matrix units round in ways of their own
+      const result = choice === untuned ? wantedResult : await bench.result(shaders)
+      if (!result || !alike(kernel.buffers, on.half, wantedResult, result)) return
+      const run = (launches: number): Promise<number> => bench.time(shaders, launches)
+      times.set(choice, await (on.clock ? on.clock(choice, run) : best(run)))
+    }
+    const ranked = (): Choice[] => [...times.keys()].sort((a, b) => times.get(a)! - times.get(b)!)
+    for (const choice of all) if (choice === untuned || partsOf(choice) === partsOf(untuned)) await time(choice)
+    const forms = new Set(ranked().slice(0, finalists).map(withoutParts))
+    for (const choice of all) if (forms.has(withoutParts(choice))) await time(choice)
+    const [fastest] = ranked()
+    // a choice is to be worth having: what differs by less than the clock does is left alone
+    const chosen = fastest && times.get(fastest)! < 0.97 * times.get(untuned)! ? fastest : untuned
+    return {
+      best: chosen,
+      times: { milliseconds: times.get(chosen)!, untuned: times.get(untuned)!, tried: times.size },
+    }
+  } finally {
+    bench[Symbol.dispose]()
   }
 }
 

@@ -1,8 +1,8 @@
-// What an expression's value hangs on: loop axes, accumulators, buffers. Decides what a printer may keep in a variable
-// past an update or a store, and what may move in front of a loop.
+// What an expression is computed from, and what its value hangs on: loop axes, accumulators, buffers. Decides what a printer may keep in a
+// variable past an update or a store, and what may move in front of a loop.
 
-import type { Index } from '../../kernel/index-expr.ts'
-import type { Expr, Stmt } from '../../kernel/ir.ts'
+import type { Index } from './index-expr.ts'
+import type { Expr, Stmt } from './ir.ts'
 
 export interface Dependencies {
   readonly axes: ReadonlySet<number>
@@ -77,19 +77,22 @@ export function indexValues(index: Index): Expr[] {
   )
 }
 
+/** The statements of a body at any depth, each before those inside of it. */
+export function* statementsOf(body: readonly Stmt[]): Generator<Stmt> {
+  for (const s of body) {
+    yield s
+    if (s.kind === 'loop') yield* statementsOf(s.body)
+  }
+}
+
 /** What running `body` changes: axes it iterates, accumulators it declares or updates, buffers it stores to. */
 export function changes(body: readonly Stmt[]): Dependencies {
   const found = empty()
-  const see = (statements: readonly Stmt[]): void => {
-    for (const s of statements) {
-      if (s.kind === 'loop') {
-        found.axes.add(s.axis.id)
-        see(s.body)
-      } else if (s.kind === 'store') found.buffers.add(s.buffer)
-      else found.accumulators.add(s.acc)
-    }
+  for (const s of statementsOf(body)) {
+    if (s.kind === 'loop') found.axes.add(s.axis.id)
+    else if (s.kind === 'store') found.buffers.add(s.buffer)
+    else found.accumulators.add(s.acc)
   }
-  see(body)
   return found
 }
 
@@ -97,8 +100,7 @@ export function changes(body: readonly Stmt[]): Dependencies {
 export function reads(body: readonly Stmt[]): Set<number> {
   const found = new Set<number>()
   const see = (e: Expr): void => dependencies(e).buffers.forEach(b => void found.add(b))
-  for (const s of body) {
-    if (s.kind === 'loop') reads(s.body).forEach(b => void found.add(b))
+  for (const s of statementsOf(body)) {
     if (s.kind === 'store' && s.mode !== 'set') found.add(s.buffer)
     roots(s).forEach(see)
   }
@@ -119,6 +121,18 @@ export function roots(s: Stmt): Expr[] {
     default:
       return s satisfies never
   }
+}
+
+/** Calls `see` once for each expression of a body, operands first. */
+export function eachExpr(body: readonly Stmt[], see: (e: Expr) => void): void {
+  const seen = new Set<Expr>()
+  for (const s of statementsOf(body))
+    for (const root of roots(s))
+      if (!seen.has(root))
+        for (const e of inOrder(root, x => seen.has(x))) {
+          seen.add(e)
+          see(e)
+        }
 }
 
 export const overlap = (a: Dependencies, b: Dependencies): boolean =>
