@@ -281,6 +281,23 @@ describe('order and time', () => {
     expect(await values(w)).toEqual([2])
   })
 
+  test('what needs no work ends after what was handed over before it', async () => {
+    const w = device.tensor([4], true)
+    device.executor.mode = 'hold'
+    const { loss, done } = train(w)
+    await done
+    loss.keep()
+    const ended: string[] = []
+    const first = device.engine.queue.realize([]).then(() => ended.push('first'))
+    const second = device.engine.queue.realize([]).then(() => ended.push('second'))
+    await turn()
+    expect(ended).toEqual([])
+    device.executor.mode = 'work'
+    device.executor.release()
+    await Promise.all([first, second])
+    expect(await values(loss)).toEqual([16])
+  })
+
   test('realize tells that the plan of a value failed after it had begun', async () => {
     const w = device.tensor([4], true)
     device.executor.mode = 'break'

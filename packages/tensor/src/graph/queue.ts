@@ -375,8 +375,11 @@ export class Queue {
 
   /** Hands work over at once when the device is up and nothing waits before it; else in order. */
   #hand(work: (executor: Executor, mayRetry: boolean) => Promise<void>): Started {
+    const before = this.#done
     const started = this.#handOver(work)
-    this.#done = started.finished.catch(() => {})
+    // a piece that turned out to need no work ends at once, though what was handed over before may not have
+    const all = (): Promise<unknown> => before
+    this.#done = started.finished.then(all, all)
     return started
   }
 
