@@ -50,7 +50,7 @@ export class Tensor {
     return this.#storage ? this.#storage.dtype : this.#node!.dtype
   }
   get engine(): Engine {
-    return this.node.device
+    return this.#storage ? this.#storage.device : this.#node!.device
   }
   /** 'wasm', 'webgpu' or 'reference' */
   get device(): string {

@@ -5,12 +5,14 @@ import type { GradientForm, RowPlace } from '../graph/gradient-form.ts'
 import type { Node } from '../graph/node.ts'
 import type { Way } from '../graph/queue.ts'
 import { state, within } from '../graph/scope.ts'
-import { Storage } from '../graph/storage.ts'
+import { type Run, Storage } from '../graph/storage.ts'
 import { apply, Tensor } from '../tensor.ts'
 import { type RowPart, rowParts, SparseRows } from './sparse.ts'
 
 /** Lengths of a lookup whose memory is kept for the next time. */
 const lengthsKept = 4
+
+const noRows: readonly RowPlace[] = []
 
 /** Shared by all handles of a storage. */
 export class Gradient {
@@ -18,8 +20,8 @@ export class Gradient {
   #storage: Storage | null = null
   #tensor: Tensor | null = null
   /** the version that began the gradient it holds; when that write was refused, there is no gradient */
-  #first: Node | null = null
-  #rows: readonly RowPlace[] = []
+  #first: Node | Run | null = null
+  #rows: readonly RowPlace[] = noRows
   /** memory by the number of the lookup, the latest first */
   readonly #places: RowPlace[][] = []
   constructor(owner: Storage) {
@@ -59,7 +61,7 @@ export class Gradient {
     state.trace?.gradient(this.#owner, form)
     if (!this.#first) return
     this.#first = null
-    this.#rows = []
+    this.#rows = noRows
     const { queue } = this.#owner.device
     if (typeof form === 'object')
       for (const { indices, rows } of form ?? []) {
@@ -70,14 +72,14 @@ export class Gradient {
   }
   /** What a replay leaves: a gradient in the versions written last, or none. */
   leave(form: GradientForm): void {
-    this.#rows = typeof form === 'string' ? [] : (form ?? [])
-    this.#first = form === null ? null : form === 'dense' ? this.#storage!.head : form[0].rows.head
+    this.#rows = typeof form === 'object' && form ? form : noRows
+    this.#first = form === null ? null : form === 'dense' ? this.#storage!.newest : form[0].rows.newest
   }
   dispose(): void {
     const places = this.#places.flat().flatMap(p => [p.indices, p.rows])
     for (const storage of this.#storage ? [this.#storage, ...places] : places) this.#owner.device.queue.dispose(storage)
     this.#storage = this.#tensor = this.#first = null
-    this.#rows = []
+    this.#rows = noRows
     this.#places.length = 0
   }
 
@@ -87,7 +89,7 @@ export class Gradient {
     const target = this.#place()
     this.#owner.device.queue.assign(target, value.node, way)
     if (form !== 'dense') this.#first = target.head
-    this.#rows = []
+    this.#rows = noRows
   }
   #place(): Storage {
     if (!this.#storage) {

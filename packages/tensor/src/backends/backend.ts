@@ -81,6 +81,7 @@ export interface Backend {
   load(program: Program): Executable
   /**
    * Queues one run. `bindings[i]` serves program slot i, `scalars[i]` scalar slot i, `symbols[id]` the Dim symbols.
+   * The list of bindings is not changed later: the same list again is a run over the same memory. The numbers are the caller's again.
    * Resolves when the device has finished it; rejects with an error that names the kernel. An empty kernel (a size 0) does nothing.
    */
   run(

@@ -49,8 +49,11 @@ interface Ready extends Prepared {
   readonly sizes: readonly number[]
   /** the leaf number of each root's target, or -1 */
   readonly leaves: readonly number[]
-  /** what the plan's slots bind; intermediate values stay from run to run while the arena does */
-  readonly bindings: Binding[]
+  /** the slot of each leaf and of each root; -1: it has none */
+  readonly leafSlots: readonly number[]
+  readonly rootSlots: readonly number[]
+  /** what the plan's slots bound in the run before; not changed once a run has it */
+  bindings: Binding[]
   arena: Binding | null
 }
 
@@ -109,6 +112,8 @@ export class CompiledExecutor implements Executor {
       storages: storages.length,
       scalars: scalars.length,
       roots: captured.roots.length,
+      leafSlots: storages.map((_, i) => slots.findIndex(s => s.kind === 'leaf' && s.leaf === i)),
+      rootSlots: captured.roots.map((_, i) => slots.findIndex(s => s.kind === 'root' && s.root === i)),
       bindings: new Array<Binding>(slots.length),
       arena: null,
     }
@@ -118,37 +123,40 @@ export class CompiledExecutor implements Executor {
 
   run(prepared: Prepared, { storages, scalars, targets }: Bound): Promise<void> {
     const ready = prepared as Ready
-    const { entry, variant, symbols, leaves: read } = ready
+    const { entry, variant, symbols, leaves, leafSlots, rootSlots } = ready
     const { plan } = variant
     entry.used = ++this.#clock
     const executable = this.#load(entry, variant)
 
+    /** roots that get new memory */
+    const roots: number[] = []
     const fresh: Binding[] = []
-    const allocate = (storage: Storage): Binding => {
-      const bytes = Math.max(4, this.backend.storedBytes(storage.dtype, sizeOf(storage.shape)))
-      const binding = { buffer: this.backend.allocate(bytes), offset: 0, bytes }
-      fresh.push(binding)
-      return binding
-    }
     try {
-      const leaves = storages.map(storage => storage.memory?.binding ?? this.#upload(storage))
-      const results = targets.map((target, i) =>
-        plan.inPlace[i]
-          ? leaves[read[i]]
-          : read[i] < 0 && target.memory?.binding
-            ? target.memory.binding
-            : allocate(target),
-      )
       this.#bindTemps(ready)
-      const bindings = ready.bindings.slice()
-      for (let i = 0; i < plan.slots.length; i++) {
-        const slot = plan.slots[i]
-        if (slot.kind === 'leaf') bindings[i] = leaves[slot.leaf]
-        else if (slot.kind === 'root') bindings[i] = results[slot.root]
+      const before = ready.bindings
+      let bindings = before
+      const bind = (slot: number, binding: Binding): void => {
+        if (slot < 0 || bindings[slot] === binding) return
+        if (bindings === before) bindings = before.slice()
+        bindings[slot] = binding
+      }
+      for (let i = 0; i < storages.length; i++)
+        bind(leafSlots[i], storages[i].memory?.binding ?? this.#upload(storages[i]))
+      for (let i = 0; i < targets.length; i++) {
+        if (plan.inPlace[i]) continue
+        const target = targets[i]
+        let binding = leaves[i] < 0 ? target.memory?.binding : null
+        if (!binding) {
+          binding = this.#allocate(target)
+          roots.push(i)
+          fresh.push(binding)
+        }
+        bind(rootSlots[i], binding)
       }
       const finished = this.backend.run(executable, bindings, scalars, symbols, this.#watchOf(plan, symbols))
+      ready.bindings = bindings
       this.profiled?.pending.push(finished)
-      targets.forEach((target, i) => this.#give(target, results[i]))
+      for (let i = 0; i < roots.length; i++) this.#give(targets[roots[i]], fresh[i])
       this.#counts.runs++
       this.#counts.launches += plan.program.launches.length
       return finished
@@ -156,6 +164,11 @@ export class CompiledExecutor implements Executor {
       for (const binding of fresh) this.backend.free(binding.buffer)
       throw error
     }
+  }
+
+  #allocate({ dtype, shape }: Storage): Binding {
+    const bytes = Math.max(4, this.backend.storedBytes(dtype, sizeOf(shape)))
+    return { buffer: this.backend.allocate(bytes), offset: 0, bytes }
   }
 
   #watchOf({ program }: Plan, symbols: readonly number[]): WatchLaunch | undefined {
@@ -198,9 +211,7 @@ export class CompiledExecutor implements Executor {
   }
 
   #upload(storage: Storage): Binding {
-    const size = sizeOf(storage.shape)
-    const bytes = Math.max(4, this.backend.storedBytes(storage.dtype, size))
-    const binding = { buffer: this.backend.allocate(bytes), offset: 0, bytes }
+    const binding = this.#allocate(storage)
     storage.adopt({ binding })
     this.backend.write(binding, storage.dtype, storage.host!)
     storage.host = null
@@ -224,10 +235,11 @@ export class CompiledExecutor implements Executor {
     const arena = this.#arenaFor(layout.bytes)
     if (ready.arena === arena) return
     ready.arena = arena
+    ready.bindings = bindings.slice()
     variant.plan.slots.forEach((slot, i) => {
       if (slot.kind !== 'temp') return
       const offset = arena!.offset + layout.offsets[slot.temp]
-      bindings[i] = { buffer: arena!.buffer, offset, bytes: sizes[slot.temp] }
+      ready.bindings[i] = { buffer: arena!.buffer, offset, bytes: sizes[slot.temp] }
     })
   }
 

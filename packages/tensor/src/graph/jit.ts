@@ -7,13 +7,14 @@ import { defaultEngine } from '../device.ts'
 import { JitError } from '../errors.ts'
 import { drawWords, type Generator } from '../random.ts'
 import { Tensor } from '../tensor.ts'
-import { formOf, sameGradient, weakForm } from './gradient-form.ts'
+import { conditionsHold, type Found, find, type HeldPiece, open } from './found.ts'
+import { weakForm } from './gradient-form.ts'
 import type { Node } from './node.ts'
 import { type PieceRecord, type Queue, quietly, type Replay } from './queue.ts'
-import { merge, type Recording, type Result, recordPiece, Slots } from './recording.ts'
+import { merge, type RecordedPiece, type Recording, type Result, recordPiece, type Slot, Slots } from './recording.ts'
 import { state, within } from './scope.ts'
 import { Storage } from './storage.ts'
-import { holds, isRecord, sealed, Trace } from './trace.ts'
+import { isRecord, sealed, Trace } from './trace.ts'
 import type { Objects } from './weak-table.ts'
 
 export interface Jitted<A extends unknown[], R> {
@@ -93,8 +94,10 @@ class JittedFunction {
   }
 
   dispose(): void {
-    for (const { recording } of this.#variants)
+    for (const { recording } of this.#variants) {
+      recording.weak.letGo()
       for (const storage of recording.inner.values()) storage.device.queue.dispose(storage)
+    }
     this.#variants = []
   }
 
@@ -106,13 +109,13 @@ class JittedFunction {
     if (!inputs || first) return this.#run(args, inputs).result
     let near: Variant | null = null
     for (const variant of this.#variants) {
-      const objects = sameForm(variant.form, inputs.form) ? conditionsHold(variant.recording) : null
-      if (!objects) continue
+      const found = sameForm(variant.form, inputs.form) ? find(variant.recording) : null
+      if (!found || !conditionsHold(variant.recording, found)) continue
       if (!sameFixed(variant, inputs)) {
         if (!near || (!sameFixedNumbers(near, inputs) && sameFixedNumbers(variant, inputs))) near = variant
       } else if (variant.ready && !this.#isDue(variant)) {
         variant.used = this.#calls
-        return replay(variant.recording, inputs, objects)
+        return replay(variant.recording, found, inputs)
       } else {
         near = variant
         break
@@ -253,9 +256,15 @@ function recordingOf(
   }
   const template = resultOf(result)
   const given = new Set(tensorsOf(result).flatMap(t => (t.node.alias ?? t.node).storage ?? []))
+  const captured: number[] = []
+  const others: number[] = []
+  slots.slots.forEach((slot, i) => (slot.kind === 'captured' ? captured : others).push(i))
   return {
     weak: trace.weak,
     slots: slots.slots,
+    captured,
+    others,
+    given: slotsOf(template),
     pieces: recorded,
     tape: trace.tape,
     guards: trace.guards,
@@ -358,30 +367,6 @@ function tensorsOf(value: unknown): Tensor[] {
   return isRecord(value) ? Object.values(value).flatMap(tensorsOf) : []
 }
 
-// ---- conditions
-
-/** @returns what a replay refers to, or null where it may not be */
-function conditionsHold({ weak, guards, slots, gradients, requiring }: Recording): Objects | null {
-  const objects = weak.objects()
-  for (let i = 0; i < guards.length; i++) if (!holds(guards[i], objects)) return null
-  for (let i = 0; i < slots.length; i++) {
-    const slot = slots[i]
-    if (slot.kind !== 'captured') continue
-    const storage = objects[slot.number] as Storage | undefined
-    if (!storage || storage.disposed || storage.requiresGrad !== slot.requiresGrad) return null
-  }
-  for (let i = 0; i < gradients.length; i++) {
-    const { leaf, before, after } = gradients[i]
-    const storage = objects[leaf] as Storage | undefined
-    const wanted = formOf(before, objects)
-    if (!storage || wanted === undefined || formOf(after, objects) === undefined) return null
-    if (!sameGradient(storage.gradient?.form ?? null, wanted)) return null
-  }
-  for (let i = 0; i < requiring.length; i++)
-    if ((objects[requiring[i].leaf] as Storage | undefined)?.requiresGrad !== requiring[i].value) return null
-  return objects
-}
-
 /** From now on calls make these anew: who holds the last ones must not take them for those of the next call. */
 function sealStorages({ made }: Recording): void {
   for (const ref of made) {
@@ -397,59 +382,91 @@ const isAlive = ({ slots, weak }: Recording): boolean =>
 
 // ---- replay
 
-function slotsOf(result: Result, into: Set<number>): void {
-  if (result.kind === 'slot') into.add(result.slot)
-  else if (result.kind === 'list' || result.kind === 'record') for (const item of result.items) slotsOf(item, into)
+function slotsOf(result: Result): Set<number> {
+  const found = new Set<number>()
+  const visit = (of: Result): void => {
+    if (of.kind === 'slot') found.add(of.slot)
+    else if (of.kind === 'list' || of.kind === 'record') of.items.forEach(visit)
+  }
+  visit(result)
+  return found
 }
 
-function replay(recording: Recording, { storages, tensors, numbers }: Inputs, objects: Objects): unknown {
-  const { slots, pieces, tape, gradients, result, inner } = recording
-  const given = new Set<number>()
-  slotsOf(result, given)
+/** What a slot that does not persist stands for in this call. */
+function storageOf(
+  slot: Exclude<Slot, { kind: 'captured' }>,
+  number: number,
+  { given, inner }: Recording,
+  { storages }: Inputs,
+): Storage {
+  switch (slot.kind) {
+    case 'argument':
+      return storages[slot.index]
+    case 'constant':
+      return slot.storage
+    case 'local': {
+      // where calls wait to be handed over, one's versions must not stand for another's
+      const again = !slot.data && !given.has(number) && slot.engine.queue.ready
+      const before = again && inner.get(number)
+      if (before) return before
+      const storage = new Storage(slot.engine, slot.shape, slot.dtype)
+      storage.requiresGrad = storage.head.requiresGrad = slot.requiresGrad
+      if (again) inner.set(number, storage)
+      return slot.data ? storage.hold(slot.data) : storage
+    }
+    default:
+      return slot satisfies never
+  }
+}
+
+/** What a tape gives: a number, or those of a draw. */
+type Looked = number | readonly number[]
+
+function fillIn(
+  into: HeldPiece,
+  { storages, targets, sources, moving }: RecordedPiece,
+  bound: readonly Storage[],
+  looked: readonly Looked[],
+  numbers: readonly number[],
+): void {
+  const { openStorages, openTargets } = into
+  for (let i = 0; i < openStorages.length; i++) into.bound.storages[openStorages[i]] = bound[storages[openStorages[i]]]
+  for (let i = 0; i < openTargets.length; i++) into.bound.targets[openTargets[i]] = bound[targets[openTargets[i]]]
+  const { scalars } = into.bound
+  for (let i = 0; i < moving.length; i++) {
+    const source = sources[moving[i]]!
+    if ('argument' in source) scalars[moving[i]] = numbers[source.argument]
+    else {
+      const value = looked[source.entry]
+      scalars[moving[i]] = typeof value === 'number' ? value : value[source.part]
+    }
+  }
+}
+
+/** Plain loops over lists that are there: a training step has hundreds of everything, at each call. */
+function replay(recording: Recording, found: Found, inputs: Inputs): unknown {
+  const { slots, others, pieces, tape, result } = recording
+  const { objects, bound, gradients } = found
+  const { tensors, numbers } = inputs
   for (let i = 0; i < pieces.length; i++)
     if (i === 0 || pieces[i].queue !== pieces[i - 1].queue) pieces[i].queue.flush()
-  const looked = tape.map(entry => lookUp(entry, objects))
-  const bound = slots.map((slot, number): Storage => {
-    switch (slot.kind) {
-      case 'argument':
-        return storages[slot.index]
-      case 'captured':
-        return objects[slot.number] as Storage
-      case 'constant':
-        return slot.storage
-      case 'local': {
-        // where calls wait to be handed over, one's versions must not stand for another's
-        const again = !slot.data && !given.has(number) && slot.engine.queue.ready
-        const before = again && inner.get(number)
-        if (before) return before.renew()
-        const storage = new Storage(slot.engine, slot.shape, slot.dtype)
-        storage.requiresGrad = storage.head.requiresGrad = slot.requiresGrad
-        if (again) inner.set(number, storage)
-        return slot.data ? storage.hold(slot.data) : storage
-      }
-      default:
-        return slot satisfies never
-    }
-  })
-  const values = (piece: Recording['pieces'][number]): number[] =>
-    piece.scalars.map((fixed, i) => {
-      const source = piece.sources[i]
-      if (source === null) return fixed
-      return 'argument' in source ? numbers[source.argument] : looked[source.entry][source.part]
-    })
+  const looked = new Array<Looked>(tape.length)
+  for (let i = 0; i < tape.length; i++) looked[i] = lookUp(tape[i], objects)
+  for (let i = 0; i < others.length; i++) {
+    const slot = slots[others[i]]
+    if (slot.kind !== 'captured') bound[others[i]] = storageOf(slot, others[i], recording, inputs)
+  }
   for (let from = 0; from < pieces.length; ) {
     const { queue } = pieces[from]
     const runs: Replay[] = []
     for (; from < pieces.length && pieces[from].queue === queue; from++) {
-      const piece = pieces[from]
-      const { prepared, writes } = piece
-      const at = { storages: piece.storages.map(s => bound[s]), targets: piece.targets.map(s => bound[s]) }
-      runs.push({ prepared, writes, bound: { ...at, scalars: values(piece) } })
+      fillIn(found.pieces[from], pieces[from], bound, looked, numbers)
+      runs.push(found.pieces[from])
     }
     const leave = (): void => {
-      for (const { leaf, after } of gradients) {
-        const storage = objects[leaf] as Storage
-        if (storage.device.queue === queue) storage.gradient?.leave(formOf(after, objects)!)
+      for (let i = 0; i < gradients.length; i++) {
+        const { leaf, after } = gradients[i]
+        if (leaf.device.queue === queue) leaf.gradient?.leave(after)
       }
     }
     quietly(queue.replay(runs, leave))
@@ -474,15 +491,17 @@ function replay(recording: Recording, { storages, tensors, numbers }: Inputs, ob
         return of satisfies never
     }
   }
-  return rebuild(result)
+  const given = rebuild(result)
+  open(recording, found)
+  return given
 }
 
-function lookUp(entry: Recording['tape'][number], objects: Objects): readonly number[] {
+function lookUp(entry: Recording['tape'][number], objects: Objects): Looked {
   switch (entry.kind) {
     case 'live': {
       const owner = objects[entry.owner]
       if (!owner) throw new JitError('jit', 'what a learning rate belongs to is gone')
-      return [entry.of(owner)]
+      return entry.of(owner)
     }
     case 'draw': {
       const generator = entry.generator === null ? undefined : (objects[entry.generator] as Generator | undefined)
@@ -493,7 +512,7 @@ function lookUp(entry: Recording['tape'][number], objects: Objects): readonly nu
     case 'effect': {
       const owner = objects[entry.owner]
       if (owner) entry.act(owner)
-      return []
+      return 0
     }
     default:
       return entry satisfies never

@@ -11,7 +11,7 @@ import type { Engine } from './engine.ts'
 import type { Bound, Executor, Prepared } from './executor.ts'
 import { type Node, nodeCount, noSources, type PlannedWrite } from './node.ts'
 import { checkEffect, state } from './scope.ts'
-import { type Memory, Storage } from './storage.ts'
+import { type Memory, Run, Storage } from './storage.ts'
 
 /** How a storage is assigned: made, a gradient collected, or written by an optimizer, a layer or the user. */
 export type Way = 'init' | 'grad' | 'assign'
@@ -100,6 +100,13 @@ export interface Replay {
   /** versions that each target moves on by; 0: new */
   readonly writes: readonly number[]
 }
+
+/** What stays when its lists are used for the next call. */
+const copyOf = ({ prepared, bound: { storages, scalars, targets }, writes }: Replay): Replay => ({
+  prepared,
+  bound: { storages: storages.slice(), scalars: scalars.slice(), targets: targets.slice() },
+  writes,
+})
 
 const newPiece = (): Piece => ({ entries: [], ways: new Map(), inits: false })
 
@@ -227,11 +234,24 @@ export class Queue {
    * @param queued is called when the handles mean the new versions, before anything runs
    */
   replay(pieces: readonly Replay[], queued: () => void): Promise<void> {
-    const writes = pieces.map(({ bound, writes }) => {
+    const started: Started[] = []
+    const { executor } = this.#engine
+    for (let i = 0; i < pieces.length && executor && !this.#waiting; i++) {
+      const finished = this.#again(executor, pieces[i])
+      if (!finished) break
+      this.#done = finished.catch(() => {})
+      started.push({ planned: null, finished })
+    }
+    // the device is not ready, or did not take it: in order with what waits, with a version for each write that can be taken back
+    const left = pieces.slice(started.length).map(copyOf)
+    const writes = left.map(({ bound, writes }) => {
       const made: Write[] = []
       for (let i = 0; i < writes.length; i++) {
-        if (writes[i] === 0) continue
         const storage = bound.targets[i]
+        if (writes[i] === 0) {
+          if (storage.settled) storage.renew()
+          continue
+        }
         const base = storage.head
         storage.head = storage.leaf(writes[i])
         made.push({ storage, base, leaf: storage.head })
@@ -239,12 +259,51 @@ export class Queue {
       return made
     })
     queued()
-    const started = pieces.map(({ prepared, bound }, i) =>
-      this.#hand((executor, mayRetry) => this.#launch(executor, prepared, bound, writes[i], writes[i], mayRetry)),
-    )
-    const { finished } = together(started)
+    left.forEach(({ prepared, bound }, i) => {
+      started.push(
+        this.#hand((executor, mayRetry) => this.#launch(executor, prepared, bound, writes[i], writes[i], mayRetry)),
+      )
+    })
+    const { planned, finished } = together(started)
+    if (planned) quietly(planned)
     this.#replayed = finished
     return finished
+  }
+
+  /** Runs a recorded piece at once, without a leaf for what it writes; null where that cannot be, and nothing has happened. */
+  #again(executor: Executor, { prepared, bound, writes }: Replay): Promise<void> | null {
+    const { storages, targets } = bound
+    const sources: (Node | Run)[] = []
+    let last: Node | Run | null = null
+    for (let i = 0; i < storages.length; i++) {
+      const { source, disposed } = storages[i]
+      if (disposed || source?.error) return null
+      // most were written by the replay before
+      if (source !== null && source !== last) sources.push((last = source))
+    }
+    let finished: Promise<void>
+    try {
+      finished = executor.run(prepared, bound)
+    } catch {
+      return null
+    }
+    const run = new Run()
+    for (let i = 0; i < targets.length; i++) targets[i].advance(writes[i] || 1, run)
+    return finished.then(
+      () => {
+        try {
+          checkSources(sources)
+        } catch (error) {
+          run.fail(error)
+          throw error
+        }
+        run.end()
+      },
+      error => {
+        run.fail(error)
+        throw error
+      },
+    )
   }
 
   /** Values from before a jitted call (before node number `first`) that what it queued or returns is computed from, and that are not there. */
@@ -518,14 +577,15 @@ export class Queue {
     mayRetry: boolean,
   ): Promise<void> {
     const { storages, targets } = bound
-    const sources: (Node | null)[] = []
+    const sources: (Node | Run | null)[] = []
     let finished: Promise<void>
     try {
       for (let i = 0; i < storages.length; i++) {
         const storage = storages[i]
         if (storage.disposed) throw new StaleError('run', `reads ${storage.label}, which was disposed`)
-        if (storage.settled?.error) throw storage.settled.error
-        sources.push(storage.settled)
+        const { source } = storage
+        if (source?.error) throw source.error
+        sources.push(source)
       }
       finished = executor.run(prepared, bound)
     } catch (error) {
@@ -538,20 +598,12 @@ export class Queue {
     for (let i = 0; i < last.length; i++) last[i].storage.settled = last[i].leaf
     const written: Node[] = []
     for (let i = 0; i < targets.length; i++) written.push((targets[i].settled ??= targets[i].head))
-    return finished.then(
-      () => {
-        // handed over before it was known that what it reads had failed; what a jitted call made inside is only closed to others (jit.ts)
-        for (const leaf of sources)
-          if (leaf?.error && !(leaf.error instanceof JitError)) {
-            poison(written, leaf.error)
-            throw leaf.error
-          }
-      },
-      error => {
+    return finished
+      .then(() => checkSources(sources))
+      .catch(error => {
         poison(written, error)
         throw error
-      },
-    )
+      })
   }
 
   #settledStorage(node: Node): Storage {
@@ -800,6 +852,17 @@ function stale(leaf: Node, asked: Node): StaleError {
 function checkSound(node: Node): void {
   const { error } = node.alias ?? node
   if (error) throw error
+}
+
+/**
+ * What was read was handed over before it was known that it would fail. What a jitted call made inside is only closed to others (jit.ts).
+ * @throws what it failed with
+ */
+function checkSources(sources: readonly (Node | Run | null)[]): void {
+  for (let i = 0; i < sources.length; i++) {
+    const error = sources[i]?.error
+    if (error && !(error instanceof JitError)) throw error
+  }
 }
 
 /** A promise whose rejection somebody else reports. */

@@ -48,6 +48,8 @@ export interface RecordedPiece {
   readonly writes: readonly number[]
   readonly scalars: readonly number[]
   readonly sources: Source[]
+  /** numbers that have a source */
+  readonly moving: readonly number[]
   // what is compared
   readonly key: Int32Array
   readonly sizes: readonly number[]
@@ -69,6 +71,11 @@ export interface Recording {
   /** of everything below that is a number of an object */
   readonly weak: WeakTable
   readonly slots: readonly Slot[]
+  /** the slots of storages that persist, and all others */
+  readonly captured: readonly number[]
+  readonly others: readonly number[]
+  /** slots that a call gives out */
+  readonly given: ReadonlySet<number>
   readonly pieces: readonly RecordedPiece[]
   readonly tape: readonly TapeEntry[]
   readonly guards: readonly Guard[]
@@ -143,11 +150,14 @@ export function recordPiece(queue: Queue, { prepared, captured, targets }: Piece
     writes: targets.map(t => t.writes),
     scalars,
     sources,
+    moving: movingOf(sources),
     key,
     sizes,
     nodes: nodes.map(({ op, sources, leaf }) => ({ op, sources, leaf })),
   }
 }
+
+const movingOf = (sources: readonly Source[]): number[] => sources.flatMap((source, i) => (source ? [i] : []))
 
 /**
  * Compares two recordings of one function.
@@ -183,7 +193,7 @@ export function merge(a: Recording, b: Recording, numbers: readonly [readonly nu
       const op = opOf(other, s)
       return differ(`${op} took the number ${before} in one call and ${after} in another`)
     })
-    return { ...other, sources }
+    return { ...other, sources, moving: movingOf(sources) }
   })
   // one that moved and went to no op may have decided something that these two calls do not show
   numbers[1].forEach((n, i) => {

@@ -16,6 +16,31 @@ let storages = 0
 /** How many storages were ever made. */
 export const storageCount = (): number => storages
 
+/**
+ * What makes versions of many storages at once: a replay. Who asks for one of them gets a leaf, which fails if the run does; of most nobody asks.
+ */
+export class Run {
+  error: unknown = null
+  readonly refused = false
+  /** leaves of its versions; null once it has ended */
+  #leaves: Node[] | null = []
+
+  meet(leaf: Node): void {
+    if (this.error) leaf.error = this.error
+    else this.#leaves?.push(leaf)
+  }
+
+  end(): void {
+    this.#leaves = null
+  }
+
+  fail(error: unknown): void {
+    this.error ??= error
+    for (const leaf of this.#leaves ?? []) leaf.error ??= error
+    this.#leaves = null
+  }
+}
+
 export class Storage {
   readonly id = storages++
   readonly device: Engine
@@ -24,10 +49,6 @@ export class Storage {
   /** a name for errors: a parameter's path, or `storage 12` */
   label: string
   requiresGrad = false
-  /** newest version asked for */
-  head: Node
-  /** version in the buffer after all plans handed to the device; null before the first */
-  settled: Node | null = null
   /** values from the host, not yet on the device */
   host: TypedArray | null = null
   /** device memory, owned by the engine; null before the first value arrives */
@@ -42,13 +63,60 @@ export class Storage {
   writes = 0
   lastWrite = -1
   #versions = 0
+  #head: Node | null
+  #settled: Node | null = null
+  #run: Run | null = null
 
   constructor(device: Engine, shape: Shape, dtype: DType) {
     this.device = device
     this.shape = shape
     this.dtype = dtype
     this.label = `storage ${this.id}`
-    this.head = this.leaf()
+    this.#head = this.leaf()
+  }
+
+  /** newest version asked for */
+  get head(): Node {
+    return this.#head ?? this.#meet()
+  }
+  set head(leaf: Node) {
+    if (this.#head === null) this.#meet()
+    this.#head = leaf
+  }
+
+  /** version in the buffer after all plans handed to the device; null before the first */
+  get settled(): Node | null {
+    if (this.#head === null) this.#meet()
+    return this.#settled
+  }
+  set settled(leaf: Node | null) {
+    if (this.#head === null) this.#meet()
+    this.#settled = leaf
+  }
+
+  /** What tells whether the settled version has failed: its leaf, or the run that made it where nobody has asked for a leaf. */
+  get source(): Node | Run | null {
+    return this.#head === null ? this.#run : this.#settled
+  }
+
+  /** The same of the newest version. */
+  get newest(): Node | Run {
+    return this.#head ?? this.#run!
+  }
+
+  /** A run that was handed to the device makes so many versions. */
+  advance(count: number, run: Run): void {
+    this.#versions += count
+    this.#head = this.#settled = null
+    this.#run = run
+  }
+
+  #meet(): Node {
+    const leaf = this.leaf(0)
+    this.#head = this.#settled = leaf
+    this.#run!.meet(leaf)
+    this.#run = null
+    return leaf
   }
 
   get size(): number {
@@ -70,13 +138,12 @@ export class Storage {
   }
 
   /** As if just made, with the memory that it has: for replays, between which nothing refers to it. */
-  renew(): this {
-    this.head = this.leaf()
-    this.settled = null
-    return this
+  renew(): void {
+    this.#head = this.leaf()
+    this.#settled = null
   }
 
-  /** The leaf of a new version; of the last one when `count` writes were made at once. */
+  /** The leaf of a new version; of the last one when `count` writes were made at once; of the newest there is when none was. */
   leaf(count = 1): Node {
     const leaf = new Leaf()
     leaf.version = (this.#versions += count) - 1

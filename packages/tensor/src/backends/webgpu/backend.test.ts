@@ -337,7 +337,7 @@ describe.skipIf(!backend)(`WebGPU backend${why}`, () => {
       const [[x], [y]] = [await own.read(slots[0], 'f32', 1), await own.read(slots[1], 'f32', 1)].map(v => [
         Number(v[0]),
       ])
-      await own.run(loaded, slots, [], [])
+      await own.run(loaded, [...slots], [], [])
       // x + y, x + 2y, 2x + 3y; where the last result is x itself, y was read before
       expect((await own.read(slots[4], 'f32', size))[size - 1]).toBe(2 * x + 3 * y)
     }
@@ -350,7 +350,7 @@ describe.skipIf(!backend)(`WebGPU backend${why}`, () => {
     block.failed = true
     const before = slots[1]
     slots[1] = broken
-    const refused = own.run(loaded, slots, [], [])
+    const refused = own.run(loaded, [...slots], [], [])
     slots[1] = before
     slots[3] = fresh(0)
     const after = check()

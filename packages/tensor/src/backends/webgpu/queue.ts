@@ -167,12 +167,31 @@ export class DeviceQueue {
     this.flushSoon()
   }
 
-  private doneNow: Promise<void> | null = null
+  private asked: Promise<void> | null = null
+  private askedNext: Promise<void> | null = null
 
-  /** To be called in an `onSubmit`: resolves when the device has finished what was submitted. */
+  /**
+   * To be called in an `onSubmit`: resolves when the device has finished what was submitted. One question is under way at a time, since each costs the host as
+   * much as a dozen dispatches; who comes meanwhile shares the next one.
+   */
   done(): Promise<void> {
-    this.doneNow ??= this.device.queue.onSubmittedWorkDone()
-    return this.doneNow
+    if (!this.asked) return (this.asked = this.ask())
+    const next = (): Promise<void> => {
+      this.asked = this.askedNext
+      this.askedNext = null
+      return this.ask()
+    }
+    this.askedNext ??= this.asked.then(next, next)
+    return this.askedNext
+  }
+
+  private ask(): Promise<void> {
+    const answer = this.device.queue.onSubmittedWorkDone()
+    const end = (): void => {
+      if (this.askedNext === null) this.asked = null
+    }
+    answer.then(end, end)
+    return answer
   }
 
   submit(): void {
@@ -185,7 +204,6 @@ export class DeviceQueue {
       if (this.work > this.rate * 5) this.measure()
       this.work = 0
     }
-    this.doneNow = null
     const then = this.atSubmit
     this.atSubmit = []
     for (const run of then) run()
@@ -195,8 +213,7 @@ export class DeviceQueue {
   private measure(): void {
     const work = this.work
     const start = performance.now()
-    this.doneNow = this.device.queue.onSubmittedWorkDone()
-    void this.doneNow.then(
+    void this.device.queue.onSubmittedWorkDone().then(
       () => {
         const now = performance.now()
         const took = now - Math.max(start, this.lastDone)

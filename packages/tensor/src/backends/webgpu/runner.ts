@@ -466,12 +466,12 @@ export class LoadedProgram implements Executable {
   private boundRuns = 0
   /** the launches that bind each slot */
   private users: number[][] = []
-  /** the numbers in `words` */
-  private scalars: readonly number[] = []
   /** the sizes in `words` */
   private sized: Extent | null = null
   /** where `words` mentions a number of the program */
   private scalarFields: { readonly at: number; readonly slot: number; readonly field: Field }[] = []
+  /** those numbers, one for each mention */
+  private mentioned = new Float64Array()
   private disposed = false
   private readonly among: Set<LoadedProgram>
 
@@ -493,7 +493,6 @@ export class LoadedProgram implements Executable {
     this.release()
     this.checks = []
     this.scalarFields = []
-    this.scalars = []
     this.outsideBytes = 0
     this.onDevice = this.latest = this.extent = this.sized = this.bound = null
     this.variants = program.launches.map(({ kernel }) => compile(kernel))
@@ -553,6 +552,8 @@ export class LoadedProgram implements Executable {
     find: (launch: Launch, places: readonly Place[]) => Variant,
   ): BoundRun {
     const before = this.bound?.extent === extent ? this.bound : null
+    // a run that binds what the one before did comes with the same list
+    if (before?.bindings === bindings && (!scratch || before.places[bindings.length].block === scratch)) return before
     const places = before ? before.places : []
     let now: Place[] | null = null
     const moved = new Set<number>()
@@ -601,13 +602,15 @@ export class LoadedProgram implements Executable {
           fillUniforms(shader.fields, this.words, at[stage] / 4, slot => scalars[launch.scalars[slot]], symbols),
         ),
       )
+      this.mentioned = Float64Array.from(this.scalarFields, f => scalars[f.slot])
     } else
-      for (const { at, slot, field } of this.scalarFields) {
-        if (Object.is(this.scalars[slot], scalars[slot])) continue
+      for (let i = 0; i < this.scalarFields.length; i++) {
+        const { at, slot, field } = this.scalarFields[i]
+        if (sameNumber(this.mentioned[i], scalars[slot])) continue
         same = false
+        this.mentioned[i] = scalars[slot]
         fillUniforms([field], this.words, at, () => scalars[slot], symbols)
       }
-    this.scalars = Array.from(scalars)
     if (!same) this.latest = this.words.slice()
     return this.latest!
   }
@@ -656,6 +659,10 @@ function sameKey(key: Float64Array, slots: readonly number[], places: readonly P
   }
   return true
 }
+
+/** `Object.is`, which makes an object of each number that comes out of a list. */
+const sameNumber = (a: number, b: number): boolean =>
+  a === b ? a !== 0 || 1 / a === 1 / b : Number.isNaN(a) && Number.isNaN(b)
 
 function sameNumbers(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
   if (a.length !== b.length) return false
