@@ -155,7 +155,7 @@ function closed(x: Tensor, { limits }: Tables): { words: Tensor; scale: Tensor }
 export class Adam8bit extends EightBit {
   protected override readonly repeats = Adam8bit.prototype.update
   constructor(params: Parameters<Adam8bitOptions>, options: Partial<Adam8bitOptions> = {}) {
-    super(params, { ...defaults, weightDecay: 0, ...options })
+    super(params, { ...defaults(), weightDecay: 0, ...options })
   }
   protected override update(update: Update<Adam8bitOptions>): Updated {
     return this.adam(update, false)
@@ -165,10 +165,17 @@ export class Adam8bit extends EightBit {
 export class AdamW8bit extends EightBit {
   protected override readonly repeats = AdamW8bit.prototype.update
   constructor(params: Parameters<Adam8bitOptions>, options: Partial<Adam8bitOptions> = {}) {
-    super(params, { ...defaults, weightDecay: 0.01, ...options })
+    super(params, { ...defaults(), weightDecay: 0.01, ...options })
   }
   protected override update(update: Update<Adam8bitOptions>): Updated {
     return this.adam(update, true)
   }
 }
-const defaults = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, blockSize: 256, min8bitSize: 4096 } as const
+// each optimizer has its own list: who writes into a group's must not change those to come
+const defaults = (): Partial<Adam8bitOptions> & { lr: number } => ({
+  lr: 1e-3,
+  betas: [0.9, 0.999],
+  eps: 1e-8,
+  blockSize: 256,
+  min8bitSize: 4096,
+})

@@ -117,18 +117,18 @@ interface LastStep {
   readonly options: readonly Record<string, unknown>[]
 }
 
-/** Options that a rule may have read as they are. The learning rate is looked up at each step. */
-function optionsOf({ params, lr, ...options }: ParameterGroup<GroupOptions>): Record<string, unknown> {
+/** A group's parameters, and options that a rule may have read as they are. The learning rate is looked up at each step. */
+function optionsOf({ lr, ...options }: ParameterGroup<GroupOptions>): Record<string, unknown> {
   const read = options as Record<string, unknown>
   for (const name in read) if (Array.isArray(read[name])) read[name] = [...read[name]]
   return read
 }
 
-/** Whether a group still has these options, and no other. */
+/** Whether a group still has these parameters and options, and no other. */
 function hasOptions(group: object, options: Record<string, unknown>): boolean {
   const now = group as Record<string, unknown>
   for (const name in now) {
-    if (name === 'params' || name === 'lr') continue
+    if (name === 'lr') continue
     const [x, y] = [options[name], now[name]]
     const same = Array.isArray(x) && Array.isArray(y) ? x.length === y.length && x.every((v, i) => v === y[i]) : x === y
     if (!same || !Object.hasOwn(options, name)) return false
@@ -216,6 +216,11 @@ export abstract class Optimizer<O extends GroupOptions> {
   }
 
   #queue(when: Tensor | undefined): void {
+    if (when && (when.dtype !== 'bool' || when.ndim > 0))
+      throw new CairnError(
+        'step',
+        `when is a 0-d bool tensor, not [${when.shape.join(', ')}] ${when.dtype}; compare first`,
+      )
     void this.#structure.current
     const gradients = this.#gradients()
     const given = when ? [when] : []

@@ -4,7 +4,7 @@ import { defaultDevice, statistics, type Tensor, tensor } from '@cairn/tensor'
 import { expect } from 'vitest'
 import { onEachDevice } from '../../tensor/src/testing/devices.ts'
 import { expectClose } from '../testing.ts'
-import { AdamW, type GroupOptions, Optimizer, SGD, type Update, type Updated } from './index.ts'
+import { Adam8bit, AdamW, type GroupOptions, Optimizer, SGD, type Update, type Updated } from './index.ts'
 
 const parameter = (...values: number[]): Tensor => tensor(values, { requiresGrad: true })
 const built = (): number => statistics(defaultDevice()).nodesBuilt
@@ -81,6 +81,23 @@ onEachDevice('parameters without a gradient stay, whichever they are this time',
   }
 })
 
+onEachDevice('parameters that change groups have the options of the group that they are in', async () => {
+  const [a, b] = [parameter(1), parameter(1)]
+  const opt = new SGD([{ params: [a] }, { params: [b], lr: 0.25 }], { lr: 1 })
+  const step = async (): Promise<void> => {
+    for (const p of [a, b]) p.grad = tensor([1])
+    await opt.step()
+  }
+  await step()
+  await step()
+  const [one, other] = opt.groups
+  ;[one.params, other.params] = [other.params, one.params]
+  await step()
+  one.params.push(other.params.pop()!)
+  await step()
+  expect([await a.item(), await b.item()]).toEqual([1 - 2 - 0.25 - 1, 1 - 0.5 - 1 - 1])
+})
+
 onEachDevice('a condition is that of this step', async () => {
   const p = parameter(1)
   const opt = new SGD([p], { lr: 1 })
@@ -94,6 +111,29 @@ onEachDevice('a condition is that of this step', async () => {
   p.grad = tensor([1])
   await opt.step()
   expect(await p.numbers()).toEqual([wanted - 1])
+})
+
+onEachDevice('a condition that is none is an error, at any step, and changes nothing', async () => {
+  const p = parameter(1)
+  const opt = new SGD([p], { lr: 1 })
+  const step = async (when: Tensor): Promise<void> => {
+    p.grad = tensor([1])
+    await opt.step({ when })
+  }
+  const wrong = async (): Promise<void> => {
+    for (const when of [tensor(1), tensor([true])])
+      await expect(async () => step(when)).rejects.toThrow(/^step: when is a 0-d bool tensor/)
+  }
+  await wrong()
+  for (let i = 0; i < 3; i++) await step(tensor(true))
+  await wrong()
+  expect(await p.item()).toBe(-2)
+})
+
+onEachDevice('options that are written in place are those of one optimizer', async () => {
+  const betas = (): number[] => new Adam8bit([parameter(1)]).groups[0].betas as unknown as number[]
+  betas()[0] = 0.5
+  expect(betas()[0]).toBe(0.9)
 })
 
 onEachDevice('state that was loaded, and an optimizer that was disposed and goes on', async () => {

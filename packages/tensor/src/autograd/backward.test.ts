@@ -338,3 +338,13 @@ describe('functions to gradients', () => {
     expect(await values(captured.grad!)).toEqual([4])
   })
 })
+
+onEachDevice('a gradient whose tensor was disposed is none, and the next backward makes another', async () => {
+  const w = tensor([1, 2], { requiresGrad: true })
+  for (let i = 0; i < 3; i++) {
+    w.mul(w).sum().backward()
+    expect(await w.grad!.numbers()).toEqual([2, 4])
+    w.grad![Symbol.dispose]()
+    expect(w.grad).toBeUndefined()
+  }
+})

@@ -59,23 +59,29 @@ export function gradients(
   })
 }
 
-/** Nodes with gradient history between the roots and what is wanted, the newest first, and where in that order each is. */
+/**
+ * Nodes with gradient history between the roots and what is wanted, the newest first, and where in that order each is. Leaves come last, as they are
+ * met: which of two versions was written later says nothing of the graph, and a step after a write from outside is to have the order of the others.
+ */
 function reachable(
   roots: readonly Node[],
   wanted: ReadonlySet<Node> | null,
 ): { order: readonly Node[]; placeOf: ReadonlyMap<Node, number> } {
   let order: Node[] = []
+  const leaves: Node[] = []
   const placeOf = new Map<Node, number>()
   const stack = roots.filter(node => node.requiresGrad)
   while (stack.length) {
     const node = stack.pop()!
     if (placeOf.has(node)) continue
     placeOf.set(node, 0)
-    order.push(node)
     const { sources } = node
+    if (sources.length === 0) leaves.push(node)
+    else order.push(node)
     for (let i = 0; i < sources.length; i++) if (sources[i].requiresGrad) stack.push(sources[i])
   }
   order.sort((a, b) => b.id - a.id)
+  for (let i = 0; i < leaves.length; i++) order.push(leaves[i])
   if (wanted) {
     const useful = new Set<Node>()
     for (let i = order.length - 1; i >= 0; i--)

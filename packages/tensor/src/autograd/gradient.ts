@@ -30,7 +30,9 @@ export class Gradient {
 
   get form(): GradientForm {
     if (!this.#first || this.#first.refused) return null
-    return this.#rows.length ? this.#rows : 'dense'
+    if (this.#rows.length) return this.#rows
+    // somebody may have disposed of the tensor that `grad` gave
+    return this.#storage!.disposed ? null : 'dense'
   }
   get current(): Tensor | undefined {
     const { form } = this
@@ -70,6 +72,11 @@ export class Gradient {
       }
     else queue.drop(this.#storage!)
   }
+  /** Whether memory of it was made from storage number `first` on. */
+  isMadeSince(first: number): boolean {
+    const places = this.#places.flat()
+    return (this.#storage !== null && this.#storage.id >= first) || places.some(p => p.rows.id >= first)
+  }
   /** What a replay leaves: a gradient in the versions written last, or none. */
   leave(form: GradientForm): void {
     this.#rows = typeof form === 'object' && form ? form : noRows
@@ -92,7 +99,7 @@ export class Gradient {
     this.#rows = noRows
   }
   #place(): Storage {
-    if (!this.#storage) {
+    if (!this.#storage || this.#storage.disposed) {
       this.#storage = this.#newStorage('gradient', this.#owner.shape, this.#owner.dtype)
       this.#tensor = new Tensor(this.#storage)
     }

@@ -1,10 +1,11 @@
 // Random programs of effects: assigns that read each other's old and new values, kept values, reads and runs at any time, against the
 // same program on plain arrays.
 
-import { cat, readAll, realize, step, type Tensor, tensor } from '../index.ts'
+import { cat, manualSeed, rand, readAll, realize, step, type Tensor, tensor } from '../index.ts'
 import { expectClose, single } from '../testing/close.ts'
 import { onEachDevice } from '../testing/devices.ts'
 import { type Draw, draw } from '../testing/random.ts'
+import { rememberAll, rememberNothing } from '../testing/remembering.ts'
 
 /** A value in both worlds. */
 interface Pair {
@@ -106,3 +107,25 @@ for (const [steps, count] of [[12, 150], [60, 30]] as const) // biome-ignore for
     },
     { timeout: 60_000 },
   )
+
+onEachDevice('a row that is written from sums over rows, beside a product that reads it', async () => {
+  // the order of nodes in which the product's kernel wrote the row in place, while its other rows still read it
+  rememberNothing()
+  const run = async (inPieces: boolean): Promise<number[][]> => {
+    manualSeed(3)
+    const [w, row] = [rand([4, 4]), rand([4])]
+    for (const p of [w, row]) p.requiresGrad = true
+    const x = rand([2, 4])
+    const back = (): void => x.matmul(w.transpose(0, 1)).add(row).square().mean().backward()
+    back()
+    const size = w.grad!.mul(w.grad!).sum().add(row.grad!.mul(row.grad!).sum())
+    for (const p of [w, row]) p.assign(p.add(p.grad!.mul(size)).detach())
+    for (const p of [w, row]) p.zeroGrad()
+    if (inPieces) await realize()
+    back()
+    return Promise.all([w, row, w.grad!, row.grad!].map(t => t.numbers()))
+  }
+  const [wanted, got] = [await run(true), await run(false)]
+  rememberAll()
+  for (const [i, values] of got.entries()) expectClose(values, wanted[i], single, `value ${i}`)
+})

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, vi } from 'vitest'
 import {
   bytesInUse,
+  customGradient,
   dropout,
   Generator,
   jit,
@@ -265,6 +266,45 @@ describe('effects', () => {
       expect(w.grad).toBeUndefined()
     }
     expect(runs()).toBe(3)
+  })
+
+  onEachDevice(
+    'writes from outside, of one leaf or another, between calls of a pass that is walked each time',
+    async () => {
+      const run = async (wrap: <A extends unknown[], R>(fn: (...args: A) => R) => (...args: A) => R) => {
+        const leaves = [1, 2, 3].map(n => tensor([n, 1], { requiresGrad: true }))
+        const walked = customGradient((x: Tensor) => [x.mul(1), g => [g]])
+        const back = wrap((x: Tensor) => {
+          for (const w of leaves) w.zeroGrad()
+          const [a, b, c] = leaves
+          walked(a.mul(b).mul(x).add(c.mul(a)))
+            .sum()
+            .backward()
+        })
+        const log: number[][] = []
+        for (let i = 0; i < 9; i++) {
+          leaves[(i * 7) % 3].assign(row(i, 2))
+          back(row(i, 1))
+          for (const w of leaves) log.push(await w.grad!.numbers())
+        }
+        return log
+      }
+      expect(await run(jit)).toEqual(await run(fn => fn))
+    },
+  )
+
+  onEachDevice('memory for a gradient that is made in a call that is recorded', async () => {
+    const w = tensor([1, 2], { requiresGrad: true })
+    const { fn, runs } = counted((x: Tensor) => {
+      w.zeroGrad()
+      w.mul(x).sum().backward()
+    })
+    for (let i = 0; i < 12; i++) {
+      fn(row(i, 1))
+      expect(await w.grad!.numbers()).toEqual([i, 1])
+      if (i < 4) w.grad![Symbol.dispose]()
+    }
+    expect(runs()).toBe(7)
   })
 
   onEachDevice('requiresGrad is a condition', async () => {

@@ -206,7 +206,10 @@ class JittedFunction {
     }
     const pieces: { queue: Queue; record: PieceRecord }[] = []
     const planned: Promise<unknown>[] = []
-    let complete = inputs !== null
+    // memory for a gradient that was made in this call stays: the next one is the first to write it as all others do
+    const { firstStorage } = trace
+    let complete =
+      inputs !== null && ![...trace.gradients.keys()].some(leaf => leaf.gradient?.isMadeSince(firstStorage))
     for (const queue of trace.queues) {
       complete &&= queue.ready
       const own = [...outputs].filter(node => node.device.queue === queue)

@@ -314,7 +314,8 @@ export function schedule(
   const placeMatmul = (node: GNode, list: readonly Request[]): void => {
     const [a, b] = node.sources
     for (const group of new Set(list.map(r => r.group))) {
-      if (group.anchor || group.reduces.size) continue
+      // a kernel over rows has results that a product would store once for each of its rows, and so could not write in place
+      if (group.anchor || group.inner.length) continue
       const place = placeIn(group, list)
       if (!place || !covers(group, place, node.shape, 'whole')) continue
       if (!mayFeed(group, list) || !roomFor(group, node, 1)) continue

@@ -108,3 +108,24 @@ onEachDevice('values of one template in another, and under a gradient', async ()
     w.zeroGrad()
   }
 })
+
+onEachDevice('what has gradient history keeps it, and what is given twice is asked for again', async () => {
+  const w = tensor([1, 2], { requiresGrad: true })
+  const { values, template } = Template.of('differentiable', [], () => [w.mul(2)])
+  values[0].sum().backward()
+  expect(await w.grad!.numbers()).toEqual([2, 2])
+  expect(template.repeats).toBe(false)
+  const [p, c] = [tensor([1, 1]), tensor(2)]
+  const twice = Template.of('twice', [c, c], () => [p.mul(c).add(c)])
+  expect(await twice.values[0].numbers()).toEqual([4, 4])
+  expect(twice.template.repeats).toBe(false)
+})
+
+onEachDevice('other shapes and dtypes than those it was given are an error', async () => {
+  const p = tensor([1, 2])
+  const { values, template } = Template.of('typed', [tensor(2)], () => [p.mul(3)])
+  expect(await values[0].numbers()).toEqual([3, 6])
+  for (const given of [[tensor([2])], [tensor(2, { dtype: 'i32' })], []])
+    expect(() => template.again(given)).toThrow(/^Template: typed was given tensors of other shapes or dtypes/)
+  expect(await template.again([tensor(5)])[0].numbers()).toEqual([3, 6])
+})

@@ -3,6 +3,8 @@
 
 import type { DType } from '../dtype.ts'
 import { CairnError } from '../errors.ts'
+import type { Typed } from '../primitives/types.ts'
+import { sameShape } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import type { Engine } from './engine.ts'
 import type { Live } from './live.ts'
@@ -17,6 +19,8 @@ type Source = Storage | { readonly live: Live; readonly dtype: DType } | number
 interface Again {
   readonly subgraph: Subgraph
   readonly sources: readonly Source[]
+  /** shape and dtype of each tensor that is given */
+  readonly given: readonly Typed[]
   readonly device: Engine
 }
 
@@ -39,6 +43,7 @@ export class Template {
   /**
    * Calls `build`, which computes with tensors that persist, with those `given`, and with live numbers; other numbers become part of the graph.
    * @param name what the values are, for errors
+   * @param given as long as they are given they are no tensors that persist: another one stands wherever the function took one of them
    * @returns the values, and the template, which holds none of them
    */
   static of(
@@ -53,7 +58,8 @@ export class Template {
       values.map(v => v.node),
       node => node.id >= first,
     )
-    if (!graph) return { values, template: new Template(null) }
+    // a call has no derivative
+    if (!graph || values.some(v => v.requiresGrad)) return { values, template: new Template(null) }
     const { subgraph, open } = graph
     return {
       values: within(name, { internal: true }, () => subgraph.call(open)),
@@ -62,8 +68,8 @@ export class Template {
   }
 
   /**
-   * Whether `again` may stand for the function now. Not if it drew random numbers or took values that were computed outside, and not while a jitted
-   * function runs, which has to see what is read.
+   * Whether `again` may stand for the function now. Not if it drew random numbers or took values that were computed outside, if its values have gradient
+   * history or two of the given tensors were one; and not while a jitted function runs, which has to see what is read.
    */
   get repeats(): boolean {
     return this.#again !== null && state.trace === null
@@ -72,12 +78,21 @@ export class Template {
   /**
    * The values of the same graph for the versions that tensors have now.
    * @param given others in the places of those that `of` got, of the same shapes and dtypes
-   * @throws CairnError where `repeats` is false
+   * @throws CairnError where `repeats` is false, or `given` has other shapes or dtypes
    */
   again(given: readonly Tensor[]): readonly Tensor[] {
     if (!this.#again || !this.repeats)
       throw new CairnError('Template', 'what it computes cannot be had again now; call the function')
     const { subgraph, sources, device } = this.#again
+    const as = this.#again.given
+    if (
+      as.length !== given.length ||
+      as.some((t, i) => t.dtype !== given[i].dtype || !sameShape(t.shape, given[i].shape))
+    )
+      throw new CairnError(
+        'Template',
+        `${subgraph.name} was given tensors of other shapes or dtypes; call the function`,
+      )
     return within(subgraph.name, { internal: true }, () => {
       const nodes: Node[] = []
       for (let i = 0; i < sources.length; i++) {
@@ -92,7 +107,7 @@ export class Template {
 }
 
 function repeatable(subgraph: Subgraph, open: readonly Node[], given: readonly Tensor[]): Again | null {
-  if (subgraph.draws) return null
+  if (subgraph.draws || new Set(given.map(t => t.node)).size < given.length) return null
   const sources: Source[] = []
   for (const node of open) {
     const place = given.findIndex(t => t.node === node)
@@ -102,5 +117,5 @@ function repeatable(subgraph: Subgraph, open: readonly Node[], given: readonly T
     else if (live) sources.push({ live, dtype: node.dtype })
     else return null
   }
-  return { subgraph, sources, device: open[0].device }
+  return { subgraph, sources, given: given.map(({ shape, dtype }) => ({ shape, dtype })), device: open[0].device }
 }
