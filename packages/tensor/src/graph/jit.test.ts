@@ -293,6 +293,29 @@ describe('effects', () => {
     },
   )
 
+  onEachDevice(
+    'state that is first asked for in a call that is recorded, after one that threw or went another way',
+    async () => {
+      for (const first of ['throws', 'another'] as const) {
+        let state: Tensor | null = null
+        const { fn, runs } = counted((x: Tensor, way: 'throws' | 'another' | 'keeps') => {
+          if (way === 'throws') throw new RangeError('no')
+          if (way === 'another') return x.mul(2)
+          if (!state) {
+            state = zeros([1])
+            state.own()
+          }
+          state.assign(state.add(x))
+          return state.mul(3)
+        })
+        if (first === 'throws') expect(() => fn(row(0), first)).toThrow(RangeError)
+        else expect(await fn(row(1), first).item()).toBe(2)
+        for (let i = 1; i <= 8; i++) expect(await fn(row(1), 'keeps').item()).toBe(3 * i)
+        expect(runs()).toBe(4)
+      }
+    },
+  )
+
   onEachDevice('memory for a gradient that is made in a call that is recorded', async () => {
     const w = tensor([1, 2], { requiresGrad: true })
     const { fn, runs } = counted((x: Tensor) => {

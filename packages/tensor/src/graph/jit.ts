@@ -80,6 +80,8 @@ interface Variant {
   ready: boolean
   /** the next disagreement is told: before it, lazy state may have been made */
   strict: boolean
+  /** a disagreement was forgiven because the later call found what the one before had made */
+  settled: boolean
   used: number
   calls: number
 }
@@ -158,10 +160,12 @@ class JittedFunction {
       } catch (error) {
         if (!(error instanceof JitError)) throw error
         if (exact) {
+          const foundState = !near.settled && findsMade(recording, near.recording)
           near.recording = recording
           near.ready = false
-          if (near.strict) throw error
+          if (near.strict && !foundState) throw error
           near.strict = true
+          near.settled ||= foundState
           return result
         }
       }
@@ -175,6 +179,7 @@ class JittedFunction {
       fixedStorages: storages.map(() => true),
       ready: false,
       strict: this.#variants.length === 0,
+      settled: false,
       used: this.#calls,
       calls: 0,
     })
@@ -363,6 +368,13 @@ function sameFixedNumbers({ fixedNumbers, numbers: before }: Variant, { numbers 
 
 const captures = ({ slots, weak }: Recording, storages: readonly (Storage | undefined)[]): boolean =>
   slots.some(s => s.kind === 'captured' && storages.includes(weak.at(s.number) as Storage | undefined))
+
+/** Whether a call used what the one before had made for good: state, the first time that it was asked for. */
+const findsMade = (later: Recording, { made }: Recording): boolean =>
+  captures(
+    later,
+    made.flatMap(ref => ref.deref() ?? []),
+  )
 
 function tensorsOf(value: unknown): Tensor[] {
   if (value instanceof Tensor) return [value]
