@@ -66,12 +66,11 @@ export function blockedAttention(q: Tensor, k: Tensor, v: Tensor, options: Atten
   const { causal, lengths, window, mask, scale } = options
   const at = causal || window ? positionsOf(q, options) : null
   const bounds: Tensor[] = []
-  if (causal) bounds.push(at!.add(1))
-  else if (window) bounds.push(at!.add(window))
+  if (window && !causal) bounds.push(at!.add(window))
   if (lengths) bounds.push(lengths.to('i32').reshape([-1, 1]))
   const ends = bounds.length ? bounds.reduce((a, b) => a.minimum(b)) : undefined
   const starts = window ? at!.sub(window - 1) : undefined
-  return attention(q, k, v, { ends, starts, mask, scale })
+  return attention(q, k, v, { upTo: causal ? at! : undefined, ends, starts, mask, scale })
 }
 
 /**

@@ -15,6 +15,8 @@ export interface AttentionInput {
   readonly starts?: Tensor
   /** a query sees keys before this one: integers that broadcast to [batch, queries] */
   readonly ends?: Tensor
+  /** a query sees keys up to this one and no later one, as in causal attention the one at its own place: integers that broadcast to [batch, queries] */
+  readonly upTo?: Tensor
   /** bool (true: sees) or float (added to the scores), broadcasts to [batch, heads, queries, keys]; has no gradient here */
   readonly mask?: Tensor
 }
@@ -44,7 +46,7 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionInp
   let mode = ''
   for (const [flag, bound] of [
     ['s', options.starts],
-    ['e', options.ends],
+    ['e', endsOf(options)],
   ] as const) {
     if (!bound) continue
     mode += flag
@@ -56,6 +58,13 @@ export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionInp
   }
   const out = apply('attention', sources, { mode })
   return cast(out.reshape([batch, queries, heads, v.shape[3]]).permute([0, 2, 1, 3]), q.dtype)
+}
+
+/** The 1 is a constant, so that the layers of a model, which all have the same positions, share one result. */
+function endsOf({ ends, upTo }: AttentionInput): Tensor | undefined {
+  if (!upTo) return ends
+  const after = constantOf(1, 'i32', upTo.engine).add(cast(upTo, 'i32'))
+  return ends ? after.minimum(cast(ends, 'i32')) : after
 }
 
 function checkOperands(q: Tensor, k: Tensor, v: Tensor): void {

@@ -22,11 +22,12 @@ export function lowerAttention(
 ): Lowered[] {
   const outputs = [...group.outputs.keys()].map((stored): Output => ({ node: computed(stored), stored }))
   const [keys, values] = [1, 2].map(axis => outputs.filter(o => o.node.axis === axis))
-  const together = outputs[0].node.sources.length - 1 + 2 <= buffersPerKernel
-  const apart = [outputs.filter(o => o.node.axis === 0), ...(together ? [[...keys, ...values]] : [keys, values])]
-  const parts = splitAttention && group.anchor!.op === 'attentionGrad' ? apart : [outputs]
   const own = new Set(outputs.map(o => o.stored))
-  return parts.filter(part => part.length > 0).map(part => lowerPart(part, open(own), name))
+  const part = (of: readonly Output[]): Lowered[] => (of.length > 0 ? [lowerPart(of, open(own), name)] : [])
+  if (!splitAttention || group.anchor!.op !== 'attentionGrad') return part(outputs)
+  const both = part([...keys, ...values])
+  const fits = both.every(({ kernel }) => kernel.buffers.length <= buffersPerKernel)
+  return [...part(outputs.filter(o => o.node.axis === 0)), ...(fits ? both : [...part(keys), ...part(values)])]
 }
 
 interface Output {

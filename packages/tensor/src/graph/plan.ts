@@ -15,7 +15,7 @@ import { dependsOn, type Group } from './group.ts'
 import { lower } from './lower.ts'
 import { formOf, type Joined, joinParts } from './parts.ts'
 import { schedule } from './schedule.ts'
-import { simplify } from './simplify.ts'
+import { type SimplifiedRoot, simplify } from './simplify.ts'
 import type { SizeModel } from './symbols.ts'
 
 export type Slot =
@@ -45,7 +45,29 @@ export function compile(captured: Captured, model: SizeModel, limits: Limits): P
     graph.nodes,
   )
   if (debugging('graph')) print(async () => (await import('./describe.ts')).describeGraph(live, roots))
-  const { groups, home } = schedule(roots, live, limits)
+  // results in the memory of what they replace bind no more than that; where one cannot be, and a kernel so binds too much, all are counted
+  const fits = ({ launches }: Arranged): boolean =>
+    launches.every(({ kernel }) => kernel.buffers.length <= limits.buffersPerKernel)
+  const hopeful = arrange(roots, live, model, limits, true)
+  const { launches, rootOf, inPlace } = fits(hopeful) ? hopeful : arrange(roots, live, model, limits, false)
+  return bind(captured, launches, rootOf, inPlace)
+}
+
+interface Arranged {
+  readonly launches: readonly Joined[]
+  readonly rootOf: ReadonlyMap<string, number>
+  readonly inPlace: readonly boolean[]
+}
+
+/** Kernels in order, and which results are written where their old value lies. `hopeful`: those that may are counted so by the scheduler. */
+function arrange(
+  roots: readonly SimplifiedRoot[],
+  live: readonly GNode[],
+  model: SizeModel,
+  limits: Limits,
+  hopeful: boolean,
+): Arranged {
+  const { groups, home } = schedule(roots, live, limits, hopeful)
   const stored = (node: GNode): boolean => home.get(node)?.outputs.has(node) ?? false
 
   const aliases = new Map<string, Ref>()
@@ -82,7 +104,7 @@ export function compile(captured: Captured, model: SizeModel, limits: Limits): P
         model.positions.length,
       )
     : order.flatMap(g => kernels.get(g)!).map(lowered => ({ kernel: lowered.kernel, parts: [{ lowered }] }))
-  return bind(captured, launches, rootOf, inPlace)
+  return { launches, rootOf, inPlace }
 }
 
 const readsAlias = (kernels: readonly Lowered[], aliases: ReadonlyMap<string, Ref>): boolean =>

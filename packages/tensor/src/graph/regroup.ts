@@ -79,12 +79,23 @@ export function recompute(
   }
 }
 
+/** Buffers that a kernel binds; what is written where its old value is read is one. */
+export function bindings(loads: ReadonlySet<GNode>, stored: Iterable<GNode>, olds: ReadonlyMap<GNode, GNode>): number {
+  let count = loads.size
+  for (const n of stored) {
+    const old = olds.get(n)
+    if (!old || !loads.has(old)) count++
+  }
+  return count
+}
+
 /** Kernels over the same axes that read a value in common and do not wait for each other become one with several results. */
 export function mergeSiblings(
   groups: readonly Group[],
   home: Map<GNode, Group>,
   buffersPerKernel: number,
   parts: boolean,
+  olds: ReadonlyMap<GNode, GNode>,
 ): Group[] {
   // where a launch has parts, a number in common is no reason: they need not be of one size (graph/parts.ts)
   const binds = (n: GNode): boolean => !parts || n.shape.some(d => !isDim(d, 1))
@@ -98,8 +109,11 @@ export function mergeSiblings(
           other.anchor === null &&
           sameSpace(other, group) &&
           [...group.loads].some(n => binds(n) && other.loads.has(n)) &&
-          new Set([...group.loads, ...other.loads]).size + group.outputs.size + other.outputs.size <=
-            buffersPerKernel &&
+          bindings(
+            new Set([...group.loads, ...other.loads]),
+            [...group.outputs.keys(), ...other.outputs.keys()],
+            olds,
+          ) <= buffersPerKernel &&
           !dependsOn(other, group) &&
           !dependsOn(group, other),
       )

@@ -10,7 +10,7 @@ import type { GNode } from './gnode.ts'
 import { alone, cheap, dependsOn, type Group, isLeaf, isReduce, type Request, weightOf } from './group.ts'
 import { pieceLength } from './long.ts'
 import { covers, inverse, noNode, runsAcross, sameSizes, spreads, storedAs, usedAxes } from './places.ts'
-import { mergeSiblings, recompute } from './regroup.ts'
+import { bindings, mergeSiblings, recompute } from './regroup.ts'
 import type { SimplifiedRoot } from './simplify.ts'
 import { flatIndex, through, viewOps } from './views.ts'
 
@@ -30,16 +30,22 @@ const isQuotient = (index: Index): boolean => index.terms.some(t => t.atom?.kind
 
 const keyOf = (index: readonly Index[]): string => index.map(indexKey).join()
 
+/**
+ * @param inPlace whether a result is taken to be written where the old value of its target is read, and so to bind nothing more. Most are; who lowers the groups sees
+ * whether all were, and asks again where a kernel came to bind too much.
+ */
 export function schedule(
   roots: readonly SimplifiedRoot[],
   nodes: readonly GNode[],
   { buffersPerKernel, parts }: Pick<Limits, 'buffersPerKernel' | 'parts'>,
+  inPlace: boolean,
 ): Schedule {
   const groups: Group[] = []
   const home = new Map<GNode, Group>()
   const requests = new Map<GNode, Request[]>()
   const rootNodes = new Set(roots.map(r => r.node))
   const free = freeNodes(nodes)
+  const olds = inPlace ? oldValues(roots, nodes) : new Map<GNode, GNode>()
   const attentions = new Map<string, Group>()
   let axes = 0
 
@@ -141,7 +147,8 @@ export function schedule(
       while (viewOps.has(at.op)) at = at.sources[0]
       if (at.op !== 'scalar' && at.op !== 'constant' && !free.has(at)) loads.add(at)
     }
-    return loads.size + group.outputs.size + outputs <= buffersPerKernel
+    const stored = outputs > 0 ? [...group.outputs.keys(), node] : group.outputs.keys()
+    return bindings(loads, stored, olds) <= buffersPerKernel
   }
 
   const inline = (node: GNode, list: readonly Request[]): void => {
@@ -419,7 +426,19 @@ export function schedule(
     else placeElementwise(node, list)
   }
   recompute(nodes, requests, home, rootNodes, free, buffersPerKernel)
-  return { groups: mergeSiblings(groups, home, buffersPerKernel, parts), home }
+  return { groups: mergeSiblings(groups, home, buffersPerKernel, parts, olds), home }
+}
+
+/** Of results that are assigned to a storage, the old value that lies there. */
+function oldValues(roots: readonly SimplifiedRoot[], nodes: readonly GNode[]): Map<GNode, GNode> {
+  const leaves = new Map<number, GNode>()
+  for (const n of nodes) if (n.op === 'storage') leaves.set(n.leaf, n)
+  const olds = new Map<GNode, GNode>()
+  for (const { node, leaf } of roots) {
+    const old = leaves.get(leaf)
+    if (old) olds.set(node, old)
+  }
+  return olds
 }
 
 /** The sizes that the nearest reductions under an elementwise node run over. */
