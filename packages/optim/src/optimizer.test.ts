@@ -1,7 +1,8 @@
-import { type Tensor, tensor, zeros } from '@cairn/tensor'
+import { bytesInUse, type Tensor, tensor, zeros } from '@cairn/tensor'
 import { loadSafetensors, saveSafetensors } from '@cairn/tensor/interop'
 import { expect } from 'vitest'
 import { onEachDevice } from '../../tensor/src/testing/devices.ts'
+import { settle } from '../../tensor/src/testing/settle.ts'
 import { expectClose, leaf, numbers, setGrad } from '../testing.ts'
 import { AdamW, clipGradNorm, clipGradValue, decayGroups, gradNorm, NAdam, type Optimizer, SGD } from './index.ts'
 
@@ -178,3 +179,31 @@ onEachDevice('disposing frees the state', async () => {
   opt[Symbol.dispose]()
   await expect(state.add(1).data()).rejects.toThrow('disposed')
 })
+
+onEachDevice(
+  'the state of a parameter that has left its group goes with it, and stays while it may come back',
+  async device => {
+    const parameters = (): Tensor[] => [tensor(new Float32Array(1000).fill(1), { requiresGrad: true })]
+    const opt = new SGD(parameters(), { lr: 0.5, momentum: 0.5 })
+    const steps = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) {
+        for (const p of opt.groups[0].params) p.grad = p.onesLike()
+        await opt.step()
+      }
+    }
+    await steps(2)
+    const [first] = opt.groups[0].params
+    await settle()
+    const before = bytesInUse(device)
+    for (let i = 0; i < 10; i++) {
+      opt.groups[0].params = parameters()
+      await steps(1)
+    }
+    opt.groups[0].params = [first]
+    await steps(1)
+    await settle()
+    expect(bytesInUse(device) - before).toBeLessThan(1000)
+    // momentum 1, 1.5, 1.75
+    expect((await first.numbers())[0]).toBe(1 - 0.5 * (1 + 1.5 + 1.75))
+  },
+)

@@ -84,6 +84,8 @@ export interface Updated {
 /** Parameters that have made the same steps share one counter, so a step advances one number, not one a parameter. */
 interface Counter {
   readonly values: Record<string, Tensor>
+  /** how many parameters follow it */
+  followers: number
 }
 
 export interface OptimizerState {
@@ -139,8 +141,9 @@ function hasOptions(group: object, options: Record<string, unknown>): boolean {
 
 export abstract class Optimizer<O extends GroupOptions> {
   readonly groups: ParameterGroup<O>[]
-  readonly #state = new Map<Tensor, ParameterState>()
-  readonly #counters = new Map<Tensor, Counter>()
+  // weakly: what has left all groups and is nobody's takes its state along
+  #state = new WeakMap<Tensor, ParameterState>()
+  #counters = new WeakMap<Tensor, Counter>()
   /** another one whenever there are other states or counters: a jitted step is recorded anew then */
   readonly #structure = { current: new Structure() }
   #last: LastStep | null = null
@@ -166,8 +169,8 @@ export abstract class Optimizer<O extends GroupOptions> {
     observe(this.#structure)
     // Made here and not in the first step, so that the first step looks like all others and compiles once.
     const learning = all.filter(p => p.requiresGrad)
-    const counter = { values: { step: scalar(all[0], 0) } }
-    for (const p of learning) this.#counters.set(p, counter)
+    const counter = { values: { step: scalar(all[0], 0) }, followers: 0 }
+    for (const p of learning) this.#follow(p, counter)
     for (const group of this.groups)
       for (const p of group.params)
         if (p.requiresGrad)
@@ -321,21 +324,28 @@ export abstract class Optimizer<O extends GroupOptions> {
 
   /** Advances the counters of the parameters that step. One that only some of its parameters still follow splits. */
   #tick(active: readonly Tensor[], write: (target: Tensor, value: Tensor) => void): Map<Tensor, Clock> {
-    const followers = new Map<Counter, number>()
-    for (const counter of this.#counters.values()) followers.set(counter, (followers.get(counter) ?? 0) + 1)
     const clocks = new Map<Tensor, Clock>()
     const stepping = Map.groupBy(active, p => this.#counters.get(p))
     for (const [counter, params] of stepping) {
-      const whole = counter && followers.get(counter) === params.length
-      const own = whole ? counter : { values: counter ? copies(counter.values) : { step: scalar(params[0], 0) } }
+      const whole = counter?.followers === params.length
+      const own = whole
+        ? counter
+        : { values: counter ? copies(counter.values) : { step: scalar(params[0], 0) }, followers: 0 }
       if (!whole) {
         this.#structure.current = new Structure()
-        for (const p of params) this.#counters.set(p, own)
+        for (const p of params) this.#follow(p, own)
       }
       const clock = clockOf(own, params[0], write)
       for (const p of params) clocks.set(p, clock)
     }
     return clocks
+  }
+
+  #follow(p: Tensor, counter: Counter): void {
+    const before = this.#counters.get(p)
+    if (before) before.followers--
+    counter.followers++
+    this.#counters.set(p, counter)
   }
 
   /** The state of a parameter by name, for rules that write it outside of a step. */
@@ -394,21 +404,20 @@ export abstract class Optimizer<O extends GroupOptions> {
       }
     }
     this.#structure.current = new Structure()
-    this.#counters.clear()
+    this.#counters = new WeakMap()
     settings.counters.forEach((members, n) => {
-      const counter = { values: counters[n] }
-      for (const i of members) this.#counters.set(params[i], counter)
+      const counter = { values: counters[n], followers: 0 }
+      for (const i of members) this.#follow(params[i], counter)
     })
   }
 
-  /** Frees the memory of the state now. The parameters stay. */
+  /** Frees the memory of the state of its groups' parameters now. The parameters stay. */
   [Symbol.dispose](): void {
-    for (const state of this.#state.values()) for (const t of Object.values(state)) t[Symbol.dispose]()
-    for (const counter of new Set(this.#counters.values()))
-      for (const t of Object.values(counter.values)) t[Symbol.dispose]()
+    for (const t of this.stateDict().tensors.values()) t[Symbol.dispose]()
     this.#structure.current = new Structure()
-    this.#state.clear()
-    this.#counters.clear()
+    this.#state = new WeakMap()
+    this.#counters = new WeakMap()
+    this.#last = null
   }
 }
 

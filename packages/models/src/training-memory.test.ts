@@ -1,0 +1,31 @@
+// What training leaves behind when model and optimizer are gone. That loops do not grow: training-memory.slow.test.ts.
+
+import { bytesInUse, realize } from '@cairn/tensor'
+import { expect } from 'vitest'
+import { onEachDevice } from '../../tensor/src/testing/devices.ts'
+import { settle } from '../../tensor/src/testing/settle.ts'
+import { type Loop, loops } from './testing/training-loops.ts'
+
+onEachDevice(
+  'models that are dropped are gone, with all their memory',
+  async device => {
+    const train = async (make: () => Loop): Promise<WeakRef<object>> => {
+      const { net, run } = make()
+      for (let i = 1; i <= 6; i++) await run(i)
+      await realize()
+      return new WeakRef(net)
+    }
+    const trainAll = async (): Promise<{ bytes: number; left: string[] }> => {
+      const nets = new Map<string, WeakRef<object>>()
+      for (const [title, make] of Object.entries(loops)) nets.set(title, await train(make))
+      await settle()
+      return { bytes: bytesInUse(device), left: [...nets].flatMap(([title, net]) => (net.deref() ? [title] : [])) }
+    }
+    // plans stay, and what they run in
+    const first = await trainAll()
+    const second = await trainAll()
+    expect([...first.left, ...second.left]).toEqual([])
+    expect(second.bytes).toBeLessThanOrEqual(first.bytes)
+  },
+  { on: ['reference', 'wasm'], timeout: 60_000 },
+)
