@@ -21,11 +21,10 @@ onEachDevice(
       await settle()
       return { bytes: bytesInUse(device), left: [...nets].flatMap(([title, net]) => (net.deref() ? [title] : [])) }
     }
-    // plans stay, and what they run in
-    const first = await trainAll()
-    const second = await trainAll()
-    expect([...first.left, ...second.left]).toEqual([])
-    expect(second.bytes).toBeLessThanOrEqual(first.bytes)
+    // plans stay, and what they run in; the second time some sizes are found to move, and are compiled as such
+    const rounds = [await trainAll(), await trainAll(), await trainAll(), await trainAll()]
+    for (const { left } of rounds) expect(left).toEqual([])
+    expect(rounds[3].bytes).toBeLessThanOrEqual(rounds[2].bytes)
   },
   { on: ['reference', 'wasm'], timeout: 60_000 },
 )
