@@ -22,9 +22,10 @@ onEachDevice(
       return { bytes: bytesInUse(device), left: [...nets].flatMap(([title, net]) => (net.deref() ? [title] : [])) }
     }
     // plans stay, and what they run in; the second time some sizes are found to move, and are compiled as such
-    const rounds = [await trainAll(), await trainAll(), await trainAll(), await trainAll()]
+    const rounds = [await trainAll(), await trainAll(), await trainAll()]
     for (const { left } of rounds) expect(left).toEqual([])
-    expect(rounds[3].bytes).toBeLessThanOrEqual(rounds[2].bytes)
+    // one of the models takes 2 kB with its gradients and states
+    expect(rounds[2].bytes - rounds[1].bytes).toBeLessThan(1000)
   },
   { on: ['reference', 'wasm'], timeout: 60_000 },
 )
