@@ -47,6 +47,7 @@ export {
   StaleError,
   TransformError,
 } from './errors.ts'
+export { composite } from './graph/composite.ts'
 export type { Statistics } from './graph/executor.ts'
 export { type Jitted, jit } from './graph/jit.ts'
 export { effect, type Live, live, observe } from './graph/live.ts'

@@ -1,6 +1,6 @@
 // Normalisation as functions: statistics over some axes, then scale and shift.
 
-import type { Tensor } from '@cairn/tensor'
+import { composite, type Tensor } from '@cairn/tensor'
 
 /** (x - mean) / sqrt(variance + eps) over axes, two passes: the variance is that of the centred values. */
 function standardize(x: Tensor, axes: readonly number[], eps: number): Tensor {
@@ -15,6 +15,22 @@ function affine(x: Tensor, weight?: Tensor | null, bias?: Tensor | null): Tensor
   return bias ? scaled.add(bias) : scaled
 }
 
+/** A norm with its scale and shift as one node. @param options what `norm` depends on */
+function normalized(
+  name: string,
+  options: string,
+  norm: (x: Tensor) => Tensor,
+  x: Tensor,
+  weight?: Tensor | null,
+  bias?: Tensor | null,
+): Tensor {
+  if (weight && bias)
+    return composite(name, `${options} scaled, shifted`, [x, weight, bias], (x, w, b) => affine(norm(x), w, b))
+  if (weight) return composite(name, `${options} scaled`, [x, weight], (x, w) => affine(norm(x), w))
+  if (bias) return composite(name, `${options} shifted`, [x, bias], (x, b) => affine(norm(x), null, b))
+  return composite(name, options, [x], norm)
+}
+
 export interface NormOptions {
   readonly weight?: Tensor | null
   readonly bias?: Tensor | null
@@ -26,11 +42,11 @@ export interface NormOptions {
  * @param axes how many of the last axes; weight and bias have their shape
  */
 export const layerNorm = (x: Tensor, axes = 1, { weight, bias, eps = 1e-5 }: NormOptions = {}): Tensor =>
-  affine(standardize(x, lastAxes(axes), eps), weight, bias)
+  normalized('layerNorm', `${axes} ${eps}`, x => standardize(x, lastAxes(axes), eps), x, weight, bias)
 
 /** Root mean square normalisation over the last axis (Zhang and Sennrich 2019): x / sqrt(mean(x^2) + eps) * weight. */
 export const rmsNorm = (x: Tensor, { weight, eps = 1e-6 }: Omit<NormOptions, 'bias'> = {}): Tensor =>
-  affine(x.mul(x.mul(x).mean(-1, { keepDim: true }).add(eps).rsqrt()), weight)
+  normalized('rmsNorm', `${eps}`, x => x.mul(x.mul(x).mean(-1, { keepDim: true }).add(eps).rsqrt()), x, weight)
 
 /** A [channels] vector against [batch, channels, ...]. */
 const alongChannels = (v: Tensor | null | undefined, rank: number): Tensor | null =>

@@ -1,4 +1,4 @@
-import { arange, type DeviceName, DTypeError, ShapeError, type Tensor } from '@cairn/tensor'
+import { arange, composite, type DeviceName, DTypeError, ShapeError, type Tensor } from '@cairn/tensor'
 import { checkReduction, type LossOptions, reduced } from './reduction.ts'
 
 export interface CrossEntropyOptions extends LossOptions {
@@ -56,6 +56,21 @@ export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntr
       'crossEntropy',
       `targets [${targets.shape.join(', ')}] do not fit logits [${logits.shape.join(', ')}]; classes come last`,
     )
+  const { ignoreIndex = -100, reduction = 'mean' } = options
+  checkReduction(reduction)
+  const plain = { ignoreIndex, reduction, labelSmoothing }
+  const text = `${ignoreIndex} ${reduction} ${labelSmoothing}`
+  return weight
+    ? composite('crossEntropy', `${text} weighted`, [logits, targets, weight], (x, t, weight) =>
+        ofClasses(x, t, { ...plain, weight }),
+      )
+    : composite('crossEntropy', text, [logits, targets], (x, t) => ofClasses(x, t, plain))
+}
+
+/** For targets that are classes. */
+function ofClasses(logits: Tensor, targets: Tensor, options: CrossEntropyOptions): Tensor {
+  const { labelSmoothing = 0, weight } = options
+  const classes = logits.shape[logits.ndim - 1]
   const target = targets.to('i32')
   const total = logits.logsumexp(-1)
   let losses = total.sub(pickedFrom(logits, target))

@@ -3,6 +3,7 @@
 // history of the same form (autograd/history.ts).
 
 import { GradientError } from '../errors.ts'
+import { expansionOf } from '../graph/composite.ts'
 import type { Engine } from '../graph/engine.ts'
 import { type Node, nodeCount } from '../graph/node.ts'
 import { checkEffect, within } from '../graph/scope.ts'
@@ -44,6 +45,11 @@ export function gradients(
       found[place] = undefined
       if (wanted ? wanted.has(node) : node.op === 'storage') results.set(node, g)
       if (node.sources.length === 0) continue
+      const whole = placeOf.get(expansionOf(node))
+      if (whole !== undefined && whole !== place) {
+        add(whole, g)
+        continue
+      }
       const { vjp } = primitiveOf(node.op)
       if (!vjp) throw new GradientError(node.op, 'has no derivative; detach() its input')
       const sources = node.sources.map(s => new Tensor(s))
@@ -75,7 +81,7 @@ function reachable(
     const node = stack.pop()!
     if (placeOf.has(node)) continue
     placeOf.set(node, 0)
-    const { sources } = node
+    const sources = historyOf(node)
     if (sources.length === 0) leaves.push(node)
     else order.push(node)
     for (let i = 0; i < sources.length; i++) if (sources[i].requiresGrad) stack.push(sources[i])
@@ -85,12 +91,18 @@ function reachable(
   if (wanted) {
     const useful = new Set<Node>()
     for (let i = order.length - 1; i >= 0; i--)
-      if (wanted.has(order[i]) || order[i].sources.some(s => useful.has(s))) useful.add(order[i])
+      if (wanted.has(order[i]) || historyOf(order[i]).some(s => useful.has(s))) useful.add(order[i])
     order = order.filter(node => useful.has(node))
     placeOf.clear()
   }
   order.forEach((node, place) => void placeOf.set(node, place))
   return { order, placeOf }
+}
+
+/** What the gradient of a node goes to: its sources, or the nodes that a call stands for. */
+function historyOf(node: Node): readonly Node[] {
+  const root = expansionOf(node)
+  return root === node ? node.sources : [root]
 }
 
 const passes = new WeakMap<Engine, Passes>()
@@ -148,7 +160,9 @@ function passOf(
   if (results.length === 0 || results.some(node => rowParts(node))) return null
   const forward = new Set(settled ? [] : order.filter(isInside))
   const whole = settled ? results : [...results, root]
-  const graph = subgraphOf('backward', whole, node => node.id >= since.nodes || forward.has(node))
+  for (const node of order) if (expansionOf(node) !== node) addExpanded(node, forward)
+  const inside = (node: Node): boolean => node.id >= since.nodes || forward.has(node)
+  const graph = subgraphOf('backward', whole, inside, expansionOf)
   if (!graph || graph.subgraph.draws) return null
   const given = seed ? [...order, seed] : order
   const places = new Map(given.map((node, place) => [node, place]))
@@ -160,6 +174,18 @@ function passOf(
     sources.push(place ?? node)
   }
   return { subgraph: graph.subgraph, sources, leaves: [...gradients.keys()].map(leaf => places.get(leaf)!) }
+}
+
+/** Adds the nodes that stand for a call: those that have the numbers behind it. */
+function addExpanded(result: Node, into: Set<Node>): void {
+  const call = result.sources[0]
+  const stack = [expansionOf(result)]
+  while (stack.length) {
+    const node = stack.pop()!
+    if (node.id <= call.id || into.has(node)) continue
+    into.add(node)
+    stack.push(...node.sources)
+  }
 }
 
 export interface BackwardOptions {

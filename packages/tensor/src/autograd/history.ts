@@ -119,12 +119,14 @@ export class History {
     for (let i = 0; i < count; i++) data[at++] = sources[i].number
     for (let i = 0; i < rank; i++) data[at++] = this.#size(shape[i])
     if (attributes !== noAttributes) {
-      const { sizes, form } = attributes
+      const { sizes, form, subgraph } = attributes
       const sizeCount = sizes?.length ?? 0
-      at = writeAttributes(attributes, at, sizeCount + 1)
+      at = writeAttributes(attributes, at, sizeCount + 2)
       data = text.words
       if (sizes) for (let i = 0; i < sizeCount; i++) data[at++] = this.#size(sizes[i])
       data[at++] = form === undefined ? -1 : numberOfMode(form)
+      // its structure says nothing of its sizes and numbers
+      if (subgraph) data[at++] = subgraph.id
     }
     this.#words = at
     node.number = this.order.length

@@ -18,6 +18,7 @@ import {
   zeros,
 } from '../index.ts'
 import { onEachDevice } from '../testing/devices.ts'
+import { settle } from '../testing/settle.ts'
 
 afterEach(() => vi.unstubAllEnvs())
 
@@ -433,10 +434,7 @@ onEachDevice('what it captured is held weakly, and disposing forgets', async () 
   for (let i = 0; i < 5; i++) expect(await fn(row(i)).item()).toBe(i + 1)
   const ref = new WeakRef(w.storage!)
   w = holder.t = null
-  for (let i = 0; i < 50 && ref.deref(); i++) {
-    await new Promise(resolve => setTimeout(resolve, 1))
-    global.gc?.()
-  }
-  if (global.gc) expect(ref.deref()).toBeUndefined()
+  await settle()
+  expect(ref.deref()).toBeUndefined()
   fn[Symbol.dispose]()
 })

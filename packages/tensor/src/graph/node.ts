@@ -158,6 +158,7 @@ export class Node {
     this.leaf = leaf
     this.device = device
     this.id = nodes++
+    if (attributes.subgraph !== undefined) nodes += attributes.subgraph.span
     if (op !== 'storage') built++
   }
 
@@ -203,9 +204,20 @@ export const builtCount = (): number => built
 /** How many nodes were ever made; the queue uses it to start long pieces early. */
 export const nodeCount = (): number => nodes
 
-/** Counts nodes that one node stands for. */
-export function skipNodes(count: number): void {
-  nodes += count
+/**
+ * Runs `run` with numbers that were reserved when node number `first` - 1 was made, so that what it makes comes before what was made since.
+ * @throws Error when they do not suffice
+ */
+export function numberedFrom<T>(first: number, count: number, run: () => T): T {
+  const now = nodes
+  nodes = first
+  try {
+    const result = run()
+    if (nodes > first + count) throw new Error(`${nodes - first} nodes were made where ${count} were reserved`)
+    return result
+  } finally {
+    nodes = now
+  }
 }
 
 const noSizes: Shape = []

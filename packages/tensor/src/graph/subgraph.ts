@@ -2,12 +2,13 @@
 // 'result' for each of its values. So a step that differs from the last one in its data alone makes, walks and hashes a few nodes where it had a thousand.
 // Whoever compiles or evaluates a graph sees the nodes themselves (`Captured.nodes`): there is no second way of computing anything.
 
-import type { DType } from '../dtype.ts'
+import { type DType, isFloat } from '../dtype.ts'
 import type { Shape } from '../shape.ts'
 import { Tensor } from '../tensor.ts'
 import { Capture, type CapturedNode } from './capture.ts'
-import { type Attributes, Node, noSources, skipNodes } from './node.ts'
+import { type Attributes, Node, noSources } from './node.ts'
 import { remember } from './remember.ts'
+import { state } from './scope.ts'
 import { sameKey } from './words.ts'
 
 interface Result {
@@ -19,7 +20,19 @@ interface Result {
   readonly attributes: Attributes
 }
 
+/** How the derivative of a call is found. */
+export interface Derivation {
+  /** the value of a call with these sources, as nodes that have derivatives */
+  readonly again: (sources: readonly Node[]) => Tensor
+  /** most nodes that it makes */
+  readonly reserved: number
+}
+
+let subgraphs = 0
+
 export class Subgraph {
+  /** of all that there ever were */
+  readonly id = subgraphs++
   /** what it is, for errors: 'backward', 'AdamW' */
   readonly name: string
   /** sources before users; what is left open are nodes 'open', whose `axis` is the number of the call's source */
@@ -33,6 +46,10 @@ export class Subgraph {
   readonly draws: boolean
   /** of the node 'call' */
   readonly attributes: Attributes
+  /** null: a call has no gradient history */
+  readonly derivation: Derivation | null
+  /** numbers of nodes behind that of a call: what it stands for counts, too, where the length of a graph decides when it is run */
+  readonly span: number
 
   constructor(
     name: string,
@@ -41,6 +58,7 @@ export class Subgraph {
     structure: number,
     sizes: readonly number[],
     scalars: readonly number[],
+    derivation: Derivation | null = null,
   ) {
     this.name = name
     this.nodes = nodes
@@ -50,20 +68,37 @@ export class Subgraph {
     this.scalars = scalars
     this.draws = nodes.some(n => n.op === 'randomBits' && n.sources.some(s => nodes[s].op === 'scalar'))
     this.attributes = { subgraph: this }
+    this.derivation = derivation
+    this.span = derivation ? derivation.reserved : nodes.length
+  }
+
+  /** The same, its calls with gradient history. It has one result. */
+  derivedBy(derivation: Derivation): Subgraph {
+    const { name, nodes, results, structure, sizes, scalars } = this
+    return new Subgraph(name, nodes, results, structure, sizes, scalars, derivation)
   }
 
   /** Its values with these in the open places. */
   call(sources: readonly Node[]): Tensor[] {
     const { device } = sources[0]
     const node = new Node('call', sources, noShape, 'f32', device, this.attributes)
-    // what it stands for counts, too, where the length of a graph decides when it is run
-    skipNodes(this.nodes.length)
+    node.requiresGrad = this.derivation !== null && state.grad && isDifferentiable(this.results[0], sources)
     const from = [node]
-    return this.results.map(r => new Tensor(new Node('result', from, r.shape, r.dtype, device, r.attributes)))
+    return this.results.map(r => {
+      const result = new Node('result', from, r.shape, r.dtype, device, r.attributes)
+      result.requiresGrad = node.requiresGrad
+      return new Tensor(result)
+    })
   }
 }
 
 const noShape: Shape = []
+
+function isDifferentiable({ dtype }: Result, sources: readonly Node[]): boolean {
+  if (!isFloat(dtype)) return false
+  for (let i = 0; i < sources.length; i++) if (sources[i].requiresGrad) return true
+  return false
+}
 
 /** What is data at each call: storages, values of other calls, what was there before, and numbers that are looked up. Constants are part of the graph. */
 function isOpen(node: Node, isInside: (node: Node) => boolean): boolean {
@@ -74,18 +109,20 @@ function isOpen(node: Node, isInside: (node: Node) => boolean): boolean {
 
 /**
  * The graph of `results` down to what is open: storages, values of other calls, live numbers, draws, and what is not inside.
+ * @param instead of a node, the one that stands for it
  * @returns it with the nodes that are in the open places now; null when nothing is open
  */
 export function subgraphOf(
   name: string,
   results: readonly Node[],
   isInside: (node: Node) => boolean,
+  instead: (node: Node) => Node = node => node,
 ): { readonly subgraph: Subgraph; readonly open: readonly Node[] } | null {
   const open: Node[] = []
   const inner: Node[] = []
   const copies = new Map<Node, Node>()
   const seen = new Set<Node>()
-  const stack = [...results].reverse()
+  const stack = results.map(instead).reverse()
   while (stack.length) {
     const node = stack.pop()!
     if (seen.has(node)) continue
@@ -95,7 +132,7 @@ export function subgraphOf(
       copies.set(node, new Node('open', noSources, node.shape, node.dtype, node.device, attributes))
     } else {
       inner.push(node)
-      for (let i = node.sources.length - 1; i >= 0; i--) stack.push(node.sources[i])
+      for (let i = node.sources.length - 1; i >= 0; i--) stack.push(instead(node.sources[i]))
     }
   }
   if (open.length === 0) return null
@@ -103,11 +140,11 @@ export function subgraphOf(
     const { op, shape, dtype, device, leaf } = node
     // a derivative may hold values of the pass that it was made in, which what is remembered must not
     const { rule, form, ...attributes } = node.attributes
-    const sources = node.sources.map(s => copies.get(s)!)
+    const sources = node.sources.map(s => copies.get(instead(s))!)
     copies.set(node, new Node(op, sources, shape, dtype, device, rule ? attributes : node.attributes, leaf))
   }
   const capture = new Capture(node => node)
-  const numbers = results.map(r => capture.walk(copies.get(r)!))
+  const numbers = results.map(r => capture.walk(copies.get(instead(r))!))
   const captured = capture.finish([])
   const { key, sizes } = captured.hold()
   const subgraph = new Subgraph(

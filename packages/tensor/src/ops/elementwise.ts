@@ -2,6 +2,7 @@
 
 import { isFloat, isInteger } from '../dtype.ts'
 import { DTypeError, shown } from '../errors.ts'
+import { composite } from '../graph/composite.ts'
 import { type BinaryName, takes, type UnaryName } from '../primitives/elementwise.ts'
 import { apply, Tensor } from '../tensor.ts'
 import { broadcast, cast, operand, pair, toFloat } from './build.ts'
@@ -208,18 +209,21 @@ export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x))
  * @param approximate 'none': by erf; 'tanh': GPT-2's approximation
  */
 export function gelu(x: Tensor, options: { approximate?: 'none' | 'tanh' } = {}): Tensor {
-  if (options.approximate === 'tanh') {
-    // (1 + tanh(u)) / 2 is sigmoid(2 u): one exponential, and no difference of near numbers far below 0. Beyond 9.98, where the exponential would
-    // leave the range in which it is fast, it is 0 and 1: torch's form is so from 9 on, and the cube of a large x would not be finite
-    const vanishes = lt(x, k(-9.98))
-    const raised = where(vanishes, k(-9.98), x)
-    const near = where(gt(raised, k(9.98)), k(9.98), raised)
-    const slope = 2 * Math.sqrt(2 / Math.PI)
-    const inner = mul(near, add(mul(mul(near, near), k(0.044715 * slope)), k(slope)))
-    return mul(x, where(vanishes, k(0), sigmoid(inner)))
-  }
-  return mul(mul(x, k(0.5)), add(erf(mul(x, k(Math.SQRT1_2))), k(1)))
+  return options.approximate === 'tanh'
+    ? composite('gelu', 'tanh', [x], geluByTanh)
+    : composite('gelu', 'erf', [x], geluByErf)
 }
+function geluByTanh(x: Tensor): Tensor {
+  // (1 + tanh(u)) / 2 is sigmoid(2 u): one exponential, and no difference of near numbers far below 0. Beyond 9.98, where the exponential would
+  // leave the range in which it is fast, it is 0 and 1: torch's form is so from 9 on, and the cube of a large x would not be finite
+  const vanishes = lt(x, k(-9.98))
+  const raised = where(vanishes, k(-9.98), x)
+  const near = where(gt(raised, k(9.98)), k(9.98), raised)
+  const slope = 2 * Math.sqrt(2 / Math.PI)
+  const inner = mul(near, add(mul(mul(near, near), k(0.044715 * slope)), k(slope)))
+  return mul(x, where(vanishes, k(0), sigmoid(inner)))
+}
+const geluByErf = (x: Tensor): Tensor => mul(mul(x, k(0.5)), add(erf(mul(x, k(Math.SQRT1_2))), k(1)))
 /** log(1 + exp(x)), linear above 20 as in torch. */
 export function softplus(x: Tensor): Tensor {
   const linear = gt(x, k(20))
