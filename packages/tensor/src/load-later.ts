@@ -34,10 +34,11 @@ export class Later<T> {
     return this.#loading
   }
 
-  /** @throws where it was not waited for */
+  /** @throws Loading where it is not there: who has to do without it can be asked again then */
   get module(): T {
-    if (!this.#module) throw new Error('a module is used before it was loaded')
-    return this.#module
+    const loading = this.need()
+    if (loading) throw new Loading(loading)
+    return this.#module!
   }
 }
 

@@ -94,6 +94,8 @@ export class CompiledExecutor implements Executor {
     const { entry, variant } = this.#find(captured)
     const loading = variant.executable ? null : this.backend.prepare?.(variant.plan.program)
     if (loading) throw new Loading(loading)
+    // printed here, where what turns out to be missing can be waited for
+    this.#load(entry, variant)
     const { storages, scalars } = captured
     const symbols = variant.fixed ? [] : symbolsOf(variant.model, captured.sizes)
     const key = symbols.join()
