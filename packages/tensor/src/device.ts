@@ -4,7 +4,6 @@ import type { WebGPUOptions } from './backends/webgpu/backend.ts'
 import type { Tuned } from './backends/webgpu/tuning/tune.ts'
 import { DeviceError } from './errors.ts'
 import { Engine } from './graph/engine.ts'
-import { ReferenceExecutor } from './graph/reference.ts'
 import { readKept, writeKept } from './io/files.ts'
 
 export type DeviceName = 'wasm' | 'webgpu' | 'reference'
@@ -19,7 +18,7 @@ export interface WasmOptions {
 const options: { wasm: WasmOptions; webgpu: WebGPUOptions } = { wasm: {}, webgpu: {} }
 
 const makers: Record<DeviceName, () => Engine> = {
-  reference: () => new Engine('reference', () => Promise.resolve(new ReferenceExecutor())),
+  reference: () => new Engine('reference', async () => new (await import('./graph/reference.ts')).ReferenceExecutor()),
   wasm: () =>
     new Engine('wasm', async () => {
       const [{ createWasmBackend }, { CompiledExecutor }] = await Promise.all([

@@ -3,8 +3,9 @@
 
 import type { TypedArray } from '../dtype.ts'
 import { decode, encode, roundTo } from '../numeric.ts'
-import { primitiveOf } from '../primitives/table.ts'
+import { primitiveOf, type TableName } from '../primitives/table.ts'
 import type { Value } from '../primitives/types.ts'
+import { values as rules } from '../primitives/values/table.ts'
 import { sizeOf } from '../shape.ts'
 import type { Captured, CapturedNode } from './capture.ts'
 import type { Bound, Executor, Prepared } from './executor.ts'
@@ -100,12 +101,14 @@ function compute(
   const out = { shape, dtype, data }
   if (op === 'scalar') data[0] = scalars[leaf]
   else if (op === 'constant') data[0] = attributes.value!
-  else
-    primitiveOf(op).evaluate(
+  else {
+    const evaluate = primitiveOf(op).evaluate ?? rules[op as TableName]
+    evaluate(
       sources.map(s => values[s]),
       out,
       attributes,
     )
+  }
   const round = roundTo(dtype)
   for (let i = 0; i < data.length; i++) data[i] = round(data[i])
   return out

@@ -3,10 +3,9 @@
 // "Elementary Functions"); coefficients come from our own Remez exchange. Errors in ULP of f32 measured over dense
 // samples stand with each function, the worse of with and without a fused instruction; math.test.ts holds them.
 
+import { Later } from '../load-later.ts'
 import { binary, bitcast, cast, f32, fma, i32, u32, unary, where } from './build.ts'
-import type { BinaryOp, Expr, LoopKernel, MatmulKernel, UnaryOp } from './ir.ts'
-import { pow } from './math-pow.ts'
-import { rewriteKernel } from './rewrite.ts'
+import type { Expr, UnaryOp } from './ir.ts'
 
 export const add = (a: Expr, b: Expr): Expr => binary('add', a, b)
 export const sub = (a: Expr, b: Expr): Expr => binary('sub', a, b)
@@ -24,24 +23,25 @@ export function polynomial(x: Expr, coefficients: readonly number[]): Expr {
 }
 
 const signBit = 0x80000000
-const signOf = (x: Expr): Expr => binary('and', bitcast('u32', x), u32(signBit))
-const withSign = (magnitude: Expr, sign: Expr): Expr => bitcast('f32', binary('or', bitcast('u32', magnitude), sign))
+export const signOf = (x: Expr): Expr => binary('and', bitcast('u32', x), u32(signBit))
+export const withSign = (magnitude: Expr, sign: Expr): Expr =>
+  bitcast('f32', binary('or', bitcast('u32', magnitude), sign))
 
 /** x kept within [low, high]; NaN stays NaN. Written so that printers find the one-instruction minimum and maximum. */
-function clamp(x: Expr, low: number, high: number): Expr {
+export function clamp(x: Expr, low: number, high: number): Expr {
   const [bottom, top] = [f32(low), f32(high)]
   const raised = where(less(x, bottom), bottom, x)
   return where(less(top, raised), top, raised)
 }
 
-function atMost(x: Expr, high: number): Expr {
+export function atMost(x: Expr, high: number): Expr {
   const top = f32(high)
   return where(less(top, x), top, x)
 }
 
 /** Adding 1.5 * 2^23 leaves the nearest integer in the low bits of the sum. */
 export const magic = 12582912
-const magicBits = 0x4b400000
+export const magicBits = 0x4b400000
 
 /** The integer nearest to x * by: as a float, and as bits whose low part is that integer (two's complement). */
 export function nearestMultiple(x: Expr, by: Expr | null): { readonly n: Expr; readonly bits: Expr } {
@@ -61,7 +61,7 @@ export function scaleByPower(y: Expr, bits: Expr): Expr {
 export const ln2High = 0.693145751953125
 export const ln2Low = 1.4286068203094173e-6
 
-function reduceByLn2(x: Expr): { r: Expr; n: Expr; bits: Expr } {
+export function reduceByLn2(x: Expr): { r: Expr; n: Expr; bits: Expr } {
   const { n, bits } = nearestMultiple(x, f32(Math.LOG2E))
   const r = fma(n, f32(-ln2Low), fma(n, f32(-ln2High), x))
   return { r, n, bits }
@@ -101,23 +101,6 @@ function exp(x: Expr): Expr {
   return where(vanishes, f32(0), scaleByPower(y, bits))
 }
 
-/** expm1(r) = r + r^2 p(r) on [-ln2/2, ln2/2], relative error 2^-31.8 */
-const expm1Polynomial = [0.5000000053, 0.166666669, 0.04166632573, 0.008333219589, 0.001394330923, 0.0001996239136]
-
-/** exp(x) - 1 for x in [-20, 88.8]: the half scale keeps 2^128 finite. */
-function expm1Core(x: Expr): Expr {
-  const { r, bits } = reduceByLn2(x)
-  const q = fma(mul(r, r), polynomial(r, expm1Polynomial), r)
-  const halfScale = bitcast('f32', binary('shl', sub(bits, i32(magicBits - 126)), i32(23)))
-  const half = fma(halfScale, q, sub(halfScale, f32(0.5)))
-  return add(half, half)
-}
-
-/** 1.5 ULP. */
-function expm1(x: Expr): Expr {
-  return where(less(abs(x), f32(2 ** -24)), x, expm1Core(clamp(x, -20, 89)))
-}
-
 /** tanh(x) = x + x^3 p(x^2) on [-0.625, 0.625], relative error 2^-27.8 */
 const tanhPolynomial = [-0.3333328392, 0.1333149127, -0.05374349729, 0.02065058533, -0.005717043314]
 
@@ -150,7 +133,7 @@ const logPolynomial = [
 ]
 
 /** log of a positive finite number, plus a small correction. */
-function logCore(x: Expr, correction: Expr | null): Expr {
+export function logCore(x: Expr, correction: Expr | null): Expr {
   const { m, e } = splitExponent(x)
   const f = sub(m, f32(1))
   const square = mul(f, f)
@@ -162,7 +145,7 @@ function logCore(x: Expr, correction: Expr | null): Expr {
 const infinity = f32(Number.POSITIVE_INFINITY)
 
 /** What log and log1p share: `x` stands for the number whose logarithm `y` is. */
-const logEnds = (x: Expr, y: Expr): Expr =>
+export const logEnds = (x: Expr, y: Expr): Expr =>
   where(
     less(x, f32(0)),
     f32(Number.NaN),
@@ -172,15 +155,6 @@ const logEnds = (x: Expr, y: Expr): Expr =>
 /** 0.8 ULP. */
 const log = (x: Expr): Expr => logEnds(x, logCore(x, null))
 
-/** 0.8 ULP. The rounding error of 1 + x comes back as a correction (Kahan). */
-function log1p(x: Expr): Expr {
-  const u = add(x, f32(1))
-  // the lost part of the smaller of the two terms
-  const lost = where(less(u, f32(2)), sub(x, sub(u, f32(1))), sub(f32(1), sub(u, x)))
-  const y = logEnds(u, logCore(u, binary('div', lost, u)))
-  return where(less(abs(x), f32(2 ** -24)), x, y)
-}
-
 /** pi/2 in parts of 8 bits, the last of 24: multiples by integers below 2^16 are exact, so |x| <= 1e5 loses nothing. */
 const halfPi = [201 / 2 ** 7, 253 / 2 ** 19, 170 / 2 ** 27, 136 / 2 ** 37, 2.563344151594519e-12]
 
@@ -188,7 +162,7 @@ const sinPolynomial = [-0.1666666664, 0.008333329056, -0.0001983923266, 2.717366
 const cosPolynomial = [0.04166666662, -0.001388888316, 2.479937273e-5, -2.719862832e-7]
 
 /** The sine and cosine of x less the nearest multiple of pi/2, and the number of quarter turns. */
-function quarterTurns(x: Expr): { readonly sin: Expr; readonly cos: Expr; readonly turns: Expr } {
+export function quarterTurns(x: Expr): { readonly sin: Expr; readonly cos: Expr; readonly turns: Expr } {
   const { n, bits } = nearestMultiple(x, f32(2 / Math.PI))
   const multiple = (part: number): Expr => mul(n, f32(halfPi[part]))
   // exact: what is left has at most 24 bits; from the third part on the rounding errors are kept in `low`
@@ -220,69 +194,12 @@ const sin = (x: Expr): Expr => where(less(abs(x), f32(2 ** -13)), x, sinOfTurns(
 /** As sin. */
 const cos = (x: Expr): Expr => sinOfTurns(x, 1)
 
-/** 3 ULP for |x| <= 1e5, then as sin. */
-function tan(x: Expr): Expr {
-  const { sin, cos, turns } = quarterTurns(x)
-  const odd = equal(binary('and', turns, i32(1)), i32(1))
-  const y = where(odd, negate(binary('div', cos, sin)), binary('div', sin, cos))
-  return where(less(abs(x), f32(2 ** -13)), x, y)
-}
+/** The f32 functions that printers need not know, and those that few programs call. */
+export const unaryExpansions = { exp, log, sin, cos, tanh } satisfies Partial<Record<UnaryOp, (x: Expr) => Expr>>
+export const rareMath = new Later(() => import('./math-rare.ts'))
 
-/** (erf(x) - x) / x as a polynomial of x^2 up to 0.93, error 2^-25.8 */
-const erfNear = [0.1283791486, -0.3761249098, 0.112817811, -0.02676499289, 0.004990315133, -0.0005974092708]
-/** -log(1 - erf(x)) / x on [0.92, 4] */
-const erfFar = [
-  1.128648491, 0.6351513127, 0.1062368845, -0.02376206946, 0.003642462401, -0.0003228047526, 1.123140176e-5,
-]
-
-/** 1.2 ULP. */
-function erf(x: Expr): Expr {
-  const size = abs(x)
-  const square = mul(x, x)
-  const near = fma(x, polynomial(square, erfNear), x)
-  const t = atMost(size, 4)
-  const far = sub(f32(1), expNear(negate(mul(t, polynomial(t, erfFar)))))
-  return where(less(size, f32(0.925)), near, withSign(far, signOf(x)))
-}
-
-/** atan(t) = t + t^3 p(t^2) on [-tan(pi/8), tan(pi/8)], relative error 2^-30.5 */
-const atanPolynomial = [-0.3333331542, 0.19998484, -0.142437388, 0.1059513997, -0.06081156585]
-
-/** 2.8 ULP, with the signs and quadrants of IEEE 754 (infinities and zeros included). */
-function atan2(y: Expr, x: Expr): Expr {
-  const [rise, run] = [abs(y), abs(x)]
-  const steep = less(run, rise)
-  const low = where(steep, run, rise)
-  const high = where(steep, rise, run)
-  // 0/0 means angle 0, inf/inf an eighth of a turn
-  const ratio = where(equal(low, high), where(equal(high, f32(0)), f32(0), f32(1)), binary('div', low, high))
-  const far = less(f32(Math.SQRT2 - 1), ratio)
-  const t = where(far, binary('div', sub(ratio, f32(1)), add(ratio, f32(1))), ratio)
-  const square = mul(t, t)
-  const near = fma(mul(t, square), polynomial(square, atanPolynomial), t)
-  const first = where(far, add(near, f32(Math.PI / 4)), near)
-  const up = where(steep, sub(f32(Math.PI / 2), first), first)
-  const left = less(bitcast('i32', x), i32(0))
-  const whole = where(left, sub(f32(Math.PI), up), up)
-  const angle = withSign(whole, signOf(y))
-  const broken = binary('or', unary('isNaN', x), unary('isNaN', y))
-  return where(broken, f32(Number.NaN), angle)
-}
-
-/** The f32 functions that printers need not know. */
-export const unaryExpansions: Partial<Record<UnaryOp, (x: Expr) => Expr>> = {
-  exp,
-  expm1,
-  log,
-  log1p,
-  sin,
-  cos,
-  tan,
-  tanh,
-  erf,
-}
-
-export const binaryExpansions: Partial<Record<BinaryOp, (a: Expr, b: Expr) => Expr>> = { pow, atan2 }
+const rare: ReadonlySet<Expr['op']> = new Set(['expm1', 'log1p', 'tan', 'erf', 'pow', 'atan2'])
+export const isRareMath = (e: Expr): boolean => e.dtype === 'f32' && rare.has(e.op)
 
 /** bits of an f16 (in a u32) to its value; exact. */
 export function f16Value(bits: Expr): Expr {
@@ -327,9 +244,9 @@ export const halfBits = { f16: f16Bits, bf16: bf16Bits } as const
 export function expand(e: Expr): Expr {
   if (e.op === 'roundTo') return halfValue[e.to](halfBits[e.to](e.args[0]))
   if (e.dtype !== 'f32' || !('args' in e)) return e
-  if (e.args.length === 1) return unaryExpansions[e.op as UnaryOp]?.(e.args[0]) ?? e
-  if (e.args.length === 2) return binaryExpansions[e.op as BinaryOp]?.(e.args[0], e.args[1]) ?? e
-  return e
+  const rules: Partial<Record<string, (a: Expr, b: Expr) => Expr>> = isRareMath(e)
+    ? rareMath.module.rareExpansions
+    : unaryExpansions
+  const [a, b] = e.args as readonly Expr[]
+  return rules[e.op]?.(a, b) ?? e
 }
-
-export const expandMath = <K extends LoopKernel | MatmulKernel>(kernel: K): K => rewriteKernel(kernel, expand)

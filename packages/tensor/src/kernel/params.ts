@@ -13,9 +13,6 @@ interface Mentioned {
   readonly checks: readonly Bounded[]
 }
 
-/** Every non-constant size that the kernel's text mentions, once each, in a fixed order. */
-export const runtimeDims = (kernel: Kernel): readonly Dim[] => mentionedBy(kernel).dims
-
 function mentionedBy(kernel: Kernel): Mentioned {
   const found = new Map<string, Dim>()
   const checks = new Map<string, Bounded>()

@@ -3,11 +3,11 @@
 // memory; the evaluator, the CPU and a GPU in debug mode check it and name it.
 
 import { isInteger } from '../dtype.ts'
-import { DTypeError, IndexError, outsideAxis, ShapeError } from '../errors.ts'
+import { DTypeError, IndexError, ShapeError } from '../errors.ts'
 import { k } from '../ops/operand.ts'
-import { sizeOf, stridesOf } from '../shape.ts'
+import { sizeOf } from '../shape.ts'
 import { moveAxis, shiftAxis } from './batching.ts'
-import type { Primitive, Typed, Value } from './types.ts'
+import type { Primitive, Typed } from './types.ts'
 
 function checkIndex(op: string, x: Typed, index: Typed, axis: number): void {
   if (!isInteger(index.dtype))
@@ -19,30 +19,6 @@ function checkIndex(op: string, x: Typed, index: Typed, axis: number): void {
     )
   if (x.shape[axis] === 0 && sizeOf(index.shape) > 0)
     throw new IndexError(op, `axis ${axis} is empty: no index is inside`)
-}
-
-/** Calls `at` with the flat position in the index and the flat position it points to in a tensor of `shape`. */
-function eachIndex(
-  op: string,
-  index: Value,
-  shape: readonly number[],
-  axis: number,
-  at: (i: number, to: number) => void,
-): void {
-  const strides = stridesOf(shape)
-  const place = new Array<number>(index.shape.length).fill(0)
-  const total = sizeOf(index.shape)
-  for (let i = 0; i < total; i++) {
-    const pick = index.data[i]
-    if (pick < 0 || pick >= shape[axis]) throw outsideAxis(op, axis, pick, shape[axis], { position: [...place] })
-    let to = pick * strides[axis]
-    for (let d = 0; d < place.length; d++) if (d !== axis) to += place[d] * strides[d]
-    at(i, to)
-    for (let d = place.length - 1; d >= 0; d--) {
-      if (++place[d] < index.shape[d]) break
-      place[d] = 0
-    }
-  }
 }
 
 /** out[i][j] = x[index[i][j]][j] for axis 0, and so on. */
@@ -62,11 +38,6 @@ const gather: Primitive = {
     const picks = moveAxis(index.value, 0, axis)
     const flat = shape.map((n, d) => (d === axis ? size * n : n))
     return moveAxis(again([x.value, picks.reshape(flat)]).reshape(picks.shape), axis, 0)
-  },
-  evaluate([x, index], out, { axis }) {
-    eachIndex('gather', index, x.shape, axis!, (i, to) => {
-      out.data[i] = x.data[to]
-    })
   },
 }
 
@@ -98,15 +69,6 @@ const scatter: Primitive = {
     return [share.where(kept, k(0)), null, share.gather(axis!, index).where(won, k(0))]
   },
   batch: shiftAxis,
-  evaluate([x, index, updates], out, { axis, mode }) {
-    out.data.set(x.data)
-    eachIndex('scatter', index, x.shape, axis!, (i, to) => {
-      const old = out.data[to]
-      const v = updates.data[i]
-      out.data[to] =
-        mode === 'set' ? v : mode === 'add' ? old + v : mode === 'max' ? Math.max(old, v) : Math.min(old, v)
-    })
-  },
 }
 
 export const indexing = { gather, scatter }

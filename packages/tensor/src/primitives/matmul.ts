@@ -34,20 +34,6 @@ const multiply: Primitive = {
         .unsqueeze(2)
     return again([everyExample(a, size), everyExample(b, size)])
   },
-  evaluate([a, b], out) {
-    const rank = a.shape.length
-    const m = a.shape[rank - 2]
-    const k = a.shape[rank - 1]
-    const n = b.shape[rank - 1]
-    const batches = m * n === 0 ? 0 : out.data.length / (m * n)
-    for (let batch = 0; batch < batches; batch++)
-      for (let i = 0; i < m; i++)
-        for (let j = 0; j < n; j++) {
-          let sum = 0
-          for (let p = 0; p < k; p++) sum += a.data[(batch * m + i) * k + p] * b.data[(batch * k + p) * n + j]
-          out.data[(batch * m + i) * n + j] = sum
-        }
-  },
 }
 
 export const matrix = { matmul: multiply }

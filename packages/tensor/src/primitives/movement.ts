@@ -1,29 +1,13 @@
-// Movement: the same elements at other indices. Nothing is copied on a compiled device; each row says how an index of the
-// result becomes an index of the source, here for the plain evaluator and in graph/views.ts for kernels.
+// Movement: the same elements at other indices. Nothing is copied on a compiled device. How an index of the result becomes an index of the
+// source is in graph/views.ts for kernels, and in values/movement.ts for the plain evaluator.
 
 import { ShapeError } from '../errors.ts'
 import type { Attributes } from '../graph/node.ts'
 import { positions } from '../ops/build.ts'
-import { type Shape, sizeOf, stridesOf } from '../shape.ts'
+import { type Shape, sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { everyExample, exampleShape, shiftAxes, shiftAxis } from './batching.ts'
-import type { Primitive, Value } from './types.ts'
-
-/** Fills `out` from the source position that `from` gives for each result index; negative means 0. */
-function move(x: Value, out: Value, from: (index: readonly number[]) => number): void {
-  const index = new Array<number>(out.shape.length).fill(0)
-  for (let i = 0; i < out.data.length; i++) {
-    const at = from(index)
-    if (at >= 0) out.data[i] = x.data[at]
-    for (let d = out.shape.length - 1; d >= 0; d--) {
-      if (++index[d] < out.shape[d]) break
-      index[d] = 0
-    }
-  }
-}
-
-const dot = (index: readonly number[], strides: readonly number[], offset = 0): number =>
-  index.reduce((sum, n, d) => sum + n * strides[d], offset)
+import type { Primitive } from './types.ts'
 
 const inverse = (order: readonly number[]): number[] => {
   const back = new Array<number>(order.length)
@@ -39,7 +23,6 @@ const barrier: Primitive = {
   infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
   vjp: g => [g, null],
   batch: ({ size, sources: [x, after], again }) => again([everyExample(x, size), after.value]),
-  evaluate: ([x], out) => out.data.set(x.data),
 }
 
 const reshape: Primitive = {
@@ -54,7 +37,6 @@ const reshape: Primitive = {
   },
   vjp: (g, [x]) => [g.reshape(x.shape)],
   batch: shiftAxes(attributes => attributes),
-  evaluate: ([x], out) => out.data.set(x.data),
 }
 
 /** Result axis i is source axis `axes[i]`. */
@@ -63,11 +45,6 @@ const permute: Primitive = {
   infer: ([x], { axes }) => ({ shape: axes!.map(a => x.shape[a]), dtype: x.dtype }),
   vjp: (g, _, __, { axes }) => [g.permute(inverse(axes!))],
   batch: shiftAxes(({ axes }) => ({ axes: [0, ...axes!.map(a => a + 1)] })),
-  evaluate([x], out, { axes }) {
-    const strides = stridesOf(x.shape)
-    const step = axes!.map(a => strides[a])
-    move(x, out, index => dot(index, step))
-  },
 }
 
 /** Axes of size 1 repeat to the wanted size, and the whole along leading axes that it does not have. */
@@ -95,12 +72,6 @@ const expand: Primitive = {
     const ranked = [size, ...new Array<number>(shape.length - example.length).fill(1), ...example]
     return again([x.batched ? x.value.reshape(ranked) : x.value], undefined, [size, ...shape])
   },
-  evaluate([x], out) {
-    const missing = out.shape.length - x.shape.length
-    const strides = stridesOf(x.shape)
-    const step = out.shape.map((_, i) => (i < missing || x.shape[i - missing] === 1 ? 0 : strides[i - missing]))
-    move(x, out, index => dot(index, step))
-  },
 }
 
 /** Result index i reads source index `sizes[d] + i * steps[d]`; a step of -1 flips. */
@@ -109,12 +80,6 @@ const slice: Primitive = {
   infer: ([x], _, shape) => ({ shape: shape!, dtype: x.dtype }),
   vjp: (g, [x], _, attributes) => [unslice(g, x.shape, attributes)],
   batch: shiftAxes(({ sizes, steps }) => ({ sizes: [0, ...sizes!], steps: [1, ...steps!] })),
-  evaluate([x], out, { sizes, steps }) {
-    const strides = stridesOf(x.shape)
-    const step = strides.map((s, d) => s * steps![d])
-    const start = dot(sizes!, strides)
-    move(x, out, index => dot(index, step, start))
-  },
 }
 
 /** The transpose of a slice: steps become flips and dilation, bounds become padding. */
@@ -137,18 +102,6 @@ const pad: Primitive = {
   infer: ([x], { sizes }) => ({ shape: x.shape.map((n, d) => n + sizes![2 * d] + sizes![2 * d + 1]), dtype: x.dtype }),
   vjp: (g, [x], _, { sizes }) => [g.slice(...x.shape.map((n, d) => [sizes![2 * d], sizes![2 * d] + n] as const))],
   batch: shiftAxes(({ sizes }) => ({ sizes: [0, 0, ...sizes!] })),
-  evaluate([x], out, { sizes }) {
-    const strides = stridesOf(x.shape)
-    move(x, out, index => {
-      let at = 0
-      for (let d = 0; d < index.length; d++) {
-        const i = index[d] - sizes![2 * d]
-        if (i < 0 || i >= x.shape[d]) return -1
-        at += i * strides[d]
-      }
-      return at
-    })
-  },
 }
 
 /** `sizes[0]` elements of `axis` from a start that is data: sources are x and a 0-d i32, clamped so that the window fits. */
@@ -168,11 +121,6 @@ const narrowAt: Primitive = {
     const first = start.value.clamp(0, whole.shape[axis] - all[axis]).reshape(all.map((n, d) => (d === 0 ? n : 1)))
     return whole.gather(axis, first.expand(all).add(positions(all, axis, whole.engine)))
   },
-  evaluate([x, start], out, { axis }) {
-    const strides = stridesOf(x.shape)
-    const first = Math.min(Math.max(0, start.data[0]), x.shape[axis!] - out.shape[axis!])
-    move(x, out, index => dot(index, strides, first * strides[axis!]))
-  },
 }
 
 /**
@@ -186,11 +134,6 @@ const window: Primitive = {
     unwindow(g, [{ axis: axis!, from: 0, size: x.shape[axis!], step: steps![0], dilation: steps![1] }]),
   ],
   batch: shiftAxes(attributes => ({ ...attributes, axis: attributes.axis! + 1 })),
-  evaluate([x], out, { axis, steps }) {
-    const strides = stridesOf(x.shape)
-    const step = [...strides.map((s, d) => (d === axis ? s * steps![0] : s)), strides[axis!] * steps![1]]
-    move(x, out, index => dot(index, step))
-  },
 }
 
 /** Windows along one axis that are to be added up where they overlap. */
@@ -292,17 +235,6 @@ const cat: Primitive = {
     })
   },
   batch: shiftAxis,
-  evaluate(sources, out, { axis }) {
-    const inner = sizeOf(out.shape.slice(axis! + 1))
-    const row = out.shape[axis!] * inner
-    let at = 0
-    for (const s of sources) {
-      const part = s.shape[axis!] * inner
-      for (let i = 0; i * part < s.data.length && part > 0; i++)
-        out.data.set(s.data.subarray(i * part, (i + 1) * part), i * row + at)
-      at += part
-    }
-  },
 }
 
 export const movement = { barrier, reshape, permute, expand, slice, pad, narrowAt, window, cat }

@@ -10,7 +10,6 @@ import type { Primitive, Typed } from './types.ts'
 
 interface Row {
   readonly start: (dtype: DType) => number
-  readonly combine: (a: number, b: number) => number
   readonly vjp: (g: Tensor, x: Tensor, out: Tensor, axes: readonly number[]) => Tensor
 }
 
@@ -40,14 +39,13 @@ const productGradient = (g: Tensor, x: Tensor, out: Tensor, axes: readonly numbe
 }
 
 const rows = {
-  sum: { start: () => 0, combine: (a, b) => a + b, vjp: (g, x) => g.expand(x.shape) },
+  sum: { start: () => 0, vjp: (g, x) => g.expand(x.shape) },
   prod: {
     start: () => 1,
-    combine: (a, b) => a * b,
     vjp: productGradient,
   },
-  amax: { start: dtype => lowest[dtype] ?? -Infinity, combine: Math.max, vjp: toExtremes },
-  amin: { start: dtype => highest[dtype] ?? Infinity, combine: Math.min, vjp: toExtremes },
+  amax: { start: dtype => lowest[dtype] ?? -Infinity, vjp: toExtremes },
+  amin: { start: dtype => highest[dtype] ?? Infinity, vjp: toExtremes },
 } satisfies Record<string, Row>
 
 export type ReduceName = keyof typeof rows
@@ -69,34 +67,7 @@ function primitive(name: ReduceName, row: Row): Primitive {
       return [row.vjp(back, x, result, axes!)]
     },
     batch: shiftAxes(({ axes }) => ({ axes: axes!.map(a => a + 1) })),
-    evaluate([x], out, { axes }) {
-      out.data.fill(row.start(x.dtype))
-      const step = outputStrides(x.shape, axes!)
-      const index = new Array<number>(x.shape.length).fill(0)
-      let at = 0
-      for (let i = 0; i < x.data.length; i++) {
-        out.data[at] = row.combine(out.data[at], x.data[i])
-        for (let d = x.shape.length - 1; d >= 0; d--) {
-          at += step[d]
-          if (++index[d] < x.shape[d]) break
-          at -= step[d] * x.shape[d]
-          index[d] = 0
-        }
-      }
-    },
   }
-}
-
-/** For each source axis, how far the result moves: 0 along reduced axes. */
-function outputStrides(shape: readonly number[], axes: readonly number[]): number[] {
-  const step = new Array<number>(shape.length).fill(0)
-  let stride = 1
-  for (let d = shape.length - 1; d >= 0; d--)
-    if (!axes.includes(d)) {
-      step[d] = stride
-      stride *= shape[d]
-    }
-  return step
 }
 
 export const reduce = Object.fromEntries(reduceNames.map(name => [name, primitive(name, rows[name])])) as Record<

@@ -11,10 +11,6 @@ const iota: Primitive = {
   family: 'source',
   infer: (_, __, shape) => ({ shape: shape!, dtype: 'i32' }),
   batch: ({ again }) => again([]),
-  evaluate(_, out, { axis }) {
-    const inner = out.shape.slice(axis! + 1).reduce((a, b) => a * b, 1)
-    for (let i = 0; i < out.data.length; i++) out.data[i] = Math.floor(i / inner) % out.shape[axis!]
-  },
 }
 
 /**
@@ -35,9 +31,6 @@ const randomBits: Primitive = {
     const count = sizeOf(shape)
     const places = positions([size, count], 1, values[0].engine).to('u32')
     return threefryOf([low, high], places, draw.expand([size, count])).reshape([size, ...shape])
-  },
-  evaluate([low, high, draw], out) {
-    for (let i = 0; i < out.data.length; i++) out.data[i] = threefry(low.data[0], high.data[0], i, draw.data[0])
   },
 }
 

@@ -1,4 +1,4 @@
-// The table of primitives: everything the engine can differentiate, batch, lower or evaluate.
+// The table of primitives: everything the engine can differentiate, batch or lower. (What they give in plain numbers is in values/table.ts.)
 
 import type { attention } from './attention.ts'
 import { custom } from './custom.ts'
@@ -24,7 +24,8 @@ const table = {
 
 /** Primitives that come with the ops that are made of them: who does not use these does not load them. */
 type Further = typeof attention
-export type PrimitiveName = keyof typeof table | keyof Further
+export type TableName = keyof typeof table
+export type PrimitiveName = TableName | keyof Further
 
 const primitives: Record<string, Primitive> = { ...table }
 

@@ -1,5 +1,6 @@
-// What a primitive states, in one entry: shape and dtype, derivative, batching, plain evaluation. (Lowering of elementwise rows
-// is the kernel op of the same name; the other families are lowered by graph/lower.ts.)
+// What a primitive states, in one entry: shape and dtype, derivative, batching. What it gives in plain numbers is the entry of its name in
+// values/table.ts, which the device 'reference' loads. (Lowering of elementwise rows is the kernel op of the same name; the other families are
+// lowered by graph/lower.ts.)
 
 import type { DType } from '../dtype.ts'
 import type { Attributes } from '../graph/node.ts'
@@ -27,6 +28,9 @@ export interface Primitive {
   readonly batch: BatchRule
   /** Draws random numbers, so that examples without batched sources differ too. */
   readonly random?: boolean
-  /** Ordinary loops. `out` is zero-filled; the caller rounds it to the dtype afterwards. */
-  evaluate(sources: readonly Value[], out: Value, attributes: Attributes): void
+  /** Of primitives that come with their ops. */
+  readonly evaluate?: Evaluate
 }
+
+/** Ordinary loops. `out` is zero-filled; the caller rounds it to the dtype afterwards. */
+export type Evaluate = (sources: readonly Value[], out: Value, attributes: Attributes) => void

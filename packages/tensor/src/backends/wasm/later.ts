@@ -1,9 +1,12 @@
 // Printers of what only some kernels have, each loaded with the first plan that has such a kernel.
 
 import { eachExpr } from '../../kernel/depends.ts'
-import type { Kernel, Stmt } from '../../kernel/ir.ts'
+import type { Expr, Kernel, Stmt } from '../../kernel/ir.ts'
+import { isRareMath, rareMath } from '../../kernel/math.ts'
 import { Later, needAll } from '../../load-later.ts'
+import { rareHelpers } from './print-helpers.ts'
 import type { LoadExpr } from './print-loads.ts'
+import { helperOf } from './print-prepare.ts'
 
 export const matmul = new Later(() => import('./print-matmul.ts'))
 export const attention = new Later(() => import('./print-attention.ts'))
@@ -18,10 +21,23 @@ export function maskedLoads(body: readonly Stmt[]): readonly LoadExpr[] {
   return found
 }
 
-function* printersOf(kernel: Kernel): Generator<Later<unknown>> {
-  if (kernel.kind === 'matmul') yield matmul
-  if (kernel.kind === 'attention') yield attention
-  if ('body' in kernel && maskedLoads(kernel.body).length > 0) yield borders
+/** What prints an expression; null: it is there. */
+function printerOf(e: Expr): Later<unknown> | null {
+  if (e.op === 'load' && e.valid) return borders
+  if (isRareMath(e)) return rareMath
+  const helper = helperOf(e)
+  return helper && helper !== 'tell outside' ? rareHelpers : null
+}
+
+function printersOf(kernel: Kernel): Iterable<Later<unknown>> {
+  if (kernel.kind === 'attention') return [attention]
+  const found = new Set<Later<unknown>>(kernel.kind === 'matmul' ? [matmul] : [])
+  if (kernel.kind !== 'custom')
+    eachExpr(kernel.body, e => {
+      const printer = printerOf(e)
+      if (printer) found.add(printer)
+    })
+  return found
 }
 
 /** Loads the printers of these kernels; null where they are there. */

@@ -4,7 +4,7 @@
 import { binary, load } from '../../kernel/build.ts'
 import { eachExpr } from '../../kernel/depends.ts'
 import type { BufferParam, Expr, LoopKernel, Stmt, UnaryOp } from '../../kernel/ir.ts'
-import { expand, expWithin, halfBits, halfValue, unaryExpansions } from '../../kernel/math.ts'
+import { expand, expWithin, halfBits, halfValue, rareMath, unaryExpansions } from '../../kernel/math.ts'
 import { rewriter } from '../../kernel/rewrite.ts'
 import { type Helper, type MathImport, mathImports } from './print-helpers.ts'
 
@@ -26,10 +26,10 @@ interface Guard {
 }
 
 const guards: Partial<Record<Expr['op'], Guard>> = {
-  exp: { limit: 87, ends: [-104, 89], all: unaryExpansions.exp!, near: expWithin },
-  sin: { limit: 1e5, near: unaryExpansions.sin! },
-  cos: { limit: 1e5, near: unaryExpansions.cos! },
-  tan: { limit: 1e5, near: unaryExpansions.tan! },
+  exp: { limit: 87, ends: [-104, 89], all: unaryExpansions.exp, near: expWithin },
+  sin: { limit: 1e5, near: unaryExpansions.sin },
+  cos: { limit: 1e5, near: unaryExpansions.cos },
+  tan: { limit: 1e5, near: x => rareMath.module.rareExpansions.tan(x) },
 }
 
 export const guardOf = (e: Expr): Guard | undefined => (e.dtype === 'f32' ? guards[e.op] : undefined)
@@ -79,18 +79,24 @@ export function prepareBody(body: readonly Stmt[], memories: readonly Memory[]):
   return rewrite.body(body).map(store)
 }
 
+/** The helper that an expression calls; null: none. */
+export function helperOf({ op, dtype }: Expr): Helper | null {
+  if (op === 'mod' && (dtype === 'f32' || dtype === 'f64')) return `mod ${dtype}`
+  if (op === 'pow' && dtype === 'i64') return 'pow i64'
+  if (op === 'pow' && (dtype === 'i32' || dtype === 'u32')) return 'pow i32'
+  if (op === 'bounded') return 'tell outside'
+  return op === 'erf' && dtype === 'f64' ? 'erf f64' : null
+}
+
 /** The functions that a prepared body calls. */
 export function callsOf(body: readonly Stmt[]): { readonly imports: Set<MathImport>; readonly helpers: Set<Helper> } {
   const imports = new Set<MathImport>()
   const helpers = new Set<Helper>()
   eachExpr(body, e => {
-    const { op, dtype } = e
-    if (op === 'mod' && (dtype === 'f32' || dtype === 'f64')) helpers.add(`mod ${dtype}`)
-    else if (op === 'pow' && dtype === 'i64') helpers.add('pow i64')
-    else if (op === 'pow' && (dtype === 'i32' || dtype === 'u32')) helpers.add('pow i32')
-    else if (op === 'bounded') helpers.add('tell outside')
-    else if (op === 'erf' && dtype === 'f64') helpers.add('erf f64')
-    else if ((dtype === 'f64' && op in mathImports) || (guardOf(e) && !guardOf(e)!.all)) imports.add(op as MathImport)
+    const helper = helperOf(e)
+    if (helper) helpers.add(helper)
+    else if ((e.dtype === 'f64' && e.op in mathImports) || (guardOf(e) && !guardOf(e)!.all))
+      imports.add(e.op as MathImport)
   })
   return { imports, helpers }
 }

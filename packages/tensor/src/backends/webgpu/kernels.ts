@@ -1,9 +1,12 @@
 // Chooses the template of a kernel and prints it.
 
-import type { Kernel } from '../../kernel/ir.ts'
+import { eachExpr } from '../../kernel/depends.ts'
+import type { Kernel, Stmt } from '../../kernel/ir.ts'
 import { Later, needAll } from '../../load-later.ts'
 import type { Choice } from './choose.ts'
 import { printCustom } from './custom.ts'
+import { isRare, rare } from './functions.ts'
+import { functionsOf } from './operations.ts'
 import { alone, type Printed, printLoops } from './print.ts'
 import { chooseStrategy, type ThreadLimits } from './strategy.ts'
 import type { How } from './writer.ts'
@@ -12,11 +15,23 @@ import type { How } from './writer.ts'
 const attention = new Later(() => import('./attention.ts'))
 const products = new Later(() => import('./print-product.ts'))
 
-const partsFor: Partial<Record<Kernel['kind'], Later<unknown>[]>> = { attention: [attention], matmul: [products] }
+function* partsOf(kernel: Kernel): Generator<Later<unknown>> {
+  if (kernel.kind === 'attention') yield attention
+  if (kernel.kind === 'matmul') yield products
+  if ('body' in kernel && callsRare(kernel.body)) yield rare
+}
+
+function callsRare(body: readonly Stmt[]): boolean {
+  let found = false
+  eachExpr(body, e => {
+    if ([...functionsOf(e)].some(isRare)) found = true
+  })
+  return found
+}
 
 /** Loads the printers of these kernels; null where they are there. */
 export const loadTemplates = (kernels: readonly Kernel[]): Promise<unknown> | null =>
-  needAll(kernels.flatMap(({ kind }): Later<unknown>[] => partsFor[kind] ?? []))
+  needAll(new Set(kernels.flatMap(kernel => [...partsOf(kernel)])))
 
 /** Loads the printer for matrix units, which is asked for only where it was measured to be the fastest. */
 export async function loadMatrixUnits(): Promise<void> {

@@ -19,6 +19,7 @@ import { dim } from '../../kernel/dim.ts'
 import { axisIndex, zeroIndex } from '../../kernel/index-expr.ts'
 import type { Expr, LoopKernel } from '../../kernel/ir.ts'
 import { differences, onDevice, openBackend } from './differential.ts'
+import { rare } from './functions.ts'
 import { alone, printLoops } from './print.ts'
 import { forms, randomKernel } from './random-kernels.ts'
 import { chooseStrategy } from './strategy.ts'
@@ -26,6 +27,9 @@ import { chooseStrategy } from './strategy.ts'
 const backend = await openBackend()
 const why = backend ? '' : ' (skipped: no WebGPU adapter)'
 const limits = { threads: 256, workgroupBytes: 16384, software: false, subgroup: 1 }
+
+// what is printed here is not asked for
+await rare.need()
 
 const kernelOf = (
   parts: Partial<LoopKernel> & Pick<LoopKernel, 'name' | 'buffers' | 'parallel' | 'body'>,

@@ -1,7 +1,7 @@
 // One row per operation of the kernel language: how WGSL says it. A row gives the text and names the functions it needs.
 
 import type { ComputeType } from '../../dtype.ts'
-import type { BinaryOp, ReduceOp, UnaryOp } from '../../kernel/ir.ts'
+import type { BinaryOp, Expr, ReduceOp, UnaryOp } from '../../kernel/ir.ts'
 import type { FunctionName } from './functions.ts'
 
 /** Marks a function as used and gives its name. */
@@ -105,6 +105,21 @@ export function castText(x: string, from: ComputeType, to: ComputeType, use: Use
   }
   if (from === 'f32') return `${use(to === 'i32' ? 'to_i32' : 'to_u32')}(${x})`
   return `${to}(${x})`
+}
+
+/** The functions that an operation calls. */
+export function functionsOf(e: Expr): Set<FunctionName> {
+  const found = new Set<FunctionName>()
+  const use: Use = name => {
+    found.add(name)
+    return name
+  }
+  if ('args' in e) {
+    const { dtype } = e.args[0]
+    unaryText[e.op as UnaryOp]?.('', dtype, use)
+    binaryText[e.op as BinaryOp]?.('', '', dtype, use)
+  }
+  return found
 }
 
 /** `a op b` of a reduction. */

@@ -4,13 +4,16 @@ import { features } from '@cairn/wasm'
 import type { TypedArray } from '../../../dtype.ts'
 import { dimKey, evaluateDim } from '../../../kernel/dim.ts'
 import type { LoopKernel } from '../../../kernel/ir.ts'
+import { rareMath } from '../../../kernel/math.ts'
 import { paramLayout } from '../../../kernel/params.ts'
 import { forLanes } from '../for-lanes.ts'
 import { borders } from '../later.ts'
 import { guardBytes } from '../memory.ts'
 import { type PrintOptions, printLoopKernel, scratchBytes } from '../print.ts'
+import { rareHelpers } from '../print-helpers.ts'
 
-await borders.need()
+// the printers that the backend would wait for
+await Promise.all([borders, rareHelpers, rareMath].map(part => part.need()))
 
 export type KernelFunction = (params: number, begin: number, end: number, scratch: number) => void
 
