@@ -2,7 +2,7 @@
 
 import { type DefaultOptions, placed } from './creation-options.ts'
 import { type DType, isFloat, type TypedArray } from './dtype.ts'
-import { CairnError, DTypeError, ShapeError, shown } from './errors.ts'
+import { CairnError, DTypeError, listed, ShapeError, shown } from './errors.ts'
 import type { Engine } from './graph/engine.ts'
 import { Storage } from './graph/storage.ts'
 import { arrayOf, encode } from './numeric.ts'
@@ -73,7 +73,7 @@ function checkWhole(op: string, values: ArrayLike<number>, dtype: DType): void {
 function place(op: string, host: TypedArray, shape: Shape, dtype: DType, options: TensorOptions): Tensor {
   checkShape(op, shape)
   if (host.length !== sizeOf(shape))
-    throw new ShapeError(op, `${host.length} values do not fill [${shape.join(', ')}]`, { needed: sizeOf(shape) })
+    throw new ShapeError(op, `${host.length} values do not fill ${listed(shape)}`, { needed: sizeOf(shape) })
   const out = new Tensor(new Storage(placed(options), shape, dtype).hold(host))
   if (options.requiresGrad) out.requiresGrad = true
   return out
@@ -95,10 +95,7 @@ export function tensor(data: Nested | TypedArray, second?: Shape | TensorOptions
     return place('tensor', converted(data, own), shape, own, options)
   }
   if (Array.isArray(second))
-    throw new ShapeError(
-      'tensor',
-      `only a typed array takes a shape; use tensor(values).reshape([${second.join(', ')}])`,
-    )
+    throw new ShapeError('tensor', `only a typed array takes a shape; use tensor(values).reshape(${listed(second)})`)
   const nested = data as Nested
   const shape = shapeOf(nested)
   const values = flatten(nested, shape)

@@ -1,8 +1,11 @@
 // Typed errors: an error is a class with its data; the sentence is made here, once.
 // Form: `op: what is wrong: values (remedy)`.
 
+/** Sizes, axes or other numbers as they would be written. */
+export const listed = (values: readonly unknown[]): string => `[${values.join(', ')}]`
+
 const show = (value: unknown): string =>
-  Array.isArray(value) ? `[${value.join(', ')}]` : typeof value === 'string' ? value : String(value)
+  Array.isArray(value) ? listed(value) : typeof value === 'string' ? value : String(value)
 
 /** What a caller gave where something else was wanted, as it would be written. */
 export function shown(value: unknown): string {

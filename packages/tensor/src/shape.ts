@@ -1,6 +1,6 @@
 // Shape arithmetic shared by ops and primitives: sizes, axes, broadcasting. Errors name the op that asked.
 
-import { ShapeError, shown } from './errors.ts'
+import { listed, ShapeError, shown } from './errors.ts'
 
 export type Shape = readonly number[]
 
@@ -56,7 +56,7 @@ export function broadcastShapes(op: string, a: Shape, b: Shape): number[] {
     const x = i <= a.length ? a[a.length - i] : 1
     const y = i <= b.length ? b[b.length - i] : 1
     if (x !== y && x !== 1 && y !== 1)
-      throw new ShapeError(op, `shapes do not broadcast: [${a.join(', ')}] and [${b.join(', ')}] (${x} vs ${y})`, {
+      throw new ShapeError(op, `shapes do not broadcast: ${listed(a)} and ${listed(b)} (${x} vs ${y})`, {
         axis: rank - i,
       })
     out[rank - i] = x === 1 ? y : x

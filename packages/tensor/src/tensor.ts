@@ -4,7 +4,7 @@
 import { gradientOf } from './autograd/gradient.ts'
 import type { DType, TypedArray } from './dtype.ts'
 import { isFloat } from './dtype.ts'
-import { CairnError, DeviceError, DTypeError, GradientError, ShapeError } from './errors.ts'
+import { CairnError, DeviceError, DTypeError, GradientError, listed, ShapeError } from './errors.ts'
 import type { Engine } from './graph/engine.ts'
 import { type Attributes, Node, noAttributes, noSources } from './graph/node.ts'
 import { checkEffect, checkRead, state } from './graph/scope.ts'
@@ -110,10 +110,7 @@ export class Tensor {
     const storage = this.own()
     const next = typeof value === 'number' ? this.detach().fullLike(value) : value
     if (!sameShape(next.shape, this.shape))
-      throw new ShapeError(
-        'assign',
-        `the value has another shape: [${next.shape.join(', ')}] into [${this.shape.join(', ')}]`,
-      )
+      throw new ShapeError('assign', `the value has another shape: ${listed(next.shape)} into ${listed(this.shape)}`)
     if (next.dtype !== this.dtype)
       throw new DTypeError(
         'assign',
@@ -198,7 +195,7 @@ export class Tensor {
   /** Never blocks: says what the tensor is, and that it is lazy where no value was computed yet. `formatTensor` of @cairn/tensor/interop shows values. */
   toString(): string {
     const lazy = this.#storage || this.#node!.alias ? '' : ', lazy'
-    return `Tensor([${this.shape.join(', ')}], ${this.dtype}, ${this.device}${lazy}${this.requiresGrad ? ', requiresGrad' : ''})`
+    return `Tensor(${listed(this.shape)}, ${this.dtype}, ${this.device}${lazy}${this.requiresGrad ? ', requiresGrad' : ''})`
   }
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString()
@@ -218,10 +215,7 @@ export type NestedArray = number | boolean | NestedArray[]
 export function checkGradient(op: string, gradient: Tensor, of: Tensor): void {
   checkSameDevice(op, [of, gradient])
   if (!sameShape(gradient.shape, of.shape))
-    throw new ShapeError(
-      op,
-      `the gradient has another shape: [${gradient.shape.join(', ')}] for [${of.shape.join(', ')}]`,
-    )
+    throw new ShapeError(op, `the gradient has another shape: ${listed(gradient.shape)} for ${listed(of.shape)}`)
   if (gradient.dtype !== of.dtype)
     throw new DTypeError(
       op,

@@ -1,7 +1,7 @@
 // An op of the user's own: a kernel in WGSL for WebGPU, the same in tensor ops for every other device, and a derivative. The kernel's
 // node is a primitive like any other, so it is scheduled, differentiated and batched with the rest.
 
-import { CairnError, DTypeError, ShapeError } from '../errors.ts'
+import { CairnError, DTypeError, listed, ShapeError } from '../errors.ts'
 import type { Custom, DerivativeRule } from '../graph/node.ts'
 import { withDerivative } from '../ops/shortcut.ts'
 import type { Typed } from '../primitives/types.ts'
@@ -72,7 +72,7 @@ export function customOp<A extends readonly Tensor[]>(options: CustomOpOptions<A
     if (!sameShape(out.shape, wanted.shape) || out.dtype !== wanted.dtype)
       throw new ShapeError(
         name,
-        `the fallback gives [${out.shape.join(', ')}] ${out.dtype}, infer says [${wanted.shape.join(', ')}] ${wanted.dtype}`,
+        `the fallback gives ${listed(out.shape)} ${out.dtype}, infer says ${listed(wanted.shape)} ${wanted.dtype}`,
       )
     return out
   }

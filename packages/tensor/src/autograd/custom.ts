@@ -1,7 +1,7 @@
 // A function whose derivative the user writes. The value is computed without history and gets the user's pullback as its rule; what the pullback
 // refers to keeps its own history, so it can be differentiated again, and under vmap it is batched with the rest of the trace.
 
-import { GradientError, ShapeError } from '../errors.ts'
+import { GradientError, listed, ShapeError } from '../errors.ts'
 import { sameShape } from '../shape.ts'
 import { apply, type Tensor } from '../tensor.ts'
 
@@ -36,7 +36,7 @@ export function customGradient<A extends readonly Tensor[]>(
         if (part && !sameShape(part.shape, inputs[i].shape))
           throw new ShapeError(
             'customGradient',
-            `gradient ${i} has another shape: [${part.shape.join(', ')}] for [${inputs[i].shape.join(', ')}]`,
+            `gradient ${i} has another shape: ${listed(part.shape)} for ${listed(inputs[i].shape)}`,
           )
       })
       return parts

@@ -2,7 +2,7 @@
 // causal masks, lengths of a cache and sliding windows, and lets kernels skip what is not seen.
 
 import { isFloat } from '../dtype.ts'
-import { DTypeError, GradientError, ShapeError } from '../errors.ts'
+import { DTypeError, GradientError, listed, ShapeError } from '../errors.ts'
 import { cast, constantOf, expandTo, operand } from '../ops/build.ts'
 import { attention as rules } from '../primitives/attention.ts'
 import { addPrimitives } from '../primitives/table.ts'
@@ -70,9 +70,9 @@ function endsOf({ ends, upTo }: AttentionInput): Tensor | undefined {
 function checkOperands(q: Tensor, k: Tensor, v: Tensor): void {
   const fail = (problem: string): never => {
     throw new ShapeError('attention', problem, {
-      q: `[${q.shape.join(', ')}]`,
-      k: `[${k.shape.join(', ')}]`,
-      v: `[${v.shape.join(', ')}]`,
+      q: listed(q.shape),
+      k: listed(k.shape),
+      v: listed(v.shape),
     })
   }
   for (const t of [q, k, v])

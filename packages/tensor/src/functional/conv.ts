@@ -4,7 +4,7 @@
 // Weights are PyTorch's: [out, in / groups, ...kernel], and [in, out / groups, ...kernel] for the transposed ones.
 
 import { promote } from '../dtype.ts'
-import { CairnError, DTypeError, ShapeError, shown } from '../errors.ts'
+import { CairnError, DTypeError, listed, ShapeError, shown } from '../errors.ts'
 import { cast, checkCount } from '../ops/build.ts'
 import { withDerivative } from '../ops/shortcut.ts'
 import { type Overlap, unwindow } from '../primitives/movement.ts'
@@ -190,7 +190,7 @@ function operands(op: string, rank: number, given: Tensor, weight: Tensor, group
   if (x.shape[1] !== own)
     throw new ShapeError(
       op,
-      `the input has ${x.shape[1]} channels, the weight [${weight.shape.join(', ')}] takes ${own} in ${groups} ${groups === 1 ? 'group' : 'groups'}`,
+      `the input has ${x.shape[1]} channels, the weight ${listed(weight.shape)} takes ${own} in ${groups} ${groups === 1 ? 'group' : 'groups'}`,
     )
   if (weight.shape[0] % groups !== 0)
     throw new ShapeError(op, `${weight.shape[0]} channels do not divide into ${groups} groups`)
@@ -218,7 +218,7 @@ const convolution =
     const output = input.map((n, i) => {
       const room = n + padding[i][0] + padding[i][1] - (kernel[i] - 1) * dilation[i] - 1
       if (room < 0 || kernel[i] === 0)
-        throw new ShapeError(op, `a kernel of [${kernel.join(', ')}] does not fit the padded input`, {
+        throw new ShapeError(op, `a kernel of ${listed(kernel)} does not fit the padded input`, {
           input: [...input],
           padding: padding.map(([a, b]) => a + b),
         })
@@ -308,7 +308,7 @@ function patches(op: string, input: Shape, size: PerAxis, options: UnfoldOptions
   const output = input.map((n, i) => {
     const room = n + 2 * padding[i][0] - (kernel[i] - 1) * dilation[i] - 1
     if (room < 0)
-      throw new ShapeError(op, `windows of [${kernel.join(', ')}] do not fit the padded input`, { input: [...input] })
+      throw new ShapeError(op, `windows of ${listed(kernel)} do not fit the padded input`, { input: [...input] })
     return Math.floor(room / stride[i]) + 1
   })
   return { input, output, kernel, stride, dilation, padding, groups: 1 }
@@ -334,7 +334,7 @@ export function fold(columns: Tensor, size: Shape, kernel: PerAxis, options: Unf
   if (columns.ndim !== 3 || rows % sizeOf(k) !== 0 || count !== sizeOf(output))
     throw new ShapeError(
       'fold',
-      `needs [batch, channels * ${sizeOf(k)}, ${sizeOf(output)}], got [${columns.shape.join(', ')}]`,
+      `needs [batch, channels * ${sizeOf(k)}, ${sizeOf(output)}], got ${listed(columns.shape)}`,
     )
   const r = k.length
   const windows = columns.reshape([n, rows / sizeOf(k), ...k, ...output])

@@ -2,13 +2,13 @@
 // each element asks the windows that hold it.
 
 import { isFloat } from '../dtype.ts'
-import { DTypeError, ShapeError } from '../errors.ts'
-import { constantOf, hostTensor } from '../ops/build.ts'
+import { DTypeError, listed, ShapeError } from '../errors.ts'
+import { constantOf, hostTensor, positions } from '../ops/build.ts'
 import { k } from '../ops/operand.ts'
 import { withDerivative } from '../ops/shortcut.ts'
 import { type Overlap, unwindow } from '../primitives/movement.ts'
 import { type Shape, sizeOf } from '../shape.ts'
-import { apply, type Tensor } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 import { formOf, type PerAxis, perAxis } from './conv.ts'
 import { meanTaps } from './interpolate.ts'
 import { axisMap, resample } from './resample.ts'
@@ -69,7 +69,7 @@ function geometryOf(op: string, input: Shape, size: PerAxis, options: MaxPoolOpt
     // a window that begins in the padding after the end is left out
     const kept = options.ceilMode && (count - 1) * stride[i] >= n + own[i] ? count - 1 : count
     if (room < 0 && !(options.ceilMode && kept > 0))
-      throw new ShapeError(op, `a kernel of [${kernel.join(', ')}] does not fit the padded input`, {
+      throw new ShapeError(op, `a kernel of ${listed(kernel)} does not fit the padded input`, {
         input: [...input],
       })
     return kept
@@ -98,7 +98,7 @@ const overlapsOf = ({ input, stride, dilation, padding }: Geometry): Overlap[] =
 function placesOf(x: Tensor, { input, output, kernel, stride, dilation, padding }: Geometry): Tensor {
   const shape = [...output, ...kernel]
   const rank = input.length
-  const along = (axis: number) => apply('iota', [], { axis }, shape, x.engine)
+  const along = (axis: number) => positions(shape, axis, x.engine)
   let flat: Tensor | null = null
   let outside: Tensor | null = null
   input.forEach((n, i) => {
@@ -207,7 +207,7 @@ export const maxPool3dWithIndices = maxPoolWithIndices(3)
 export function maxUnpool(x: Tensor, indices: Tensor, size: Shape): Tensor {
   const rank = size.length
   if (x.ndim < rank + 1 || x.shape.some((n, d) => n !== indices.shape[d]))
-    throw new ShapeError('maxUnpool', `values [${x.shape.join(', ')}] and indices [${indices.shape.join(', ')}] differ`)
+    throw new ShapeError('maxUnpool', `values ${listed(x.shape)} and indices ${listed(indices.shape)} differ`)
   const rows = x.shape.slice(0, x.ndim - rank)
   const empty = constantOf(0, x.dtype, x.engine).expand([...rows, sizeOf(size)])
   return empty.scatter(rows.length, indices.flatten(rows.length), x.flatten(rows.length)).reshape([...rows, ...size])
@@ -234,7 +234,7 @@ function divisorOf(
   if (padding.every(([a, b], i) => (a === 0 && b === 0) || (withPad && b <= own[i]))) return sizeOf(kernel)
   return input
     .map((n, i) => {
-      const start = apply('iota', [], { axis: i }, output, x.engine).mul(stride[i]).sub(own[i])
+      const start = positions(output, i, x.engine).mul(stride[i]).sub(own[i])
       const end = start.add(kernel[i]).clamp(undefined, n + own[i])
       return withPad ? end.sub(start) : end.clamp(0, n).sub(start.clamp(0, n))
     })

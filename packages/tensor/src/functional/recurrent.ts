@@ -1,7 +1,7 @@
 // Recurrent cells and their runs over sequences, with torch's gate order and weights: [gates * hidden, input]. A run is unrolled into the graph, so its
 // derivative is that of its steps; what all steps need of the input is one product before them.
 
-import { CairnError, ShapeError } from '../errors.ts'
+import { CairnError, listed, ShapeError } from '../errors.ts'
 import { constantOf, hostTensor } from '../ops/build.ts'
 import { cat, stack, unbind } from '../ops/movement.ts'
 import { k } from '../ops/operand.ts'
@@ -70,7 +70,7 @@ function checkWeights(op: string, x: Tensor, w: RecurrentWeights, gates: number)
   )
     throw new ShapeError(
       op,
-      `weights [${w.ih.shape.join(', ')}] and [${w.hh.shape.join(', ')}] are not [${gates} * hidden, input] and [${gates} * hidden, hidden] for an input of ${x.shape[x.ndim - 1]} features`,
+      `weights ${listed(w.ih.shape)} and ${listed(w.hh.shape)} are not [${gates} * hidden, input] and [${gates} * hidden, hidden] for an input of ${x.shape[x.ndim - 1]} features`,
     )
 }
 

@@ -153,11 +153,7 @@ export class Emitter {
   #gather(node: GNode, index: readonly Index[], valid: Expr | null): Expr {
     const [x, picks] = node.sources
     const at = bounded(node, this.value(picks, index, valid), x.shape[node.axis], valid)
-    const found = this.value(
-      x,
-      index.map((i, d) => (d === node.axis ? valueIndex(at) : i)),
-      valid,
-    )
+    const found = this.value(x, index.with(node.axis, valueIndex(at)), valid)
     if (found.op === 'load' && found.index.terms.some(({ atom }) => atom?.kind === 'value' && atom.value === at))
       return found
     // an axis of one element, or a view that repeats one: the place does not hang on the index, but the index is looked at
@@ -177,11 +173,7 @@ export class Emitter {
       const both = valid ? this.#shared(and(valid, here)) : here
       return {
         end: offset,
-        value: this.value(
-          s,
-          index.map((i, d) => (d === node.axis ? local : i)),
-          both,
-        ),
+        value: this.value(s, index.with(node.axis, local), both),
       }
     })
     return parts.reduceRight<Expr | null>(

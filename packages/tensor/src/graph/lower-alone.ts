@@ -121,7 +121,7 @@ export function lowerScatter(group: Group, options: LowerOptions): Lowered[] {
   const inside = bounded(node, picked, node.shape[node.axis], null)
   // one outside is written nowhere
   const valid: Expr = { op: 'eq', dtype: 'bool', args: [picked, inside] }
-  const to = index.map((i, d) => (d === node.axis ? valueIndex(inside) : i))
+  const to = index.with(node.axis, valueIndex(inside))
   const mode = node.mode as 'set' | ReduceOp
   const place = flatIndex(to, node.shape)
   const store = (value: Expr, when: Expr): Stmt => frame.store(out, place, value, mode, when)

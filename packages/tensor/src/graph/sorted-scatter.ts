@@ -98,7 +98,7 @@ export function sortedBody(node: GNode, { emitter, index, along, step, mode, val
   const [rank, same, before, order] = known
   const end = where(isNone(before), of(same, own), zero)
   const next = of(order, addIndex(valueIndex(of(rank, own)), axisIndex(step)))
-  const from = index.map((at, d) => (d === node.axis ? valueIndex(next) : at))
+  const from = index.with(node.axis, valueIndex(next))
   const dtype = computeType(node.dtype)
   const start = reduceStart(mode === 'add' ? 'sum' : mode === 'max' ? 'amax' : 'amin', node.dtype)
   return [

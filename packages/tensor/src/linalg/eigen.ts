@@ -1,7 +1,7 @@
 // QR by reflections, eigenvalues and singular values by one-sided Jacobi, and what is made of them. Derivatives as in Giles (2008) and J. Townsend, "Differentiating the singular value
 // decomposition" (2016).
 
-import { CairnError } from '../errors.ts'
+import { CairnError, listed } from '../errors.ts'
 import { cast } from '../ops/build.ts'
 import { cat } from '../ops/movement.ts'
 import { k } from '../ops/operand.ts'
@@ -306,7 +306,7 @@ export function lstsq(a: Tensor, b: Tensor, options: RankOptions = {}): LeastSqu
   checkMatrix('lstsq', a)
   checkMatrix('lstsq', b)
   if (rowsOf(a) !== rowsOf(b))
-    throw new CairnError('lstsq', `the rows differ: [${a.shape.join(', ')}] and [${b.shape.join(', ')}]`)
+    throw new CairnError('lstsq', `the rows differ: ${listed(a.shape)} and ${listed(b.shape)}`)
   const [m, y] = together('lstsq', a, b)
   const solution = pinv(m, options).matmul(y)
   const residuals = m.matmul(solution).sub(y).square().sum(-2)

@@ -1,14 +1,14 @@
 // What every function of matrices needs: checks of operands, batches of one shape, pieces, several results with one derivative.
 
 import { promote } from '../dtype.ts'
-import { DTypeError, ShapeError } from '../errors.ts'
-import { cast } from '../ops/build.ts'
+import { DTypeError, listed, ShapeError } from '../errors.ts'
+import { cast, positions } from '../ops/build.ts'
 import { cat } from '../ops/movement.ts'
 import { withDerivative } from '../ops/shortcut.ts'
 import { broadcastShapes } from '../shape.ts'
-import { apply, type Tensor } from '../tensor.ts'
+import type { Tensor } from '../tensor.ts'
 
-const show = (x: Tensor): string => `[${x.shape.join(', ')}]`
+const show = (x: Tensor): string => listed(x.shape)
 
 /** @throws for what is no matrix (or batch of matrices) of f32 or f64 */
 export function checkMatrix(op: string, x: Tensor, square = false): Tensor {
@@ -39,12 +39,12 @@ export const columns = (x: Tensor, from: number, to: number): Tensor => block(x,
 /** The identity [rows, columns] in the dtype and on the device of x. */
 export function identity(x: Tensor, n: number, width = n): Tensor {
   const shape = [n, width]
-  const [i, j] = [0, 1].map(axis => apply('iota', [], { axis }, shape, x.engine))
+  const [i, j] = [0, 1].map(axis => positions(shape, axis, x.engine))
   return cast(i.eq(j), x.dtype)
 }
 /** Where the diagonal is, bool [n, n]. */
 export function onDiagonal(x: Tensor, n: number): Tensor {
-  const [i, j] = [0, 1].map(axis => apply('iota', [], { axis }, [n, n], x.engine))
+  const [i, j] = [0, 1].map(axis => positions([n, n], axis, x.engine))
   return i.eq(j)
 }
 /** Rows of a matrix by number: index [..., count], i32. */

@@ -1,7 +1,7 @@
 // Triangles, LU and what is solved with them. Large matrices are halved until a block is small, so that most of the work is products. Derivatives as in M. Giles,
 // "Collected matrix derivative results for forward and reverse mode algorithmic differentiation" (2008).
 
-import { DTypeError, ShapeError } from '../errors.ts'
+import { DTypeError, listed, ShapeError } from '../errors.ts'
 import { cast } from '../ops/build.ts'
 import { cat } from '../ops/movement.ts'
 import { k } from '../ops/operand.ts'
@@ -60,7 +60,7 @@ export function triangularSolve(a: Tensor, b: Tensor, options: TriangularOptions
   const { upper, unitriangular: unit = false } = options
   if (options.left === false) return triangularSolve(a.mT(), b.mT(), { upper: !upper, unitriangular: unit }).mT()
   if (columnsOf(a) !== rowsOf(b))
-    throw new ShapeError('triangularSolve', `sizes differ: [${a.shape.join(', ')}] and [${b.shape.join(', ')}]`)
+    throw new ShapeError('triangularSolve', `sizes differ: ${listed(a.shape)} and ${listed(b.shape)}`)
   const [t, y] = together('triangularSolve', a, b)
   return withDerivative(
     [t, y],
@@ -151,7 +151,7 @@ export function solve(a: Tensor, b: Tensor): Tensor {
   const vectors = b.ndim === 1 || (b.ndim === a.ndim - 1 && b.shape.every((n, d) => n === a.shape[d]))
   const right = vectors ? b.unsqueeze(-1) : b
   if (rowsOf(right) !== rowsOf(a))
-    throw new ShapeError('solve', `sizes differ: [${a.shape.join(', ')}] and [${b.shape.join(', ')}]`)
+    throw new ShapeError('solve', `sizes differ: ${listed(a.shape)} and ${listed(b.shape)}`)
   checkMatrix('solve', right)
   const [m, y] = together('solve', a, right)
   const x = withDerivative(

@@ -1,16 +1,13 @@
 // Movement made of views and reads: rolls, diagonals, padding by what is inside, grids.
 
 import { promote } from '../dtype.ts'
-import { CairnError, ShapeError } from '../errors.ts'
+import { CairnError, listed, ShapeError } from '../errors.ts'
 import { broadcastShapes, normalizeAxis, type Shape, sizeOf } from '../shape.ts'
-import { apply, type Tensor } from '../tensor.ts'
-import { cast, checkCount } from './build.ts'
+import type { Tensor } from '../tensor.ts'
+import { cast, checkCount, positions } from './build.ts'
 import { where } from './elementwise.ts'
 import { cat, expand, flip, narrow, pad, permute, reshape, slice, split, transpose } from './movement.ts'
 import { k } from './operand.ts'
-
-const along = (x: Tensor, d: number, from: number | null, to: number | null): Tensor =>
-  slice(x, ...x.shape.map((_, i) => (i === d ? ([from, to] as const) : null)))
 
 /** Shifts elements along axes, those that leave come in at the other end; without axes as if flattened. */
 export function roll(x: Tensor, shifts: number | readonly number[], axes?: number | readonly number[]): Tensor {
@@ -26,7 +23,7 @@ export function roll(x: Tensor, shifts: number | readonly number[], axes?: numbe
     const n = out.shape[d]
     checkCount('roll', 'shift', Math.abs(by[i]))
     const shift = n === 0 ? 0 : ((by[i] % n) + n) % n
-    return shift === 0 ? out : cat([along(out, d, n - shift, null), along(out, d, 0, n - shift)], d)
+    return shift === 0 ? out : cat([narrow(out, d, n - shift, shift), narrow(out, d, 0, n - shift)], d)
   }, x)
 }
 
@@ -50,7 +47,7 @@ export function movedim(x: Tensor, from: number | readonly number[], to: number 
     new Set(source).size !== source.length ||
     new Set(target).size !== target.length
   )
-    throw new ShapeError('movedim', `[${source.join(', ')}] and [${target.join(', ')}] do not pair axes`)
+    throw new ShapeError('movedim', `${listed(source)} and ${listed(target)} do not pair axes`)
   const rest = x.shape.map((_, d) => d).filter(d => !source.includes(d))
   return permute(
     x,
@@ -73,8 +70,8 @@ export function unflatten(x: Tensor, axis: number, sizes: Shape): Tensor {
   const known = sizes.reduce((n, s) => (s === -1 ? n : n * s), 1)
   const full = sizes.map(s => (s === -1 ? x.shape[d] / known : s))
   if (sizeOf(full) !== x.shape[d])
-    throw new ShapeError('unflatten', `[${sizes.join(', ')}] does not multiply to ${x.shape[d]}`, { axis: d })
-  return reshape(x, [...x.shape.slice(0, d), ...full, ...x.shape.slice(d + 1)])
+    throw new ShapeError('unflatten', `${listed(sizes)} does not multiply to ${x.shape[d]}`, { axis: d })
+  return reshape(x, x.shape.toSpliced(d, 1, ...full))
 }
 export const broadcastTo = expand
 /** Tensors stretched to their common shape. */
@@ -119,7 +116,7 @@ export function diagEmbed(x: Tensor, offset = 0, axis1 = -2, axis2 = -1): Tensor
   const row = offset < 0 ? -offset : 0
   // row i holds element i - row, in every column; what is off the diagonal is dropped
   const rows = reshape(pad(x, [...none, [row, size - n - row]]), [...lead, size, 1])
-  const [i, j] = [shape.length - 2, shape.length - 1].map(axis => apply('iota', [], { axis }, shape, x.engine))
+  const [i, j] = [shape.length - 2, shape.length - 1].map(axis => positions(shape, axis, x.engine))
   const on = j.sub(i).eq(offset)
   const out = x.dtype === 'bool' ? expand(rows, shape).and(on) : where(on, expand(rows, shape), k(0))
   return movedim(out, [-2, -1], [axis1, axis2])
@@ -162,43 +159,25 @@ export function padWith(x: Tensor, widths: readonly (readonly [number, number])[
 
 function around(given: Tensor, d: number, before: number, after: number, mode: Exclude<PadMode, 'constant'>): Tensor {
   if (!Number.isInteger(before) || !Number.isInteger(after))
-    throw new ShapeError('padWith', `widths [${before}, ${after}] are not whole`)
+    throw new ShapeError('padWith', `widths ${listed([before, after])} are not whole`)
   const size = given.shape[d]
-  if (size + Math.min(before, 0) + Math.min(after, 0) < 0)
-    throw new ShapeError('padWith', `widths [${before}, ${after}] do not fit axis ${d}`, { size })
-  const x = before < 0 || after < 0 ? along(given, d, Math.max(0, -before), size - Math.max(0, -after)) : given
+  const n = size + Math.min(before, 0) + Math.min(after, 0)
+  if (n < 0) throw new ShapeError('padWith', `widths ${listed([before, after])} do not fit axis ${d}`, { size })
+  const x = n < size ? narrow(given, d, Math.max(0, -before), n) : given
   const [a, b] = [Math.max(0, before), Math.max(0, after)]
-  if (a === 0 && b === 0) return x
-  const n = x.shape[d]
   const most = mode === 'reflect' ? n - 1 : mode === 'circular' ? n : n === 0 ? 0 : Infinity
-  if (a > most || b > most)
+  if (Math.max(a, b) > Math.max(0, most))
     throw new ShapeError('padWith', `'${mode}' takes at most ${most} from axis ${d}, not ${Math.max(a, b)}`, {
       size: n,
     })
-  const parts: Tensor[] = []
-  const copies = (edge: Tensor, times: number) =>
-    expand(
-      edge,
-      x.shape.map((s, i) => (i === d ? times : s)),
-    )
-  if (a > 0)
-    parts.push(
-      mode === 'reflect'
-        ? flip(narrow(x, d, 1, a), d)
-        : mode === 'circular'
-          ? narrow(x, d, n - a, a)
-          : copies(narrow(x, d, 0, 1), a),
-    )
-  parts.push(x)
-  if (b > 0)
-    parts.push(
-      mode === 'reflect'
-        ? flip(narrow(x, d, n - 1 - b, b), d)
-        : mode === 'circular'
-          ? narrow(x, d, 0, b)
-          : copies(narrow(x, d, n - 1, 1), b),
-    )
-  return cat(parts, d)
+  /** `count` elements of x: mirrored, from the other end, or its last one, each from where it says */
+  const side = (count: number, mirrored: number, around: number, last: number): Tensor[] => {
+    if (count === 0) return []
+    if (mode === 'reflect') return [flip(narrow(x, d, mirrored, count), d)]
+    return [mode === 'circular' ? narrow(x, d, around, count) : expand(narrow(x, d, last, 1), x.shape.with(d, count))]
+  }
+  const parts = [...side(a, 1, n - a, 0), x, ...side(b, n - 1 - b, 0, n - 1)]
+  return parts.length === 1 ? x : cat(parts, d)
 }
 
 /** `count` nearly equal pieces along an axis, or pieces between the listed positions, as torch.tensor_split. */
@@ -215,7 +194,10 @@ export function tensorSplit(x: Tensor, where: number | readonly number[], axis =
     )
   }
   const ends = [...where, n].map(p => Math.min(n, Math.max(0, p < 0 ? p + n : p)))
-  return ends.map((end, i) => along(x, d, i === 0 ? 0 : ends[i - 1], Math.max(end, i === 0 ? 0 : ends[i - 1])))
+  return ends.map((end, i) => {
+    const start = i === 0 ? 0 : ends[i - 1]
+    return narrow(x, d, start, Math.max(0, end - start))
+  })
 }
 
 /** torch.meshgrid: coordinates of a grid, one tensor for each axis. `indexing` is 'ij' (default), or 'xy' with the first two swapped */

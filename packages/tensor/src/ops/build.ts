@@ -130,3 +130,19 @@ export function checkCount(op: string, what: string, n: number, least = 0): void
   if (!Number.isInteger(n) || n < least)
     throw new ShapeError(op, `the ${what} must be an integer of at least ${least}, not ${n}`)
 }
+
+/** @throws DTypeError for what is not floating point */
+export function needsFloat(op: string, x: Tensor): void {
+  if (!isFloat(x.dtype)) throw new DTypeError(op, `needs floating point, not ${x.dtype}; convert with .to('f32')`)
+}
+
+/** Integers in which sums of narrow ones have room. */
+export const widened = (x: Tensor): Tensor => (['bool', 'u8', 'i8'].includes(x.dtype) ? cast(x, 'i32') : x)
+
+/** A 1-d index for slices along an axis, stretched over a tensor of `shape`. */
+export function acrossSlices(op: string, index: Tensor, d: number, shape: readonly number[]): Tensor {
+  if (index.ndim > 1) throw new ShapeError(op, 'the index must have one axis', { shape: [...index.shape] })
+  return asIndex(op, index)
+    .reshape(shape.map((_, i) => (i === d ? index.size : 1)))
+    .expand(shape)
+}

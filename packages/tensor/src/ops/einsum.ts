@@ -2,7 +2,7 @@
 // order that keeps the intermediate values small. Derivatives come with the views and products it is made of.
 
 import { promote } from '../dtype.ts'
-import { ShapeError } from '../errors.ts'
+import { listed, ShapeError } from '../errors.ts'
 import { normalizeAxis, sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
 import { cast } from './build.ts'
@@ -194,10 +194,7 @@ export function tensordot(
   axes: number | readonly [readonly number[], readonly number[]] = 2,
 ): Tensor {
   if (typeof axes === 'number' && (!Number.isInteger(axes) || axes < 0 || axes > Math.min(a.ndim, b.ndim)))
-    throw new ShapeError(
-      'tensordot',
-      `cannot sum over ${axes} axes of [${a.shape.join(', ')}] and [${b.shape.join(', ')}]`,
-    )
+    throw new ShapeError('tensordot', `cannot sum over ${axes} axes of ${listed(a.shape)} and ${listed(b.shape)}`)
   const [left, right] =
     typeof axes === 'number'
       ? [Array.from({ length: axes }, (_, i) => a.ndim - axes + i), Array.from({ length: axes }, (_, i) => i)]

@@ -1,10 +1,10 @@
 // Reading and writing at indices that are data. Index tensors are integers; negative indices are not wrapped. One outside of its axis is an
 // IndexError of the run on the CPU, and on a GPU in debug mode; otherwise a GPU reads the nearest element and writes nothing.
 
-import { DTypeError, ShapeError } from '../errors.ts'
+import { DTypeError, listed, ShapeError } from '../errors.ts'
 import { normalizeAxis } from '../shape.ts'
 import { apply, Tensor } from '../tensor.ts'
-import { asIndex, cast, checkCount, operand, scalarOf, startOf } from './build.ts'
+import { acrossSlices, asIndex, cast, checkCount, operand, positions, scalarOf, startOf } from './build.ts'
 import type { Operand } from './operand.ts'
 
 /** torch.gather: out[i][j] = x[index[i][j]][j] for axis 0. The result has the shape of `index`. */
@@ -31,12 +31,8 @@ export const scatterMin = scatterWith('min')
 /** Rows (or other slices) by number: axis `axis` of x is replaced by the axes of `index`. `table.indexSelect(0, ids)` is an embedding. */
 export function indexSelect(x: Tensor, axis: number, index: Tensor): Tensor {
   const d = normalizeAxis('indexSelect', axis, x.ndim)
-  const flat = asIndex('indexSelect', index).reshape([index.size])
-  const picks = flat
-    .reshape(x.shape.map((_, i) => (i === d ? index.size : 1)))
-    .expand(x.shape.map((n, i) => (i === d ? index.size : n)))
-  const rows = gather(x, d, picks)
-  return index.ndim === 1 ? rows : rows.reshape([...x.shape.slice(0, d), ...index.shape, ...x.shape.slice(d + 1)])
+  const rows = gather(x, d, acrossSlices('indexSelect', index.reshape([index.size]), d, x.shape.with(d, index.size)))
+  return index.ndim === 1 ? rows : rows.reshape(x.shape.toSpliced(d, 1, ...index.shape))
 }
 
 /**
@@ -46,10 +42,7 @@ export function indexSelect(x: Tensor, axis: number, index: Tensor): Tensor {
 export function setNarrow(x: Tensor, axis: number, start: number | Tensor, values: Tensor): Tensor {
   const d = normalizeAxis('setNarrow', axis, x.ndim)
   if (values.ndim !== x.ndim || values.shape.some((n, i) => (i === d ? n > x.shape[i] : n !== x.shape[i])))
-    throw new ShapeError(
-      'setNarrow',
-      `[${values.shape.join(', ')}] is not a window of [${x.shape.join(', ')}] along axis ${d}`,
-    )
+    throw new ShapeError('setNarrow', `${listed(values.shape)} is not a window of ${listed(x.shape)} along axis ${d}`)
   if (values.dtype !== x.dtype)
     throw new DTypeError(
       'setNarrow',
@@ -65,29 +58,25 @@ export function setNarrow(x: Tensor, axis: number, start: number | Tensor, value
       })
     first = scalarOf(from, 'i32', x.engine)
   } else first = startOf('setNarrow', start).clamp(0, last)
-  const places = apply('iota', [], { axis: d }, values.shape, x.engine)
+  const places = positions(values.shape, d, x.engine)
   return scatter(x, d, places.add(first), values)
 }
 
 /** Adds to the slices of x that `index` (1-d) numbers along an axis. */
 export function indexAdd(x: Tensor, axis: number, index: Tensor, values: Tensor): Tensor {
   const d = normalizeAxis('indexAdd', axis, x.ndim)
-  if (index.ndim !== 1) throw new ShapeError('indexAdd', 'the index must have one axis', { shape: [...index.shape] })
   if (values.ndim !== x.ndim || values.shape[d] !== index.size)
     throw new ShapeError(
       'indexAdd',
-      `${index.size} indices for values [${values.shape.join(', ')}] along axis ${d} of [${x.shape.join(', ')}]`,
+      `${index.size} indices for values ${listed(values.shape)} along axis ${d} of ${listed(x.shape)}`,
     )
-  const picks = asIndex('indexAdd', index)
-    .reshape(values.shape.map((_, i) => (i === d ? index.size : 1)))
-    .expand(values.shape)
-  return scatterAdd(x, d, picks, values)
+  return scatterAdd(x, d, acrossSlices('indexAdd', index, d, values.shape), values)
 }
 
 /** 1 where the class matches, in a new last axis (i32). */
 export function oneHot(index: Tensor, classes: number): Tensor {
   checkCount('oneHot', 'number of classes', classes)
   const shape = [...index.shape, classes]
-  const places = apply('iota', [], { axis: index.ndim }, shape, index.engine)
+  const places = positions(shape, index.ndim, index.engine)
   return cast(asIndex('oneHot', index).unsqueeze(-1).eq(places), 'i32')
 }

@@ -1,8 +1,8 @@
 // Matrix products in torch's meaning: 1-d operands are vectors, leading axes broadcast as batches.
 
 import { promote } from '../dtype.ts'
-import { DTypeError, ShapeError } from '../errors.ts'
-import { broadcastShapes } from '../shape.ts'
+import { DTypeError, listed, ShapeError } from '../errors.ts'
+import { broadcastShapes, sizeOf } from '../shape.ts'
 import { apply, type Tensor } from '../tensor.ts'
 import { cast } from './build.ts'
 
@@ -19,10 +19,7 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
   let out: Tensor
   if (x.ndim > 2 && y.ndim === 2) {
     const rows = x.shape.slice(0, -1)
-    out = apply('matmul', [
-      x.reshape([-1, x.shape[x.ndim - 1]].map((n, i) => (i === 0 ? rows.reduce((p, q) => p * q, 1) : n))),
-      y,
-    ]).reshape([...rows, y.shape[1]])
+    out = apply('matmul', [x.reshape([sizeOf(rows), x.shape[x.ndim - 1]]), y]).reshape([...rows, y.shape[1]])
   } else {
     const batch = broadcastShapes('matmul', x.shape.slice(0, -2), y.shape.slice(0, -2))
     out = apply('matmul', [x.expand([...batch, ...x.shape.slice(-2)]), y.expand([...batch, ...y.shape.slice(-2)])])
@@ -36,10 +33,7 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
 function checkInner(op: string, x: Tensor, y: Tensor, size: number): void {
   const own = x.shape[x.ndim - 1]
   if (own !== size)
-    throw new ShapeError(
-      op,
-      `inner sizes differ: [${x.shape.join(', ')}] x [${y.shape.join(', ')}] (${own} vs ${size})`,
-    )
+    throw new ShapeError(op, `inner sizes differ: ${listed(x.shape)} x ${listed(y.shape)} (${own} vs ${size})`)
 }
 
 /** x @ weight^T + bias: torch.nn.functional.linear. @param weight [out, in]   @param bias [out] */
@@ -53,6 +47,6 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
 /** Inner product of two vectors. */
 export const dot = (a: Tensor, b: Tensor): Tensor => {
   if (a.ndim !== 1 || b.ndim !== 1)
-    throw new ShapeError('dot', `needs two vectors, got [${a.shape.join(', ')}] and [${b.shape.join(', ')}]`)
+    throw new ShapeError('dot', `needs two vectors, got ${listed(a.shape)} and ${listed(b.shape)}`)
   return matmul(a, b)
 }

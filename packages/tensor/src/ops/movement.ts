@@ -1,10 +1,10 @@
 // Views and joins: nothing is copied on a compiled device until a kernel needs it.
 
 import { promote } from '../dtype.ts'
-import { CairnError, DTypeError, ShapeError, shown } from '../errors.ts'
+import { CairnError, DTypeError, listed, ShapeError, shown } from '../errors.ts'
 import { checkArray, checkShape, normalizeAxes, normalizeAxis, type Shape, sameShape, sizeOf } from '../shape.ts'
 import { apply, Tensor } from '../tensor.ts'
-import { cast, checkCount, expandTo, scalarOf, startOf } from './build.ts'
+import { cast, checkCount, expandTo, positions, scalarOf, startOf } from './build.ts'
 
 /** Another shape with as many elements; one size may be -1. */
 export function reshape(x: Tensor, shape: Shape): Tensor {
@@ -17,8 +17,8 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
       throw new ShapeError('reshape', 'only one size can be -1', { shape: [...shape] })
     const rest = shape.reduce((n, s, i) => (i === free ? n : n * s), 1)
     if (rest === 0 || x.size % rest !== 0)
-      throw new ShapeError('reshape', `[${x.shape.join(', ')}] does not divide into [${shape.join(', ')}]`)
-    wanted = shape.map((s, i) => (i === free ? x.size / rest : s))
+      throw new ShapeError('reshape', `${listed(x.shape)} does not divide into ${listed(shape)}`)
+    wanted = shape.with(free, x.size / rest)
   }
   checkShape('reshape', wanted)
   if (wanted.length === x.ndim && wanted.every((n, i) => n === x.shape[i])) return x
@@ -32,7 +32,7 @@ export function flatten(x: Tensor, start = 0, end = -1): Tensor {
   const a = normalizeAxis('flatten', start, x.ndim)
   const b = normalizeAxis('flatten', end, x.ndim)
   if (a > b) throw new ShapeError('flatten', `axis ${start} comes after axis ${end}`, { shape: [...x.shape] })
-  return reshape(x, [...x.shape.slice(0, a), sizeOf(x.shape.slice(a, b + 1)), ...x.shape.slice(b + 1)])
+  return reshape(x, x.shape.toSpliced(a, b - a + 1, sizeOf(x.shape.slice(a, b + 1))))
 }
 
 /** Removes axes of size 1 (all of them, or the given ones). */
@@ -48,14 +48,13 @@ export function squeeze(x: Tensor, axes?: number | readonly number[]): Tensor {
 /** Puts an axis of size 1 at `axis` of the result. */
 export function unsqueeze(x: Tensor, axis: number): Tensor {
   const d = normalizeAxis('unsqueeze', axis, x.ndim + 1)
-  return reshape(x, [...x.shape.slice(0, d), 1, ...x.shape.slice(d)])
+  return reshape(x, x.shape.toSpliced(d, 0, 1))
 }
 
 /** Stretches axes of size 1, and adds leading axes; -1 keeps a size. */
 export function expand(x: Tensor, shape: Shape): Tensor {
   checkArray('expand', shape)
-  if (shape.length < x.ndim)
-    throw new ShapeError('expand', `[${shape.join(', ')}] has fewer axes than [${x.shape.join(', ')}]`)
+  if (shape.length < x.ndim) throw new ShapeError('expand', `${listed(shape)} has fewer axes than ${listed(x.shape)}`)
   if (sameShape(x.shape, shape)) return x
   const wanted = shape.map((n, i) => (n === -1 ? (x.shape[i - (shape.length - x.ndim)] ?? 1) : n))
   checkShape('expand', wanted)
@@ -68,7 +67,7 @@ export const expandAs = (x: Tensor, other: Tensor): Tensor => expand(x, other.sh
 export function permute(x: Tensor, order: readonly number[]): Tensor {
   const axes = order.map(a => normalizeAxis('permute', a, x.ndim))
   if (axes.length !== x.ndim || axes.some((a, i) => axes.indexOf(a) !== i))
-    throw new ShapeError('permute', `[${order.join(', ')}] does not name each of ${x.ndim} axes once`)
+    throw new ShapeError('permute', `${listed(order)} does not name each of ${x.ndim} axes once`)
   return axes.every((a, i) => a === i) ? x : apply('permute', [x], { axes })
 }
 
@@ -152,6 +151,10 @@ export function slice(x: Tensor, ...given: SliceRange[]): Tensor {
     : cut
 }
 
+/** A range of one axis. */
+const along = (x: Tensor, axis: number, range: Range): Tensor =>
+  slice(x, ...new Array<Range>(x.ndim).fill(null).with(axis, range))
+
 /**
  * `length` elements of one axis from `start`. A number is structure; a 0-d integer tensor is data, so that a moving offset
  * compiles nothing (it is clamped so that the window fits).
@@ -163,7 +166,7 @@ export function narrow(x: Tensor, axis: number, start: number | Tensor, length: 
   const from = start < 0 ? start + x.shape[d] : start
   if (!Number.isInteger(from) || from < 0 || from + length > x.shape[d])
     throw new ShapeError('narrow', `${length} elements from ${start} do not fit axis ${d}`, { size: x.shape[d] })
-  return slice(x, ...x.shape.map((_, i) => (i === d ? ([from, from + length] as const) : null)))
+  return along(x, d, [from, from + length])
 }
 
 /** One index along an axis, which leaves the shape. */
@@ -172,7 +175,7 @@ export function select(x: Tensor, axis: number, index: number): Tensor {
   const n = x.shape[d]
   if (!Number.isInteger(index) || index < -n || index >= n)
     throw new ShapeError('select', `index ${index} is outside of axis ${d}`, { size: n })
-  return slice(x, ...x.shape.map((_, i) => (i === d ? index : null)))
+  return along(x, d, index)
 }
 
 /** Reverses axes. */
@@ -211,10 +214,7 @@ export function dilate(x: Tensor, axis: number, step: number): Tensor {
     apart,
     apart.shape.map((_, i) => [0, i === d + 1 ? step - 1 : 0] as const),
   )
-  const merged = reshape(
-    spread,
-    x.shape.map((n, i) => (i === d ? n * step : n)),
-  )
+  const merged = reshape(spread, x.shape.with(d, x.shape[d] * step))
   return narrow(merged, d, 0, (x.shape[d] - 1) * step + 1)
 }
 
@@ -231,9 +231,8 @@ export function windows(x: Tensor, axis: number, size: number, step = 1, dilatio
   if (reach > x.shape[d])
     throw new ShapeError('windows', `a window of ${reach} does not fit axis ${d}`, { size: x.shape[d] })
   const count = Math.floor((x.shape[d] - Math.max(0, reach)) / step) + 1
-  if (size === 1)
-    return unsqueeze(slice(x, ...x.shape.map((_, i) => (i === d ? ([null, null, step] as const) : null))), -1)
-  const shape = [...x.shape.map((n, i) => (i === d ? count : n)), size]
+  if (size === 1) return unsqueeze(along(x, d, [null, null, step]), -1)
+  const shape = [...x.shape.with(d, count), size]
   return apply('window', [x], { axis: d, steps: [step, dilation] }, shape)
 }
 
@@ -257,7 +256,7 @@ export function cat(tensors: readonly Tensor[], axis = 0): Tensor {
   const d = normalizeAxis('cat', axis, tensors[0].ndim)
   for (const t of tensors)
     if (t.ndim !== tensors[0].ndim)
-      throw new ShapeError('cat', `ranks differ: ${tensors.map(s => `[${s.shape.join(', ')}]`).join(' and ')}`)
+      throw new ShapeError('cat', `ranks differ: ${tensors.map(s => listed(s.shape)).join(' and ')}`)
   const parts = tensors.map(t => cast(t, dtype))
   return parts.length === 1 ? parts[0] : apply('cat', parts, { axis: d })
 }
@@ -267,7 +266,7 @@ export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
   checkTensors('stack', tensors)
   for (const t of tensors)
     if (!sameShape(t.shape, tensors[0].shape))
-      throw new ShapeError('stack', `shapes differ: [${tensors[0].shape.join(', ')}] and [${t.shape.join(', ')}]`)
+      throw new ShapeError('stack', `shapes differ: ${listed(tensors[0].shape)} and ${listed(t.shape)}`)
   return cat(
     tensors.map(t => unsqueeze(t, axis)),
     axis < 0 ? axis + tensors[0].ndim + 1 : axis,
@@ -285,7 +284,7 @@ export function split(x: Tensor, size: number | readonly number[], axis = 0): Te
       ? Array.from({ length: Math.max(1, Math.ceil(n / size)) }, (_, i) => Math.min(size, n - i * size))
       : size
   if (sizes.reduce((a, b) => a + b, 0) !== n)
-    throw new ShapeError('split', `sizes [${sizes.join(', ')}] do not add up to ${n}`, { axis: d })
+    throw new ShapeError('split', `sizes ${listed(sizes)} do not add up to ${n}`, { axis: d })
   let at = 0
   return sizes.map(length => {
     at += length
@@ -329,14 +328,8 @@ export function repeatInterleave(x: Tensor, times: number, axis: number): Tensor
   const d = normalizeAxis('repeatInterleave', axis, x.ndim)
   checkCount('repeatInterleave', 'count', times)
   const apart = unsqueeze(x, d + 1)
-  const wide = expand(
-    apart,
-    apart.shape.map((n, i) => (i === d + 1 ? times : n)),
-  )
-  return reshape(
-    wide,
-    x.shape.map((n, i) => (i === d ? n * times : n)),
-  )
+  const wide = expand(apart, apart.shape.with(d + 1, times))
+  return reshape(wide, x.shape.with(d, x.shape[d] * times))
 }
 
 /** Keeps the lower triangle of the last two axes: column - row <= diagonal. */
@@ -346,8 +339,8 @@ export const triu = (x: Tensor, diagonal = 0): Tensor => triangle(x, diagonal, f
 
 function triangle(x: Tensor, diagonal: number, lower: boolean): Tensor {
   if (x.ndim < 2) throw new ShapeError(lower ? 'tril' : 'triu', 'needs at least two axes', { shape: [...x.shape] })
-  const rows = apply('iota', [], { axis: x.ndim - 2 }, x.shape, x.engine)
-  const columns = apply('iota', [], { axis: x.ndim - 1 }, x.shape, x.engine)
+  const rows = positions(x.shape, x.ndim - 2, x.engine)
+  const columns = positions(x.shape, x.ndim - 1, x.engine)
   const limit = rows.add(scalarOf(diagonal, 'i32', x.engine))
   const keep = lower ? columns.le(limit) : columns.ge(limit)
   if (x.dtype === 'bool') return x.and(keep)

@@ -1,7 +1,7 @@
 // Products of pairs: outer and Kronecker products, distances between the rows of two matrices.
 
 import { promote } from '../dtype.ts'
-import { ShapeError } from '../errors.ts'
+import { listed, ShapeError } from '../errors.ts'
 import type { Tensor } from '../tensor.ts'
 import { cast, toFloat } from './build.ts'
 import { where } from './elementwise.ts'
@@ -10,7 +10,7 @@ import { k } from './operand.ts'
 /** a[i] * b[j] of two vectors: [n, m] (torch.outer). */
 export function outer(a: Tensor, b: Tensor): Tensor {
   if (a.ndim !== 1 || b.ndim !== 1)
-    throw new ShapeError('outer', `needs two vectors, got [${a.shape.join(', ')}] and [${b.shape.join(', ')}]`)
+    throw new ShapeError('outer', `needs two vectors, got ${listed(a.shape)} and ${listed(b.shape)}`)
   return a.unsqueeze(1).mul(b.unsqueeze(0))
 }
 export const ger = outer
@@ -32,10 +32,7 @@ export function kron(a: Tensor, b: Tensor): Tensor {
 export function cdist(a: Tensor, b: Tensor, options: { readonly p?: number } = {}): Tensor {
   const p = options.p ?? 2
   if (a.ndim < 2 || b.ndim < 2 || a.shape[a.ndim - 1] !== b.shape[b.ndim - 1])
-    throw new ShapeError(
-      'cdist',
-      `rows of one width are needed, got [${a.shape.join(', ')}] and [${b.shape.join(', ')}]`,
-    )
+    throw new ShapeError('cdist', `rows of one width are needed, got ${listed(a.shape)} and ${listed(b.shape)}`)
   if (!(p >= 0)) throw new ShapeError('cdist', `there is no norm of order ${p}`)
   const dtype = toFloat(cast(a, promote(a.dtype, b.dtype))).dtype
   const difference = cast(a, dtype).unsqueeze(-2).sub(cast(b, dtype).unsqueeze(-3))

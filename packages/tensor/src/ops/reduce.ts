@@ -1,12 +1,12 @@
 // Reductions and what is made of them. `axes` may be negative, one or several; all axes when left out.
 
 import { isFloat } from '../dtype.ts'
-import { DTypeError, ShapeError } from '../errors.ts'
+import { ShapeError } from '../errors.ts'
 import { checkOptions } from '../options.ts'
 import type { ReduceName } from '../primitives/reduce.ts'
 import { normalizeAxes, normalizeAxis } from '../shape.ts'
 import { apply, type Tensor } from '../tensor.ts'
-import { cast, toFloat } from './build.ts'
+import { cast, needsFloat, positions, toFloat, widened } from './build.ts'
 import { add, detach, div, eq, exp, gt, log, mul, reciprocal, sub, where } from './elementwise.ts'
 import { expand } from './movement.ts'
 import { k } from './operand.ts'
@@ -38,10 +38,6 @@ function inSingle(x: Tensor, run: (x: Tensor) => Tensor): Tensor {
   return half ? cast(run(cast(x, 'f32')), x.dtype) : run(x)
 }
 
-function needsFloat(op: string, x: Tensor): void {
-  if (!isFloat(x.dtype)) throw new DTypeError(op, `needs floating point, not ${x.dtype}; convert with .to('f32')`)
-}
-
 /** A square root whose gradient at 0 is 0, as torch has it for norm and std. */
 function rootOf(x: Tensor): Tensor {
   const zero = eq(x, k(0))
@@ -50,10 +46,10 @@ function rootOf(x: Tensor): Tensor {
 
 /** Sum; bools and small integers sum in i32. */
 export const sum = (x: Tensor, axes?: Axes, options?: KeepDim): Tensor =>
-  reduce('sum', 'sum', ['bool', 'u8', 'i8'].includes(x.dtype) ? cast(x, 'i32') : x, axes, options)
+  reduce('sum', 'sum', widened(x), axes, options)
 
 export const prod = (x: Tensor, axes?: Axes, options?: KeepDim): Tensor =>
-  reduce('prod', 'prod', ['bool', 'u8', 'i8'].includes(x.dtype) ? cast(x, 'i32') : x, axes, options)
+  reduce('prod', 'prod', widened(x), axes, options)
 
 /** Mean of floating-point values; the empty mean is NaN. */
 export function mean(x: Tensor, axes?: Axes, options?: KeepDim): Tensor {
@@ -92,7 +88,7 @@ function position(op: 'argmax' | 'argmin', x: Tensor, axis: number, options: Kee
   const best = extreme(op, op === 'argmax' ? 'amax' : 'amin', x, d, { keepDim: true })
   const all = expand(best, x.shape)
   const hit = isFloat(x.dtype) ? eq(x, all).or(x.isnan()) : eq(x, all)
-  const places = apply('iota', [], { axis: d }, x.shape, x.engine)
+  const places = positions(x.shape, d, x.engine)
   return reduce(op, 'amin', where(hit, places, x.shape[d]), d, options)
 }
 

@@ -3,8 +3,8 @@
 import { isFloat } from '../dtype.ts'
 import { ShapeError } from '../errors.ts'
 import { normalizeAxis } from '../shape.ts'
-import { apply, type Tensor } from '../tensor.ts'
-import { cast, toFloat } from './build.ts'
+import type { Tensor } from '../tensor.ts'
+import { cast, positions, toFloat, widened } from './build.ts'
 import { add, mul, where } from './elementwise.ts'
 import { narrow, pad } from './movement.ts'
 import { k } from './operand.ts'
@@ -18,45 +18,38 @@ const shifted = (x: Tensor, d: number, step: number, value = 0): Tensor =>
   )
 
 /** Where something stands `step` before, along the axis. */
-const hasBefore = (x: Tensor, d: number, step: number): Tensor =>
-  apply('iota', [], { axis: d }, x.shape, x.engine).ge(step)
+const hasBefore = (x: Tensor, d: number, step: number): Tensor => positions(x.shape, d, x.engine).ge(step)
 
-const widened = (x: Tensor): Tensor => (['bool', 'u8', 'i8'].includes(x.dtype) ? cast(x, 'i32') : x)
+/** What all elements up to each one come to; `join` takes in those `step` before. */
+function upTo(op: string, x: Tensor, axis: number, join: (x: Tensor, d: number, step: number) => Tensor): Tensor {
+  if (x.ndim === 0) return x
+  const d = normalizeAxis(op, axis, x.ndim)
+  let out = x
+  for (let step = 1; step < x.shape[d]; step *= 2) out = join(out, d, step)
+  return out
+}
 
 /** Sums of everything up to each element of an axis, itself included; bools and small integers sum in i32. */
-export function cumsum(x: Tensor, axis: number): Tensor {
-  if (x.ndim === 0) return widened(x)
-  const d = normalizeAxis('cumsum', axis, x.ndim)
-  let sums = widened(x)
-  for (let step = 1; step < x.shape[d]; step *= 2) sums = add(sums, shifted(sums, d, step))
-  return sums
-}
+export const cumsum = (x: Tensor, axis: number): Tensor =>
+  upTo('cumsum', widened(x), axis, (sums, d, step) => add(sums, shifted(sums, d, step)))
 
 /** Products of everything up to each element of an axis, itself included. */
-export function cumprod(x: Tensor, axis: number): Tensor {
-  if (x.ndim === 0) return widened(x)
-  const d = normalizeAxis('cumprod', axis, x.ndim)
-  let products = widened(x)
-  for (let step = 1; step < x.shape[d]; step *= 2)
-    products = where(hasBefore(products, d, step), mul(products, shifted(products, d, step)), products)
-  return products
-}
+export const cumprod = (x: Tensor, axis: number): Tensor =>
+  upTo('cumprod', widened(x), axis, (products, d, step) =>
+    where(hasBefore(products, d, step), mul(products, shifted(products, d, step)), products),
+  )
 
 /** log of the running sums of exp, without the overflow. */
-export function logcumsumexp(x: Tensor, axis: number): Tensor {
-  if (x.ndim === 0) return toFloat(x)
-  const d = normalizeAxis('logcumsumexp', axis, x.ndim)
-  let sums = toFloat(x)
-  for (let step = 1; step < x.shape[d]; step *= 2)
-    sums = where(hasBefore(sums, d, step), logaddexp(sums, shifted(sums, d, step)), sums)
-  return sums
-}
+export const logcumsumexp = (x: Tensor, axis: number): Tensor =>
+  upTo('logcumsumexp', toFloat(x), axis, (sums, d, step) =>
+    where(hasBefore(sums, d, step), logaddexp(sums, shifted(sums, d, step)), sums),
+  )
 
 function running(op: 'cummax' | 'cummin', x: Tensor, axis: number): [values: Tensor, indices: Tensor] {
   if (x.ndim === 0) return [x, cast(x.zerosLike(), 'i32')]
   const d = normalizeAxis(op, axis, x.ndim)
   let values = cast(x.detach(), x.dtype === 'bool' ? 'i32' : x.dtype)
-  let places = apply('iota', [], { axis: d }, x.shape, x.engine)
+  let places = positions(x.shape, d, x.engine)
   for (let step = 1; step < x.shape[d]; step *= 2) {
     const before = shifted(values, d, step)
     const beats = op === 'cummax' ? values.ge(before) : values.le(before)

@@ -3,8 +3,8 @@
 import { isInteger } from '../dtype.ts'
 import { CairnError, DTypeError, IndexError, ShapeError } from '../errors.ts'
 import { broadcastShapes, normalizeAxis, sizeOf } from '../shape.ts'
-import { apply, Tensor } from '../tensor.ts'
-import { asIndex, cast, constantOf, hostTensor, operand } from './build.ts'
+import { Tensor } from '../tensor.ts'
+import { acrossSlices, asIndex, cast, constantOf, hostTensor, operand, positions } from './build.ts'
 import { where } from './elementwise.ts'
 import { gather, indexSelect, scatter, scatterAdd, scatterMax, scatterMin } from './indexing.ts'
 import { type SliceRange, slice } from './movement.ts'
@@ -23,20 +23,13 @@ export function takeAlongDim(x: Tensor, index: Tensor, axis?: number): Tensor {
   const d = normalizeAxis('takeAlongDim', axis, x.ndim)
   if (index.ndim !== x.ndim)
     throw new ShapeError('takeAlongDim', `the index has ${index.ndim} axes, the tensor ${x.ndim}`)
-  const hide = (shape: readonly number[]) => shape.map((n, i) => (i === d ? 1 : n))
+  const hide = (shape: readonly number[]) => shape.with(d, 1)
   const common = broadcastShapes('takeAlongDim', hide(x.shape), hide(index.shape))
-  const own = x.expand(common.map((n, i) => (i === d ? x.shape[d] : n)))
-  const wide = index.expand(common.map((n, i) => (i === d ? index.shape[d] : n)))
+  const own = x.expand(common.with(d, x.shape[d]))
+  const wide = index.expand(common.with(d, index.shape[d]))
   return gather(own, d, wrapped(asIndex('takeAlongDim', wide), x.shape[d]))
 }
 
-/** A 1-d index for slices along an axis, stretched over a tensor of `shape`. */
-function acrossSlices(op: string, index: Tensor, d: number, shape: readonly number[]): Tensor {
-  if (index.ndim > 1) throw new ShapeError(op, 'the index must have one axis', { shape: [...index.shape] })
-  return asIndex(op, index)
-    .reshape(shape.map((_, i) => (i === d ? index.size : 1)))
-    .expand(shape)
-}
 /** A copy of x in which the slices that `index` numbers are replaced. */
 export function indexCopy(x: Tensor, axis: number, index: Tensor, values: Tensor): Tensor {
   const d = normalizeAxis('indexCopy', axis, x.ndim)
@@ -45,7 +38,7 @@ export function indexCopy(x: Tensor, axis: number, index: Tensor, values: Tensor
 /** A copy of x in which the slices that `index` numbers hold `value`. */
 export function indexFill(x: Tensor, axis: number, index: Tensor, value: Operand): Tensor {
   const d = normalizeAxis('indexFill', axis, x.ndim)
-  const shape = x.shape.map((n, i) => (i === d ? index.size : n))
+  const shape = x.shape.with(d, index.size)
   return scatter(x, d, acrossSlices('indexFill', index, d, shape), operand('indexFill', value, x).expand(shape))
 }
 
@@ -135,8 +128,7 @@ export function index(x: Tensor, ...entries: AxisIndex[]): Tensor {
 }
 
 /** The same indices; one outside of an axis of `size` elements is an error. */
-const checked = (index: Tensor, size: number): Tensor =>
-  indexSelect(apply('iota', [], { axis: 0 }, [size], index.engine), 0, index)
+const checked = (index: Tensor, size: number): Tensor => indexSelect(positions([size], 0, index.engine), 0, index)
 
 function pickOf(entry: AxisIndex, x: Tensor, d: number): Tensor | null {
   if (entry instanceof Tensor) {

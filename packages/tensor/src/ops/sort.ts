@@ -3,10 +3,10 @@
 // NaN counts as the largest value, as in torch.
 
 import { isFloat } from '../dtype.ts'
-import { CairnError, DTypeError, ShapeError } from '../errors.ts'
+import { CairnError, listed, ShapeError } from '../errors.ts'
 import { normalizeAxis } from '../shape.ts'
-import { apply, Tensor } from '../tensor.ts'
-import { checkCount, hostTensor } from './build.ts'
+import { Tensor } from '../tensor.ts'
+import { checkCount, hostTensor, needsFloat, positions } from './build.ts'
 import { cat } from './movement.ts'
 import { k } from './operand.ts'
 import type { KeepDim } from './reduce.ts'
@@ -19,8 +19,7 @@ export interface SortOptions {
 /** Blocks of up to this many elements are sorted by counting. */
 const block = 64
 
-const iota = (like: Tensor, axis: number, shape: readonly number[]): Tensor =>
-  apply('iota', [], { axis }, shape, like.engine)
+const iota = (like: Tensor, axis: number, shape: readonly number[]): Tensor => positions(shape, axis, like.engine)
 
 /** Whether a comes no later than b when b stands after a. */
 function inOrder(a: Tensor, b: Tensor, descending: boolean): Tensor {
@@ -115,12 +114,12 @@ function mergePath(keys: Tensor, width: number, size: number, descending: boolea
   return left.where(takesLeft, right.add(width))
 }
 
-function positions(op: string, x: Tensor, axis: number, descending: boolean, wanted?: number): Tensor {
+function placesOf(op: string, x: Tensor, axis: number, descending: boolean, wanted?: number): Tensor {
   if (x.ndim === 0) return x.zerosLike().to('i32')
   const d = normalizeAxis(op, axis, x.ndim)
   const n = x.shape[d]
   const count = wanted ?? n
-  const shape = x.shape.map((s, i) => (i === d ? count : s))
+  const shape = x.shape.with(d, count)
   const source = x.detach()
   const key = x.dtype === 'bool' ? source.to('i32') : source
   if (x.size === 0 || count === 0) return hostTensor([], shape, 'i32', x)
@@ -134,13 +133,13 @@ function positions(op: string, x: Tensor, axis: number, descending: boolean, wan
 
 /** x along an axis in order, and where each element came from (i32). Equal elements keep their order; NaN counts as largest. */
 export function sort(x: Tensor, axis = -1, options: SortOptions = {}): [values: Tensor, indices: Tensor] {
-  const indices = positions('sort', x, axis, options.descending ?? false)
+  const indices = placesOf('sort', x, axis, options.descending ?? false)
   return [x.ndim === 0 ? x : x.gather(axis, indices), indices]
 }
 
 /** The positions (i32) that sort an axis; equal elements keep their order. */
 export const argsort = (x: Tensor, axis = -1, options: SortOptions = {}): Tensor =>
-  positions('argsort', x, axis, options.descending ?? false)
+  placesOf('argsort', x, axis, options.descending ?? false)
 
 /**
  * The k largest elements of an axis (the smallest, with `largest: false`) in order, and where they are (i32).
@@ -155,7 +154,7 @@ export function topk(
   const size = x.ndim === 0 ? 1 : x.shape[normalizeAxis('topk', axis, x.ndim)]
   checkCount('topk', 'k', count)
   if (count > size) throw new ShapeError('topk', `there are no ${count} elements along axis ${axis}`, { size })
-  const indices = positions('topk', x, axis, options.largest ?? true, count)
+  const indices = placesOf('topk', x, axis, options.largest ?? true, count)
   return [x.ndim === 0 ? x : x.gather(axis, indices), indices]
 }
 
@@ -166,7 +165,7 @@ export function kthvalue(x: Tensor, nth: number, axis = -1, options: KeepDim = {
   checkCount('kthvalue', 'k', nth, 1)
   if (nth > x.shape[d])
     throw new ShapeError('kthvalue', `there are no ${nth} elements along axis ${d}`, { size: x.shape[d] })
-  const index = positions('kthvalue', x, d, false, nth).narrow(d, nth - 1, 1)
+  const index = placesOf('kthvalue', x, d, false, nth).narrow(d, nth - 1, 1)
   const value = x.gather(d, index)
   return options.keepDim ? [value, index] : [value.squeeze(d), index.squeeze(d)]
 }
@@ -175,11 +174,10 @@ export function kthvalue(x: Tensor, nth: number, axis = -1, options: KeepDim = {
 function row(op: string, x: Tensor, axis: number | undefined): { x: Tensor; kept: number[]; shape: number[] } {
   if (axis === undefined) return { x: x.reshape([x.size]), kept: x.shape.map(() => 1), shape: [] }
   const d = normalizeAxis(op, axis, x.ndim)
-  const order = [...x.shape.map((_, i) => i).filter(i => i !== d), d]
   return {
-    x: x.permute(order),
-    kept: x.shape.map((n, i) => (i === d ? 1 : n)),
-    shape: x.shape.filter((_, i) => i !== d),
+    x: x.movedim(d, -1),
+    kept: x.shape.with(d, 1),
+    shape: x.shape.toSpliced(d, 1),
   }
 }
 
@@ -241,7 +239,7 @@ function quantiles(
   options: QuantileOptions,
   skip: boolean,
 ): Tensor {
-  if (!isFloat(x.dtype)) throw new DTypeError(op, `needs floating point, not ${x.dtype}; convert with .to('f32')`)
+  needsFloat(op, x)
   filled(op, x, axis)
   const list = typeof q === 'number' ? [q] : Array.isArray(q) ? q : null
   if (list?.some(v => !(v >= 0 && v <= 1))) throw new CairnError(op, 'q must lie in [0, 1]', { q: list })
@@ -306,10 +304,7 @@ export function searchsorted(x: Tensor, values: Tensor | number, options: { read
   const wanted = values instanceof Tensor ? values : hostTensor([values], [], x.dtype, x)
   const own = x.ndim === 1 ? wanted.reshape([1, wanted.size]) : wanted.reshape([x.size / x.shape[x.ndim - 1], -1])
   if (x.ndim > 1 && (wanted.ndim !== x.ndim || wanted.shape.slice(0, -1).some((n, d) => n !== x.shape[d])))
-    throw new ShapeError(
-      'searchsorted',
-      `the leading axes differ: [${x.shape.join(', ')}] and [${wanted.shape.join(', ')}]`,
-    )
+    throw new ShapeError('searchsorted', `the leading axes differ: ${listed(x.shape)} and ${listed(wanted.shape)}`)
   const n = x.shape[x.ndim - 1]
   const rows = x.detach().reshape([own.shape[0], n])
   let found = own.zerosLike().to('i32')
@@ -335,7 +330,7 @@ export function mode(x: Tensor, axis = -1, options: KeepDim = {}): [value: Tenso
   if (x.ndim === 0) return [x, x.zerosLike().to('i32')]
   if (x.shape[d] === 0) throw new ShapeError('mode', 'an empty axis has no mode', { shape: [...x.shape] })
   const [sorted, order] = sort(x.detach(), d)
-  const at = apply('iota', [], { axis: d }, x.shape, x.engine)
+  const at = iota(x, d, x.shape)
   const before = sorted.narrow(d, 0, x.shape[d] - 1)
   const begins = sorted.narrow(d, 1, x.shape[d] - 1).ne(before)
   const first = at.narrow(d, 1, x.shape[d] - 1).where(begins, k(0))

@@ -3,8 +3,8 @@
 import { isFloat, isInteger } from '../dtype.ts'
 import { CairnError, DTypeError, ShapeError } from '../errors.ts'
 import { normalizeAxes } from '../shape.ts'
-import { apply, type Tensor } from '../tensor.ts'
-import { cast, checkCount, constantOf, toFloat } from './build.ts'
+import type { Tensor } from '../tensor.ts'
+import { cast, checkCount, constantOf, needsFloat, positions, toFloat } from './build.ts'
 import { isfinite } from './compare.ts'
 import { where } from './elementwise.ts'
 import { k } from './operand.ts'
@@ -17,8 +17,7 @@ const real = (x: Tensor): Tensor => (isFloat(x.dtype) ? where(x.isnan(), k(0), x
 export const nansum = (x: Tensor, axes?: Axes, options?: KeepDim): Tensor => sum(real(x), axes, options)
 /** Mean of what is not NaN; NaN where nothing is left. */
 export function nanmean(x: Tensor, axes?: Axes, options?: KeepDim): Tensor {
-  if (!isFloat(x.dtype))
-    throw new DTypeError('nanmean', `needs floating point, not ${x.dtype}; convert with .to('f32')`)
+  needsFloat('nanmean', x)
   return sum(real(x), axes, options).div(cast(sum(x.isnan().not(), axes, options), x.dtype))
 }
 /** How many elements are not 0 (i32). */
@@ -139,7 +138,7 @@ export function histogram(
 }
 
 function edgesOf(values: Tensor, bins: number, range: readonly [number, number] | undefined): Tensor {
-  const places = cast(apply('iota', [], { axis: 0 }, [bins + 1], values.engine), values.dtype)
+  const places = cast(positions([bins + 1], 0, values.engine), values.dtype)
   if (range) {
     const [low, high] = range
     if (!(low <= high)) throw new CairnError('histogram', `the range [${low}, ${high}] is not one`)

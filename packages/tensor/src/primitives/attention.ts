@@ -14,6 +14,7 @@ import {
   attentionForward,
   attentionGradients,
 } from '../kernel/attention-loops.ts'
+import { positions } from '../ops/build.ts'
 import { stridesOf } from '../shape.ts'
 import { apply, type Tensor } from '../tensor.ts'
 import { type AttentionSources, attentionSources } from './attention-sources.ts'
@@ -55,7 +56,7 @@ function scoresOf(q: Tensor, k: Tensor, { scale, starts, ends, mask }: Attention
     .reshape([b, n, g, i, j])
     .mul(scale)
   if (mask) s = s.add(mask)
-  const column = apply('iota', [], { axis: 0 }, [j], q.engine)
+  const column = positions([j], 0, q.engine)
   const row = (x: Tensor) => x.reshape([b, 1, 1, i, 1])
   if (ends) s = s.where(column.lt(row(ends)), -Infinity)
   if (starts) s = s.where(column.ge(row(starts)), -Infinity)

@@ -3,7 +3,7 @@
 // memory; the evaluator, the CPU and a GPU in debug mode check it and name it.
 
 import { isInteger } from '../dtype.ts'
-import { DTypeError, IndexError, ShapeError } from '../errors.ts'
+import { DTypeError, IndexError, listed, ShapeError } from '../errors.ts'
 import { k } from '../ops/operand.ts'
 import { sizeOf } from '../shape.ts'
 import { moveAxis, shiftAxis } from './batching.ts'
@@ -13,10 +13,7 @@ function checkIndex(op: string, x: Typed, index: Typed, axis: number): void {
   if (!isInteger(index.dtype))
     throw new DTypeError(op, `the index must be an integer tensor, not ${index.dtype}; convert with .to('i32')`)
   if (x.shape.length !== index.shape.length || index.shape.some((n, d) => d !== axis && n > x.shape[d]))
-    throw new ShapeError(
-      op,
-      `index [${index.shape.join(', ')}] does not fit [${x.shape.join(', ')}] outside of axis ${axis}`,
-    )
+    throw new ShapeError(op, `index ${listed(index.shape)} does not fit ${listed(x.shape)} outside of axis ${axis}`)
   if (x.shape[axis] === 0 && sizeOf(index.shape) > 0)
     throw new IndexError(op, `axis ${axis} is empty: no index is inside`)
 }
@@ -36,7 +33,7 @@ const gather: Primitive = {
     // All examples pick from one table: more picks along the axis, so that its gradient is one table too and not one for each example.
     const axis = attributes.axis!
     const picks = moveAxis(index.value, 0, axis)
-    const flat = shape.map((n, d) => (d === axis ? size * n : n))
+    const flat = shape.with(axis, size * shape[axis])
     return moveAxis(again([x.value, picks.reshape(flat)]).reshape(picks.shape), axis, 0)
   },
 }
@@ -47,10 +44,7 @@ const scatter: Primitive = {
   infer([x, index, updates], { axis }) {
     checkIndex('scatter', x, index, axis!)
     if (index.shape.some((n, d) => n !== updates.shape[d]))
-      throw new ShapeError(
-        'scatter',
-        `updates [${updates.shape.join(', ')}] and index [${index.shape.join(', ')}] differ`,
-      )
+      throw new ShapeError('scatter', `updates ${listed(updates.shape)} and index ${listed(index.shape)} differ`)
     if (x.dtype !== updates.dtype)
       throw new DTypeError(
         'scatter',

@@ -1,6 +1,6 @@
 // Matrix product over the last two axes; leading axes are equal batches (ops/matmul.ts broadcasts them).
 
-import { ShapeError } from '../errors.ts'
+import { listed, ShapeError } from '../errors.ts'
 import { everyExample } from './batching.ts'
 import type { Primitive } from './types.ts'
 
@@ -12,10 +12,7 @@ const multiply: Primitive = {
     const kB = b.shape[b.shape.length - 2]
     const n = b.shape[b.shape.length - 1]
     if (kA !== kB)
-      throw new ShapeError(
-        'matmul',
-        `inner sizes differ: [${a.shape.join(', ')}] x [${b.shape.join(', ')}] (${kA} vs ${kB})`,
-      )
+      throw new ShapeError('matmul', `inner sizes differ: ${listed(a.shape)} x ${listed(b.shape)} (${kA} vs ${kB})`)
     return { shape: [...a.shape.slice(0, -2), m, n], dtype: a.dtype }
   },
   vjp: (g, [a, b]) => [g.matmul(b.transpose(-1, -2)), a.transpose(-1, -2).matmul(g)],

@@ -1,7 +1,7 @@
 // Movement: the same elements at other indices. Nothing is copied on a compiled device. How an index of the result becomes an index of the
 // source is in graph/views.ts for kernels, and in values/movement.ts for the plain evaluator.
 
-import { ShapeError } from '../errors.ts'
+import { listed, ShapeError } from '../errors.ts'
 import type { Attributes } from '../graph/node.ts'
 import { positions } from '../ops/build.ts'
 import { type Shape, sizeOf } from '../shape.ts'
@@ -31,7 +31,7 @@ const reshape: Primitive = {
     if (sizeOf(x.shape) !== sizeOf(shape!))
       throw new ShapeError(
         'reshape',
-        `[${x.shape.join(', ')}] has ${sizeOf(x.shape)} elements, [${shape!.join(', ')}] has ${sizeOf(shape!)}`,
+        `${listed(x.shape)} has ${sizeOf(x.shape)} elements, ${listed(shape!)} has ${sizeOf(shape!)}`,
       )
     return { shape: shape!, dtype: x.dtype }
   },
@@ -55,7 +55,7 @@ const expand: Primitive = {
     if (missing < 0 || x.shape.some((n, i) => n !== 1 && n !== shape![missing + i]))
       throw new ShapeError(
         'expand',
-        `[${x.shape.join(', ')}] does not expand to [${shape!.join(', ')}]; only axes of size 1 repeat`,
+        `${listed(x.shape)} does not expand to ${listed(shape!)}; only axes of size 1 repeat`,
       )
     return { shape: shape!, dtype: x.dtype }
   },
@@ -110,7 +110,7 @@ const narrowAt: Primitive = {
   infer([x], { axis, sizes }) {
     if (sizes![0] > x.shape[axis!])
       throw new ShapeError('narrow', `length ${sizes![0]} is more than the axis has`, { axis, size: x.shape[axis!] })
-    return { shape: x.shape.map((n, d) => (d === axis ? sizes![0] : n)), dtype: x.dtype }
+    return { shape: x.shape.with(axis!, sizes![0]), dtype: x.dtype }
   },
   vjp: (g, [x, start], _, { axis }) => [x.zerosLike().setNarrow(axis!, start, g), null],
   batch({ size, sources: [x, start], attributes, shape, again }) {
@@ -219,10 +219,13 @@ const cat: Primitive = {
       if (s.shape.length !== first.shape.length || s.shape.some((n, d) => d !== axis && n !== first.shape[d]))
         throw new ShapeError(
           'cat',
-          `sizes differ outside of axis ${axis}: ${sources.map(t => `[${t.shape.join(', ')}]`).join(' and ')}`,
+          `sizes differ outside of axis ${axis}: ${sources.map(t => listed(t.shape)).join(' and ')}`,
         )
     return {
-      shape: first.shape.map((n, d) => (d === axis ? sources.reduce((sum, s) => sum + s.shape[d], 0) : n)),
+      shape: first.shape.with(
+        axis!,
+        sources.reduce((sum, s) => sum + s.shape[axis!], 0),
+      ),
       dtype: first.dtype,
     }
   },

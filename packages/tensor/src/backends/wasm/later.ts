@@ -1,12 +1,12 @@
 // Printers of what only some kernels have, each loaded with the first plan that has such a kernel.
 
-import { eachExpr } from '../../kernel/depends.ts'
+import { eachExpr, statementsOf } from '../../kernel/depends.ts'
 import type { Expr, Kernel, Stmt } from '../../kernel/ir.ts'
 import { isRareMath, rareMath } from '../../kernel/math.ts'
 import { Later, needAll } from '../../load-later.ts'
 import { rareHelpers } from './print-helpers.ts'
 import type { LoadExpr } from './print-loads.ts'
-import { helperOf } from './print-prepare.ts'
+import { helperOf, isHalf } from './print-prepare.ts'
 
 export const matmul = new Later(() => import('./print-matmul.ts'))
 export const attention = new Later(() => import('./print-attention.ts'))
@@ -32,11 +32,14 @@ function printerOf(e: Expr): Later<unknown> | null {
 function printersOf(kernel: Kernel): Iterable<Later<unknown>> {
   if (kernel.kind === 'attention') return [attention]
   const found = new Set<Later<unknown>>(kernel.kind === 'matmul' ? [matmul] : [])
-  if (kernel.kind !== 'custom')
-    eachExpr(kernel.body, e => {
-      const printer = printerOf(e)
-      if (printer) found.add(printer)
-    })
+  if (kernel.kind === 'custom') return found
+  eachExpr(kernel.body, e => {
+    const printer = printerOf(e)
+    if (printer) found.add(printer)
+  })
+  // elements of two bytes are loaded to be added to, under the mask of the store (print-prepare.ts)
+  for (const s of statementsOf(kernel.body))
+    if (s.kind === 'store' && s.mode !== 'set' && s.valid && isHalf(kernel.buffers[s.buffer].dtype)) found.add(borders)
   return found
 }
 

@@ -10,7 +10,7 @@ import { type Helper, type MathImport, mathImports } from './print-helpers.ts'
 
 type Memory = Pick<BufferParam, 'dtype'>
 
-const isHalf = (dtype: string): dtype is 'f16' | 'bf16' => dtype === 'f16' || dtype === 'bf16'
+export const isHalf = (dtype: string): dtype is 'f16' | 'bf16' => dtype === 'f16' || dtype === 'bf16'
 
 /**
  * f32 functions whose short expansion holds up to a limit of |x|; beyond it, and for NaN, lanes go through Math, one by one, behind a branch
