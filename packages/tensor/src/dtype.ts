@@ -1,6 +1,8 @@
 // Element types: their names, sizes, typed arrays and torch's promotion order.
 // f16 and bf16 are storage formats: arithmetic on them runs in f32 and rounds when stored.
 
+import type { ReduceOp } from './kernel/ir.ts'
+
 export type DType = 'f32' | 'f16' | 'bf16' | 'f64' | 'i32' | 'u32' | 'i8' | 'u8' | 'i64' | 'bool'
 
 /** The types arithmetic runs in. Narrow types widen when loaded and narrow again when stored. */
@@ -42,6 +44,25 @@ export const isFloat = (dtype: DType): boolean => dtypes[dtype].kind === 'float'
 export const isInteger = (dtype: DType): boolean => dtypes[dtype].kind === 'signed' || dtypes[dtype].kind === 'unsigned'
 export const bytesOf = (dtype: DType): number => dtypes[dtype].bytes
 export const computeType = (dtype: DType): ComputeType => dtypes[dtype].compute
+
+const ranges: Partial<Record<DType, readonly [low: number, high: number]>> = {
+  bool: [0, 1],
+  i8: [-128, 127],
+  u8: [0, 255],
+  i32: [-(2 ** 31), 2 ** 31 - 1],
+  u32: [0, 2 ** 32 - 1],
+  // 2 ** 63 - 1 is no double; the encoder turns 2 ** 63 into it
+  i64: [-(2 ** 63), 2 ** 63],
+}
+
+/** The lowest and the highest value of a dtype. */
+export const rangeOf = (dtype: DType): readonly [low: number, high: number] => ranges[dtype] ?? [-Infinity, Infinity]
+
+/** What a reduction begins with, and what one of nothing gives. */
+export function startOf(op: ReduceOp, dtype: DType): number {
+  const [low, high] = rangeOf(dtype)
+  return { add: 0, mul: 1, max: low, min: high }[op]
+}
 
 /**
  * The dtype of an operation on two tensors, as torch.promote_types.

@@ -18,7 +18,7 @@ import {
   tensor,
   uniform,
 } from './index.ts'
-import { threefry } from './primitives/source.ts'
+import { threefry } from './kernel/threefry.ts'
 import { onEachDevice } from './testing/devices.ts'
 import { testSeed } from './testing/random.ts'
 

@@ -8,6 +8,7 @@
 import { CairnError, ShapeError, TransformError } from '../errors.ts'
 import { Node, nodeCount } from '../graph/node.ts'
 import { within } from '../graph/scope.ts'
+import { batchOf } from '../primitives/batches.ts'
 import type { Batched } from '../primitives/batching.ts'
 import { everyExample, moveAxis } from '../primitives/batching.ts'
 import { primitiveOf } from '../primitives/table.ts'
@@ -78,13 +79,12 @@ class Examples {
 
   #replace(node: Node): Batched {
     const size = this.#size
-    const primitive = primitiveOf(node.op)
-    const draws = primitive.random === true && this.#randomness === 'different'
+    const draws = primitiveOf(node.op).random === true && this.#randomness === 'different'
     // history as the trace recorded it: what was detached there stays so
     return within('vmap', { grad: node.requiresGrad, internal: true }, () => {
       const sources = node.sources.map(s => this.#lookUp(s))
       if (!draws && !sources.some(s => s.batched)) return { value: new Tensor(node), batched: false }
-      const value = primitive.batch({
+      const value = batchOf(node.op)({
         size,
         sources,
         attributes: node.attributes,

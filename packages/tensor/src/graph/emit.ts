@@ -1,11 +1,11 @@
 // Values as kernel expressions: what a node is at an index, in terms of loads, accumulators and arithmetic. Views
 // vanish into indices, sharing becomes object identity, and nodes stored by other kernels become loads.
 
-import { type ComputeType, computeType, type DType, isFloat } from '../dtype.ts'
+import { type ComputeType, computeType, type DType, isFloat, rangeOf } from '../dtype.ts'
 import { type Dim, dim, isConstant, isDim } from '../kernel/dim.ts'
 import { addIndex, dimIndex, type Index, indexKey, scaleIndex, valueIndex } from '../kernel/index-expr.ts'
 import { type BinaryOp, binaryOps, type Expr, type PickingOp, type UnaryOp, unaryOps } from '../kernel/ir.ts'
-import { threefryParity, threefryRotations } from '../primitives/source.ts'
+import { threefryParity, threefryRotations } from '../kernel/threefry.ts'
 import type { GNode } from './gnode.ts'
 import { type Bound, flatIndex, through, viewOps } from './views.ts'
 
@@ -227,14 +227,12 @@ function narrow(e: Expr, dtype: DType): Expr {
   }
 }
 
-const saturation: Partial<Record<DType, readonly [number, number]>> = { i8: [-128, 127], u8: [0, 255] }
-
 /** Conversion of values between dtypes: floats truncate and saturate, integers wrap. */
 function convert(e: Expr, from: DType, to: DType): Expr {
   const target = computeType(to)
   const cast = (x: Expr): Expr => (x.dtype === target ? x : { op: 'cast', dtype: target, args: [x] })
-  const limits = saturation[to]
-  if (limits && isFloat(from)) {
+  if ((to === 'i8' || to === 'u8') && isFloat(from)) {
+    const limits = rangeOf(to)
     const clamped = op2(
       'max',
       e.dtype,
@@ -246,7 +244,7 @@ function convert(e: Expr, from: DType, to: DType): Expr {
   return to === 'bool' ? cast(e) : narrow(cast(e), to)
 }
 
-/** The steps of primitives/source.ts as u32 expressions. */
+/** The steps of kernel/threefry.ts as u32 expressions. */
 function threefryExpr(low: Expr, high: Expr, element: Expr, draw: Expr): Expr {
   const u32 = (value: number) => constant(value >>> 0, 'u32')
   const add = (a: Expr, b: Expr) => op2('add', 'u32', a, b)

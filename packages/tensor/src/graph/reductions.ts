@@ -1,9 +1,9 @@
 // The reductions of a kernel: which can run when, over which axes, and the statements that make one.
 
-import { computeType } from '../dtype.ts'
+import { computeType, startOf } from '../dtype.ts'
 import { type Axis, axisIndex, type Index } from '../kernel/index-expr.ts'
 import type { Expr, ReduceOp, Stmt } from '../kernel/ir.ts'
-import { type ReduceName, reduceStart } from '../primitives/reduce.ts'
+import type { ReduceName } from '../primitives/reduce.ts'
 import { isLoop, type LowerOptions } from './frame.ts'
 import type { GNode } from './gnode.ts'
 import { type Group, isLeaf } from './group.ts'
@@ -70,8 +70,8 @@ export const spacesOf = (reductions: readonly Reduction[]): Space[] =>
   }))
 
 export const declare = (r: Reduction): Stmt => {
-  const dtype = computeType(r.node.dtype)
-  return { kind: 'declare', acc: r.acc, dtype, init: reduceStart(r.node.op as ReduceName, r.node.dtype) }
+  const { op, dtype } = r.node
+  return { kind: 'declare', acc: r.acc, dtype: computeType(dtype), init: startOf(combine[op as ReduceName], dtype) }
 }
 export const update = (r: Reduction, value: Expr): Stmt => ({
   kind: 'update',

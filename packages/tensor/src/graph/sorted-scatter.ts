@@ -3,12 +3,11 @@
 // how many of these come before. That is n^2 comparisons in a kernel without any order, for n rows of any width, and then all rows of the result are made
 // side by side, each by the first update that goes there, over the others in their order.
 
-import { computeType } from '../dtype.ts'
+import { computeType, startOf } from '../dtype.ts'
 import { acc, binary, declare, i32, loop, update, where } from '../kernel/build.ts'
 import { type Dim, one, zero } from '../kernel/dim.ts'
 import { type Axis, addIndex, axisIndex, type Index, valueIndex } from '../kernel/index-expr.ts'
 import type { Expr, ReduceOp, Stmt } from '../kernel/ir.ts'
-import { reduceStart } from '../primitives/reduce.ts'
 import type { Emitter } from './emit.ts'
 import type { GNode } from './gnode.ts'
 import type { Graph } from './simplify.ts'
@@ -100,9 +99,8 @@ export function sortedBody(node: GNode, { emitter, index, along, step, mode, val
   const next = of(order, addIndex(valueIndex(of(rank, own)), axisIndex(step)))
   const from = index.with(node.axis, valueIndex(next))
   const dtype = computeType(node.dtype)
-  const start = reduceStart(mode === 'add' ? 'sum' : mode === 'max' ? 'amax' : 'amin', node.dtype)
   return [
-    declare(0, start, dtype),
+    declare(0, startOf(mode, node.dtype), dtype),
     loop(step, [update(0, mode, emitter.value(updates, from))], { end: valueIndex(end), reduces: [0], ordered: true }),
     store(acc(0, dtype), first(before)),
   ]

@@ -149,4 +149,16 @@ describe('what values decide', () => {
     })
     expect(await out.toArray()).toEqual([3, 7])
   })
+  onEachDevice(
+    'the largest of integers of 64 bits are found far below 0, too',
+    async () => {
+      const far = -(2 ** 40)
+      const x = tensor([1, 2], { dtype: 'i64' })
+      const out = x.scatterReduce(0, tensor([0], { dtype: 'i32' }), tensor([far], { dtype: 'i64' }), 'amax', {
+        includeSelf: false,
+      })
+      expect(await out.toArray()).toEqual([far, 2])
+    },
+    { on: ['wasm', 'reference'] },
+  )
 })

@@ -1,6 +1,6 @@
 // Indexing by arrays, in NumPy's and torch's ways; what depends on data for its size reads, and so is asynchronous.
 
-import { isInteger } from '../dtype.ts'
+import { isInteger, rangeOf } from '../dtype.ts'
 import { CairnError, DTypeError, IndexError, ShapeError } from '../errors.ts'
 import { broadcastShapes, normalizeAxis, sizeOf } from '../shape.ts'
 import { Tensor } from '../tensor.ts'
@@ -69,21 +69,13 @@ export function scatterReduce(
       return isInteger(x.dtype) ? total.floorDivide(count) : total.div(count)
     }
     case 'amax':
-      return scatterMax(fresh(isInteger(x.dtype) ? extremes(x)[0] : -Infinity), axis, index, updates)
+      return scatterMax(fresh(rangeOf(x.dtype)[0]), axis, index, updates)
     case 'amin':
-      return scatterMin(fresh(isInteger(x.dtype) ? extremes(x)[1] : Infinity), axis, index, updates)
+      return scatterMin(fresh(rangeOf(x.dtype)[1]), axis, index, updates)
     default:
       throw new CairnError('scatterReduce', `there is no reduction '${reduce satisfies never}'`)
   }
 }
-const extremes = (x: Tensor): readonly [number, number] =>
-  x.dtype === 'u8'
-    ? [0, 255]
-    : x.dtype === 'i8'
-      ? [-128, 127]
-      : x.dtype === 'u32'
-        ? [0, 2 ** 32 - 1]
-        : [-(2 ** 31), 2 ** 31 - 1]
 
 /** An axis by a range (see `slice`), one index, a list of positions or of booleans, or an integer tensor. */
 export type AxisIndex =

@@ -2,7 +2,7 @@
 // their merge path (Odeh et al. 2012): each place of the result finds by binary search how much of it comes from the left run. Everything is reads.
 // NaN counts as the largest value, as in torch.
 
-import { isFloat } from '../dtype.ts'
+import { isFloat, rangeOf } from '../dtype.ts'
 import { CairnError, listed, ShapeError } from '../errors.ts'
 import { normalizeAxis } from '../shape.ts'
 import { Tensor } from '../tensor.ts'
@@ -29,15 +29,8 @@ function inOrder(a: Tensor, b: Tensor, descending: boolean): Tensor {
 
 /** A value that no other comes after. */
 function last(x: Tensor, descending: boolean): number {
-  const integers: Partial<Record<string, readonly [number, number]>> = {
-    u8: [0, 255],
-    i8: [-128, 127],
-    i32: [-(2 ** 31), 2 ** 31 - 1],
-    u32: [0, 2 ** 32 - 1],
-    i64: [-(2 ** 63), 2 ** 63],
-  }
-  const range = integers[x.dtype]
-  return range ? range[descending ? 0 : 1] : descending ? -Infinity : NaN
+  const [low, high] = rangeOf(x.dtype)
+  return descending ? low : isFloat(x.dtype) ? NaN : high
 }
 
 /** The first `wanted` positions of x [rows, n] in order along the last axis, i32 [rows, wanted]. */

@@ -54,10 +54,10 @@ export const alignAxes: BatchRule = ({ size, sources, shape, again }) =>
   )
 
 /** One source with examples; `shift` says what the attributes are when an axis comes before. */
-export const shiftAxes =
-  (shift: (attributes: Attributes) => Attributes): BatchRule =>
-  ({ size, sources: [x], attributes, shape, again }) =>
-    again([everyExample(x, size)], shift(attributes), [size, ...shape])
+export const shiftAxes = (
+  { size, sources: [x], attributes, shape, again }: Batch,
+  shift: (attributes: Attributes) => Attributes,
+): Tensor => again([everyExample(x, size)], shift(attributes), [size, ...shape])
 
 /** Every source with examples, along one axis more. */
 export const shiftAxis: BatchRule = ({ size, sources, attributes, again }) =>

@@ -6,14 +6,4 @@ export const custom: Primitive = {
   family: 'custom',
   infer: (sources, { custom }) => custom!.infer(...sources),
   vjp: (g, sources, out, { custom }) => custom!.rule(g, sources, out),
-  batch({ size, sources, attributes, mapped }) {
-    const { plain, vmap } = attributes.custom!
-    if (vmap)
-      return vmap(
-        size,
-        sources.map(s => s.value),
-        sources.map(s => s.batched),
-      )
-    return mapped((...values) => [plain(...values)])(...sources)[0]!
-  },
 }

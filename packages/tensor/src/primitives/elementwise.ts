@@ -4,10 +4,8 @@
 import type { DType } from '../dtype.ts'
 import { isFloat, isInteger } from '../dtype.ts'
 import { DTypeError } from '../errors.ts'
-import type { DerivativeRule } from '../graph/node.ts'
 import { type Constant, k } from '../ops/operand.ts'
 import type { Tensor } from '../tensor.ts'
-import { alignAxes, everyExample } from './batching.ts'
 import type { Primitive, Typed } from './types.ts'
 
 type Vjp = (g: Tensor, sources: readonly Tensor[], out: Tensor) => readonly (Tensor | null)[]
@@ -124,7 +122,6 @@ function primitive(name: string, row: Row): Primitive {
       return { shape: shaped(sources).shape, dtype: row.gives ?? sources[0].dtype }
     },
     vjp: row.vjp,
-    batch: alignAxes,
   }
 }
 
@@ -132,7 +129,6 @@ const where: Primitive = {
   family: 'elementwise',
   infer: sources => ({ shape: shaped(sources).shape, dtype: sources[1].dtype }),
   vjp: (g, [condition]) => [null, g.where(condition, k(0)), g.where(condition.not(), k(0))],
-  batch: alignAxes,
 }
 
 /** Value conversion to `mode`, a dtype. Float to integer truncates and saturates; NaN gives 0. */
@@ -140,14 +136,12 @@ const cast: Primitive = {
   family: 'elementwise',
   infer: ([x], { mode }) => ({ shape: x.shape, dtype: mode as DType }),
   vjp: (g, [x]) => [isFloat(x.dtype) ? g.to(x.dtype) : null],
-  batch: alignAxes,
 }
 
 /** The same 32 bits as another type: `mode` is 'f32', 'i32' or 'u32'. */
 const bitcast: Primitive = {
   family: 'elementwise',
   infer: ([x], { mode }) => ({ shape: x.shape, dtype: mode as DType }),
-  batch: alignAxes,
 }
 
 /** The value itself without history: `detach`, and what `clone` snapshots. */
@@ -155,7 +149,6 @@ const identity: Primitive = {
   family: 'elementwise',
   infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
   vjp: g => [g],
-  batch: alignAxes,
 }
 
 /** The first source, with a derivative of its own with respect to the others: for functions whose gradient is shorter than that of their parts. */
@@ -163,27 +156,6 @@ const shortcut: Primitive = {
   family: 'elementwise',
   infer: ([value]) => ({ shape: value.shape, dtype: value.dtype }),
   vjp: (g, [, ...inputs], out, { rule }) => [null, ...rule!(g, inputs, out)],
-  batch({ size, sources: [value, ...inputs], attributes, again, mapped }) {
-    const rule: DerivativeRule = (g, given, out) => {
-      const list = (parts: readonly Tensor[]) => ({
-        g: parts[0],
-        given: parts.slice(1, -1),
-        out: parts[parts.length - 1],
-      })
-      const run = mapped((...parts) => {
-        const { g, given, out } = list(parts)
-        return attributes.rule!(g, given, out)
-      })
-      const parts = run(
-        { value: g, batched: true },
-        ...given.map((value, i) => ({ value, batched: inputs[i].batched })),
-        { value: out, batched: true },
-      )
-      // what all examples share collects the gradients of all
-      return parts.map((part, i) => (part && !inputs[i].batched ? part.sum(0) : part))
-    }
-    return again([everyExample(value, size), ...inputs.map(i => i.value)], { rule })
-  },
 }
 
 const fromRows = <T extends Record<string, Row>>(rows: T) =>

@@ -6,7 +6,6 @@ import { isInteger } from '../dtype.ts'
 import { DTypeError, IndexError, listed, ShapeError } from '../errors.ts'
 import { k } from '../ops/operand.ts'
 import { sizeOf } from '../shape.ts'
-import { moveAxis, shiftAxis } from './batching.ts'
 import type { Primitive, Typed } from './types.ts'
 
 function checkIndex(op: string, x: Typed, index: Typed, axis: number): void {
@@ -26,16 +25,6 @@ const gather: Primitive = {
     return { shape: index.shape, dtype: x.dtype }
   },
   vjp: (g, [x, index], _, { axis }) => [x.zerosLike().scatterAdd(axis!, index, g), null],
-  batch(batch) {
-    const { size, sources, attributes, shape, again } = batch
-    const [x, index] = sources
-    if (x.batched) return shiftAxis(batch)
-    // All examples pick from one table: more picks along the axis, so that its gradient is one table too and not one for each example.
-    const axis = attributes.axis!
-    const picks = moveAxis(index.value, 0, axis)
-    const flat = shape.with(axis, size * shape[axis])
-    return moveAxis(again([x.value, picks.reshape(flat)]).reshape(picks.shape), axis, 0)
-  },
 }
 
 /** A copy of x in which `updates` are put ('set', the last one wins), added ('add'), or compared ('max', 'min') at the index along `axis`. */
@@ -62,7 +51,6 @@ const scatter: Primitive = {
     const share = g.div(winners)
     return [share.where(kept, k(0)), null, share.gather(axis!, index).where(won, k(0))]
   },
-  batch: shiftAxis,
 }
 
 export const indexing = { gather, scatter }

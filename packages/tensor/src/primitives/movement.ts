@@ -3,10 +3,8 @@
 
 import { listed, ShapeError } from '../errors.ts'
 import type { Attributes } from '../graph/node.ts'
-import { positions } from '../ops/build.ts'
 import { type Shape, sizeOf } from '../shape.ts'
 import type { Tensor } from '../tensor.ts'
-import { everyExample, exampleShape, shiftAxes, shiftAxis } from './batching.ts'
 import type { Primitive } from './types.ts'
 
 const inverse = (order: readonly number[]): number[] => {
@@ -22,7 +20,6 @@ const barrier: Primitive = {
   family: 'movement',
   infer: ([x]) => ({ shape: x.shape, dtype: x.dtype }),
   vjp: g => [g, null],
-  batch: ({ size, sources: [x, after], again }) => again([everyExample(x, size), after.value]),
 }
 
 const reshape: Primitive = {
@@ -36,7 +33,6 @@ const reshape: Primitive = {
     return { shape: shape!, dtype: x.dtype }
   },
   vjp: (g, [x]) => [g.reshape(x.shape)],
-  batch: shiftAxes(attributes => attributes),
 }
 
 /** Result axis i is source axis `axes[i]`. */
@@ -44,7 +40,6 @@ const permute: Primitive = {
   family: 'movement',
   infer: ([x], { axes }) => ({ shape: axes!.map(a => x.shape[a]), dtype: x.dtype }),
   vjp: (g, _, __, { axes }) => [g.permute(inverse(axes!))],
-  batch: shiftAxes(({ axes }) => ({ axes: [0, ...axes!.map(a => a + 1)] })),
 }
 
 /** Axes of size 1 repeat to the wanted size, and the whole along leading axes that it does not have. */
@@ -66,12 +61,6 @@ const expand: Primitive = {
     const own = axes.map(axis => axis - missing)
     return [own.length ? whole.sum(own, { keepDim: true }) : whole]
   },
-  batch({ size, sources: [x], shape, again }) {
-    const example = exampleShape(x)
-    // the axes that an example does not have come behind that of the examples
-    const ranked = [size, ...new Array<number>(shape.length - example.length).fill(1), ...example]
-    return again([x.batched ? x.value.reshape(ranked) : x.value], undefined, [size, ...shape])
-  },
 }
 
 /** Result index i reads source index `sizes[d] + i * steps[d]`; a step of -1 flips. */
@@ -79,7 +68,6 @@ const slice: Primitive = {
   family: 'movement',
   infer: ([x], _, shape) => ({ shape: shape!, dtype: x.dtype }),
   vjp: (g, [x], _, attributes) => [unslice(g, x.shape, attributes)],
-  batch: shiftAxes(({ sizes, steps }) => ({ sizes: [0, ...sizes!], steps: [1, ...steps!] })),
 }
 
 /** The transpose of a slice: steps become flips and dilation, bounds become padding. */
@@ -101,7 +89,6 @@ const pad: Primitive = {
   family: 'movement',
   infer: ([x], { sizes }) => ({ shape: x.shape.map((n, d) => n + sizes![2 * d] + sizes![2 * d + 1]), dtype: x.dtype }),
   vjp: (g, [x], _, { sizes }) => [g.slice(...x.shape.map((n, d) => [sizes![2 * d], sizes![2 * d] + n] as const))],
-  batch: shiftAxes(({ sizes }) => ({ sizes: [0, 0, ...sizes!] })),
 }
 
 /** `sizes[0]` elements of `axis` from a start that is data: sources are x and a 0-d i32, clamped so that the window fits. */
@@ -113,14 +100,6 @@ const narrowAt: Primitive = {
     return { shape: x.shape.with(axis!, sizes![0]), dtype: x.dtype }
   },
   vjp: (g, [x, start], _, { axis }) => [x.zerosLike().setNarrow(axis!, start, g), null],
-  batch({ size, sources: [x, start], attributes, shape, again }) {
-    const [whole, axis] = [everyExample(x, size), attributes.axis! + 1]
-    if (!start.batched) return again([whole, start.value], { ...attributes, axis })
-    // a window of its own for each example: its places as an index
-    const all = [size, ...shape]
-    const first = start.value.clamp(0, whole.shape[axis] - all[axis]).reshape(all.map((n, d) => (d === 0 ? n : 1)))
-    return whole.gather(axis, first.expand(all).add(positions(all, axis, whole.engine)))
-  },
 }
 
 /**
@@ -133,7 +112,6 @@ const window: Primitive = {
   vjp: (g, [x], _, { axis, steps }) => [
     unwindow(g, [{ axis: axis!, from: 0, size: x.shape[axis!], step: steps![0], dilation: steps![1] }]),
   ],
-  batch: shiftAxes(attributes => ({ ...attributes, axis: attributes.axis! + 1 })),
 }
 
 /** Windows along one axis that are to be added up where they overlap. */
@@ -237,7 +215,6 @@ const cat: Primitive = {
       return g.narrow(axis!, at - length, length)
     })
   },
-  batch: shiftAxis,
 }
 
 export const movement = { barrier, reshape, permute, expand, slice, pad, narrowAt, window, cat }

@@ -1,20 +1,14 @@
 // Reductions over `axes`, which leave the shape. The empty sum is 0, the empty product 1, the empty maximum -Infinity.
 
-import type { DType } from '../dtype.ts'
 import { isFloat } from '../dtype.ts'
 import { DTypeError } from '../errors.ts'
 import { k } from '../ops/operand.ts'
 import type { Tensor } from '../tensor.ts'
-import { shiftAxes } from './batching.ts'
 import type { Primitive, Typed } from './types.ts'
 
 interface Row {
-  readonly start: (dtype: DType) => number
   readonly vjp: (g: Tensor, x: Tensor, out: Tensor, axes: readonly number[]) => Tensor
 }
-
-const lowest: Partial<Record<DType, number>> = { i32: -(2 ** 31), i8: -128, u8: 0, u32: 0, i64: -(2 ** 63) }
-const highest: Partial<Record<DType, number>> = { i32: 2 ** 31 - 1, i8: 127, u8: 255, u32: 2 ** 32 - 1, i64: 2 ** 63 }
 
 /** g and out already have the reduced axes back as size 1. Ties share the gradient evenly, as torch.amax. */
 const toExtremes = (g: Tensor, x: Tensor, out: Tensor, axes: readonly number[]): Tensor => {
@@ -39,18 +33,16 @@ const productGradient = (g: Tensor, x: Tensor, out: Tensor, axes: readonly numbe
 }
 
 const rows = {
-  sum: { start: () => 0, vjp: (g, x) => g.expand(x.shape) },
+  sum: { vjp: (g, x) => g.expand(x.shape) },
   prod: {
-    start: () => 1,
     vjp: productGradient,
   },
-  amax: { start: dtype => lowest[dtype] ?? -Infinity, vjp: toExtremes },
-  amin: { start: dtype => highest[dtype] ?? Infinity, vjp: toExtremes },
+  amax: { vjp: toExtremes },
+  amin: { vjp: toExtremes },
 } satisfies Record<string, Row>
 
 export type ReduceName = keyof typeof rows
 export const reduceNames = Object.keys(rows) as ReduceName[]
-export const reduceStart = (name: ReduceName, dtype: DType): number => rows[name].start(dtype)
 
 function primitive(name: ReduceName, row: Row): Primitive {
   return {
@@ -66,7 +58,6 @@ function primitive(name: ReduceName, row: Row): Primitive {
       const result = out.reshape(kept)
       return [row.vjp(back, x, result, axes!)]
     },
-    batch: shiftAxes(({ axes }) => ({ axes: axes!.map(a => a + 1) })),
   }
 }
 

@@ -1,4 +1,4 @@
-// The table of primitives: everything the engine can differentiate, batch or lower. (What they give in plain numbers is in values/table.ts.)
+// The table of primitives: everything the engine can differentiate or lower.
 
 import type { attention } from './attention.ts'
 import { custom } from './custom.ts'

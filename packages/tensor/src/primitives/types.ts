@@ -1,5 +1,5 @@
-// What a primitive states, in one entry: shape and dtype, derivative, batching. What it gives in plain numbers is the entry of its name in
-// values/table.ts, which the device 'reference' loads. (Lowering of elementwise rows is the kernel op of the same name; the other families are
+// What a primitive states, in one entry: shape and dtype, derivative. How it runs for many examples at once is the entry of its name in batches.ts, which
+// comes with vmap; what it gives in plain numbers the one in values/table.ts, which the device 'reference' loads. (Lowering of elementwise rows is the kernel op of the same name; the other families are
 // lowered by graph/lower.ts.)
 
 import type { DType } from '../dtype.ts'
@@ -24,11 +24,10 @@ export interface Primitive {
   infer(sources: readonly Typed[], attributes: Attributes, shape?: Shape): Typed
   /** Gradients of the sources in terms of tensors; null where none flows. Absent: not differentiable. */
   vjp?(g: Tensor, sources: readonly Tensor[], out: Tensor, attributes: Attributes): readonly (Tensor | null)[]
-  /** The same for many examples at once (vmap): see batching.ts for the usual rules. */
-  readonly batch: BatchRule
   /** Draws random numbers, so that examples without batched sources differ too. */
   readonly random?: boolean
   /** Of primitives that come with their ops. */
+  readonly batch?: BatchRule
   readonly evaluate?: Evaluate
 }
 

@@ -2,7 +2,7 @@
 // them. Partial results are combined in a fixed order, so that results do not depend on how items are cut.
 
 import type { Local } from '@cairn/wasm'
-import type { ComputeType } from '../../dtype.ts'
+import { type ComputeType, startOf } from '../../dtype.ts'
 import type { Dependencies } from '../../kernel/depends.ts'
 import type { ReduceOp, Stmt } from '../../kernel/ir.ts'
 import { instruct, type Node, type Scope } from './print-code.ts'
@@ -22,16 +22,6 @@ export interface Accumulator {
   /** in effects, when its value changed last */
   changed: number
 }
-
-const identities: Record<ReduceOp, Record<'float' | 'i32' | 'u32' | 'bool', number>> = {
-  add: { float: 0, i32: 0, u32: 0, bool: 0 },
-  mul: { float: 1, i32: 1, u32: 1, bool: 1 },
-  max: { float: Number.NEGATIVE_INFINITY, i32: -(2 ** 31), u32: 0, bool: 0 },
-  min: { float: Number.POSITIVE_INFINITY, i32: 2 ** 31 - 1, u32: 0xffffffff, bool: 1 },
-}
-
-const identity = (op: ReduceOp, dtype: ComputeType): number =>
-  identities[op][dtype === 'f32' || dtype === 'f64' ? 'float' : dtype === 'i64' ? 'i32' : dtype]
 
 /** Accumulators that are reduced into by a loop in lanes, meanwhile. */
 interface Spread {
@@ -132,7 +122,7 @@ export class Accumulators {
       const total = this.known.get(id)!
       totals.set(id, total)
       const locals = f.localArray('v128', unroll)
-      const start = vectors.constant(total.dtype, identity(op, total.dtype))
+      const start = vectors.constant(total.dtype, startOf(op, total.dtype))
       for (const local of locals) code.set(local, start)
       const broken = total.dtype === 'f32' && (op === 'max' || op === 'min') ? f.localArray('v128', unroll) : null
       for (const local of broken ?? []) code.set(local, vectors.constant('i32', 0))

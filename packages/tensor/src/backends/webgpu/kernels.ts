@@ -4,7 +4,6 @@ import { eachExpr } from '../../kernel/depends.ts'
 import type { Kernel, Stmt } from '../../kernel/ir.ts'
 import { Later, needAll } from '../../load-later.ts'
 import type { Choice } from './choose.ts'
-import { printCustom } from './custom.ts'
 import { isRare, rare } from './functions.ts'
 import { functionsOf } from './operations.ts'
 import { alone, type Printed, printLoops } from './print.ts'
@@ -14,10 +13,12 @@ import type { How } from './writer.ts'
 /** What only some programs compute, so that only they load its text. */
 const attention = new Later(() => import('./attention.ts'))
 const products = new Later(() => import('./print-product.ts'))
+const custom = new Later(() => import('./custom.ts'))
 
 function* partsOf(kernel: Kernel): Generator<Later<unknown>> {
   if (kernel.kind === 'attention') yield attention
   if (kernel.kind === 'matmul') yield products
+  if (kernel.kind === 'custom') yield custom
   if ('body' in kernel && callsRare(kernel.body)) yield rare
 }
 
@@ -49,7 +50,7 @@ export function printKernel(
 ): Printed {
   switch (kernel.kind) {
     case 'custom':
-      return alone(printCustom(kernel, limits, alias, how))
+      return alone(custom.module.printCustom(kernel, limits, alias, how))
     case 'attention':
       return alone(attention.module.printAttention(kernel, alias, how))
     case 'loop': {

@@ -1,7 +1,7 @@
 // LoopKernel -> WGSL. Parallel items become threads, or groups of lanes (strategy.ts). Barriers stand only at the top level
 // of `main`, where control flow is uniform: threads without an item follow an existing one and store nothing.
 
-import type { ComputeType } from '../../dtype.ts'
+import { type ComputeType, startOf } from '../../dtype.ts'
 import { DeviceError } from '../../errors.ts'
 import { changes, reads, roots } from '../../kernel/depends.ts'
 import { type Dim, productDim } from '../../kernel/dim.ts'
@@ -212,7 +212,9 @@ class LanePrinter extends ThreadPrinter {
     const { axes, body } = flatten(s)
     writer.hoist(axes, body)
     const whole = s.reduces.map(acc => ({ acc, ...writer.accumulators.get(acc)!, op: combineOp(s, acc)! }))
-    const parts = whole.map(({ acc, dtype, op }) => this.variable(acc, dtype, this.identity(op, dtype)))
+    const parts = whole.map(({ acc, dtype, op }) =>
+      this.variable(acc, dtype, this.writer.constant(startOf(op, dtype), dtype)),
+    )
     const count = writer.fresh('e')
     const total = axes.length > 1 ? productDim(axes.map(a => a.size)) : axes[0].size
     const end = s.end ? `u32(max(0i, ${this.end(s)}))` : writer.uniforms.unsigned(total)
@@ -296,14 +298,6 @@ class LanePrinter extends ThreadPrinter {
       writer.line('workgroupBarrier();')
     }
     return fold(arrays, '0u', 1, count)
-  }
-
-  private identity(op: ReduceOp, dtype: ComputeType): string {
-    const value = { add: 0, mul: 1, max: Number.NEGATIVE_INFINITY, min: Number.POSITIVE_INFINITY }[op]
-    if (Number.isFinite(value) || dtype === 'f32') return this.writer.constant(value, dtype)
-    if (dtype === 'bool') return this.writer.constant(op === 'min' ? 1 : 0, dtype)
-    const [low, high] = dtype === 'u32' ? [0, 0xffffffff] : [-(2 ** 31), 2 ** 31 - 1]
-    return this.writer.constant(op === 'max' ? low : high, dtype)
   }
 }
 

@@ -1,6 +1,6 @@
 // What elementwise primitives give: values are torch's, including NaN and infinities.
 
-import { type DType, isFloat } from '../../dtype.ts'
+import { type DType, isFloat, rangeOf } from '../../dtype.ts'
 import { erf } from '../../kernel/erf.ts'
 import { roundHalfEven } from '../../kernel/half.ts'
 import type { BinaryName, UnaryName } from '../elementwise.ts'
@@ -87,19 +87,10 @@ const cast: Evaluate = ([x], out) => {
   }
 }
 
-const ranges: Partial<Record<DType, readonly [number, number]>> = {
-  i8: [-128, 127],
-  u8: [0, 255],
-  i32: [-(2 ** 31), 2 ** 31 - 1],
-  u32: [0, 2 ** 32 - 1],
-  // 2 ** 63 - 1 is no double; the encoder turns 2 ** 63 into it
-  i64: [-(2 ** 63), 2 ** 63],
-}
-
 function saturate(v: number, dtype: DType): number {
   if (isFloat(dtype)) return v
   if (Number.isNaN(v)) return 0
-  const [low, high] = ranges[dtype] ?? [-Infinity, Infinity]
+  const [low, high] = rangeOf(dtype)
   return Math.min(high, Math.max(low, Math.trunc(v)))
 }
 

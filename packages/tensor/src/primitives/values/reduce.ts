@@ -1,12 +1,13 @@
 // What reductions give.
 
-import { type ReduceName, reduceStart } from '../reduce.ts'
+import { startOf } from '../../dtype.ts'
+import type { ReduceOp } from '../../kernel/ir.ts'
 import type { Evaluate } from '../types.ts'
 
 const reduction =
-  (name: ReduceName, combine: (a: number, b: number) => number): Evaluate =>
+  (op: ReduceOp, combine: (a: number, b: number) => number): Evaluate =>
   ([x], out, { axes }) => {
-    out.data.fill(reduceStart(name, x.dtype))
+    out.data.fill(startOf(op, x.dtype))
     const step = outputStrides(x.shape, axes!)
     const index = new Array<number>(x.shape.length).fill(0)
     let at = 0
@@ -34,8 +35,8 @@ function outputStrides(shape: readonly number[], axes: readonly number[]): numbe
 }
 
 export const reduce = {
-  sum: reduction('sum', (a, b) => a + b),
-  prod: reduction('prod', (a, b) => a * b),
-  amax: reduction('amax', Math.max),
-  amin: reduction('amin', Math.min),
+  sum: reduction('add', (a, b) => a + b),
+  prod: reduction('mul', (a, b) => a * b),
+  amax: reduction('max', Math.max),
+  amin: reduction('min', Math.min),
 }

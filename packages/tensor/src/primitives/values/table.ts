@@ -1,8 +1,8 @@
 // What each primitive gives, in plain loops over plain numbers: what the device 'reference' computes, and loaded with it.
 
 import { DeviceError } from '../../errors.ts'
+import { threefry } from '../../kernel/threefry.ts'
 import { sizeOf } from '../../shape.ts'
-import { threefry } from '../source.ts'
 import type { TableName } from '../table.ts'
 import type { Evaluate, Value } from '../types.ts'
 import { elementwise } from './elementwise.ts'
