@@ -1,9 +1,11 @@
 // A kernel while it is made: what it binds, which scalars it takes, what it loads and stores.
 
 import type { computeType } from '../dtype.ts'
+import { dependencies } from '../kernel/depends.ts'
 import { type Dim, isDim, productDim } from '../kernel/dim.ts'
 import type { Axis, Index } from '../kernel/index-expr.ts'
-import type { BufferParam, Expr, Kernel, ReduceOp, Stmt } from '../kernel/ir.ts'
+import type { BufferParam, Expr, Kernel, LoopKernel, ReduceOp, Stmt } from '../kernel/ir.ts'
+import { mergeParallelAxes } from '../kernel/merge-axes.ts'
 import { type Access, Emitter, type Ref, type Scope, valueRef } from './emit.ts'
 import type { GNode } from './gnode.ts'
 import { type Group, isLeaf } from './group.ts'
@@ -102,7 +104,7 @@ export class Frame implements Scope {
     const values = [...results].map(([node, index]) => {
       const ref = valueRef(node)
       const value = this.emitter.value(node, index)
-      const read = new Set(loadedBuffers(value))
+      const read = dependencies(value).buffers
       this.sources.set(ref.key, new Set([...read].flatMap(b => (b >= 0 ? [this.refs[b].key] : []))))
       return { ref, value, read, to: this.#options.place(ref).key, index: flatIndex(index, node.shape) }
     })
@@ -117,33 +119,29 @@ export class Frame implements Scope {
     return body
   }
 
+  /** A kernel of loops over axes: as few of them as its accesses allow. */
+  loops(
+    name: string,
+    parallel: readonly Axis[],
+    body: readonly Stmt[],
+    more: Partial<Pick<LoopKernel, 'vector' | 'scratch'>> = {},
+  ): Lowered {
+    const over = parallel.filter(isLoop)
+    const kernel = {
+      kind: 'loop',
+      ...this.head(name),
+      parallel: over,
+      vector: true,
+      scratch: [],
+      body,
+      ...more,
+    } as const
+    return this.lowered(mergeParallelAxes(kernel, fresh))
+  }
+
   lowered(kernel: Kernel): Lowered {
     const { refs, scalars, writes, sources } = this
     return { kernel, refs, scalars, reads: this.emitter.loads, writes, sources }
-  }
-}
-
-/** The buffers that an expression loads from, its indices included. */
-function loadedBuffers(e: Expr, seen = new Set<Expr>(), found: number[] = []): number[] {
-  const stack = [e]
-  while (stack.length) {
-    const at = stack.pop()!
-    if (seen.has(at)) continue
-    seen.add(at)
-    if (at.op === 'load') {
-      found.push(at.buffer)
-      if (at.valid) stack.push(at.valid)
-      pushValues(at.index, stack)
-    } else if (at.op === 'index') pushValues(at.index, stack)
-    else if ('args' in at) stack.push(...at.args)
-  }
-  return found
-}
-
-function pushValues(index: Index, stack: Expr[]): void {
-  for (const { atom } of index.terms) {
-    if (atom?.kind === 'value') stack.push(atom.value)
-    else if (atom?.kind === 'div' || atom?.kind === 'mod') pushValues(atom.of, stack)
   }
 }
 

@@ -3,9 +3,8 @@
 import { computeType } from '../dtype.ts'
 import { type Axis, axisIndex, type Index, valueIndex, zeroIndex } from '../kernel/index-expr.ts'
 import type { CustomKernel, Expr, Kernel, LoopKernel, ReduceOp, Stmt } from '../kernel/ir.ts'
-import { mergeParallelAxes } from '../kernel/merge-axes.ts'
 import { bounded, leafRef, valueRef } from './emit.ts'
-import { Frame, fresh, isLoop, type Lowered, type LowerOptions, nameOf, newAxis, ownNodes } from './frame.ts'
+import { Frame, isLoop, type Lowered, type LowerOptions, nameOf, newAxis, ownNodes } from './frame.ts'
 import type { GNode } from './gnode.ts'
 import { type Group, isLeaf } from './group.ts'
 import { sorting } from './later.ts'
@@ -103,15 +102,7 @@ export function lowerScatter(group: Group, options: LowerOptions): Lowered[] {
     const frame = new Frame(options, new Set([node]))
     const index = group.axes.map(axisIndex)
     const body = [frame.store(out, flatIndex(index, node.shape), frame.emitter.value(base, index))]
-    const kernel: LoopKernel = {
-      kind: 'loop',
-      ...frame.head(`${name}: base`),
-      parallel: group.axes.filter(isLoop),
-      vector: true,
-      scratch: [],
-      body,
-    }
-    kernels.push(frame.lowered(mergeParallelAxes(kernel, fresh)))
+    kernels.push(frame.loops(`${name}: base`, group.axes, body))
   }
   const frame = new Frame(options, new Set([node]))
   const axes = updates.shape.map(newAxis)
@@ -129,28 +120,11 @@ export function lowerScatter(group: Group, options: LowerOptions): Lowered[] {
   if (known.length) {
     const step = newAxis(along.size)
     const body = sorting.module.sortedBody(node, { emitter: frame.emitter, index, along, step, mode, valid, store })
-    const kernel: LoopKernel = {
-      kind: 'loop',
-      ...frame.head(name),
-      parallel: axes.filter(isLoop),
-      vector: true,
-      scratch: [],
-      body,
-    }
-    kernels.push(frame.lowered(mergeParallelAxes(kernel, fresh)))
+    kernels.push(frame.loops(name, axes, body))
     return kernels
   }
   const stored = store(frame.emitter.value(updates, index), valid)
   const loop: Stmt = { kind: 'loop', axis: along, end: null, reduces: [], ordered: true, body: [stored] }
-  const parallel = axes.filter((a, d) => d !== node.axis && isLoop(a))
-  const kernel: LoopKernel = {
-    kind: 'loop',
-    ...frame.head(name),
-    parallel,
-    vector: true,
-    scratch: [],
-    body: isLoop(along) ? [loop] : [stored],
-  }
-  kernels.push(frame.lowered(mergeParallelAxes(kernel, fresh)))
+  kernels.push(frame.loops(name, axes.toSpliced(node.axis, 1), isLoop(along) ? [loop] : [stored]))
   return kernels
 }

@@ -14,11 +14,10 @@ import {
   scaleIndex,
   substitute,
 } from '../kernel/index-expr.ts'
-import type { Expr, LoopKernel, Stmt } from '../kernel/ir.ts'
-import { mergeParallelAxes } from '../kernel/merge-axes.ts'
+import type { Expr, Stmt } from '../kernel/ir.ts'
 import { attentionOps } from '../primitives/attention-sources.ts'
 import { type Access, type Ref, valueRef } from './emit.ts'
-import { Frame, fresh, isLoop, type Lowered, type LowerOptions, nameOf, newAxis, ownNodes } from './frame.ts'
+import { Frame, isLoop, type Lowered, type LowerOptions, nameOf, newAxis, ownNodes } from './frame.ts'
 import type { GNode } from './gnode.ts'
 import type { Group } from './group.ts'
 import { isLong, isLongDown, pieceLength } from './long.ts'
@@ -41,16 +40,7 @@ export function lower(group: Group, options: LowerOptions): Lowered[] {
 
 function lowerMap(group: Group, options: LowerOptions): Lowered {
   const frame = new Frame(options, ownNodes(group))
-  const body = frame.stores(group.outputs)
-  const kernel: LoopKernel = {
-    kind: 'loop',
-    ...frame.head(nameOf(group, options)),
-    parallel: group.axes.filter(isLoop),
-    vector: true,
-    scratch: [],
-    body,
-  }
-  return frame.lowered(mergeParallelAxes(kernel, fresh))
+  return frame.loops(nameOf(group, options), group.axes, frame.stores(group.outputs))
 }
 
 function lowerRows(group: Group, options: LowerOptions): Lowered[] {
@@ -115,16 +105,10 @@ function lowerRow(group: Group, reductions: readonly Reduction[], options: Lower
   if (stores.length) body.push(...nest(inner, [], stores))
   body.push(...frame.stores(rows))
 
-  const numbered = renumberScratch(body, frame.refs.length)
-  const kernel: LoopKernel = {
-    kind: 'loop',
-    ...frame.head(nameOf(group, options)),
-    parallel: outer,
+  return frame.loops(nameOf(group, options), outer, renumberScratch(body, frame.refs.length), {
     vector: columnwise(frame.emitter.loads, outer, inner),
     scratch: [...scratch.keys()].filter(n => !homes.has(n)).map(node => ({ dtype: node.dtype, size: span })),
-    body: numbered,
-  }
-  return frame.lowered(mergeParallelAxes(kernel, fresh))
+  })
 }
 
 /** The loops of one space, each reduction taking the value of its source. */
@@ -255,15 +239,9 @@ function lowerPieces(group: Group, space: LongSpace, outer: readonly Axis[], opt
   const shape = axes.map(a => a.size)
   const place = flatIndex(axes.map(axisIndex), shape)
   const stores = space.reductions.map(r => frame.store(partialOf(r, shape), place, accumulator(r)))
-  const kernel: LoopKernel = {
-    kind: 'loop',
-    ...frame.head(`${nameOf(group, options)}: pieces`),
-    parallel: axes,
-    vector: space.columns,
-    scratch: [],
-    body: [...space.reductions.map(declare), loops, ...stores],
-  }
-  return { lowered: frame.lowered(mergeParallelAxes(kernel, fresh)), piece, shape, place }
+  const body = [...space.reductions.map(declare), loops, ...stores]
+  const lowered = frame.loops(`${nameOf(group, options)}: pieces`, axes, body, { vector: space.columns })
+  return { lowered, piece, shape, place }
 }
 
 /** Each axis in terms of a position in row-major order. */
@@ -297,15 +275,8 @@ function lowerInTwo(group: Group, { long, short }: Split, options: LowerOptions)
   for (const space of short) body.push(...space.reductions.map(declare), ...sumLoops(space, frame))
   for (const r of [...long, ...short].flatMap(s => s.reductions)) frame.locals.set(r.node, () => accumulator(r))
   body.push(...frame.stores(group.outputs))
-  const joined: LoopKernel = {
-    kind: 'loop',
-    ...frame.head(`${nameOf(group, options)}: join`),
-    parallel: outer,
-    vector: long.every(s => s.columns),
-    scratch: [],
-    body,
-  }
-  return [...pieces, frame.lowered(mergeParallelAxes(joined, fresh))]
+  const joined = frame.loops(`${nameOf(group, options)}: join`, outer, body, { vector: long.every(s => s.columns) })
+  return [...pieces, joined]
 }
 
 /** Partial sums of narrow floats stay wide. */

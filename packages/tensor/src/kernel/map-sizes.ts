@@ -4,9 +4,12 @@
 import { type Dim, dimKey, isConstant } from './dim.ts'
 import { type Atom, type Axis, type Index, indexKey, valueIndex } from './index-expr.ts'
 import type { Expr, LoopKernel, Stmt } from './ir.ts'
+import { withOperands } from './rewrite.ts'
 
 /** What a size may be replaced by: only sizes above 1, since 0 and 1 decide what a kernel looks like. */
 export type SizeRule = (size: Dim) => Dim
+
+const signed = (value: number): string | number => (Object.is(value, -0) ? '-0' : value)
 
 /** The kernel with each size replaced, and its form: equal for kernels that differ in constant sizes above 1 and in their names alone. */
 export function mapSizes(kernel: LoopKernel, rule: SizeRule): { readonly kernel: LoopKernel; readonly form: string } {
@@ -72,41 +75,33 @@ export function mapSizes(kernel: LoopKernel, rule: SizeRule): { readonly kernel:
     note(')')
     return { terms }
   }
+  /** What an expression is besides its operands and sizes. */
+  const ownOf = (e: Expr): (string | number)[] => {
+    switch (e.op) {
+      case 'const':
+        return [signed(e.value)]
+      case 'scalar':
+        return [e.slot]
+      case 'acc':
+        return [accumulator(e.id)]
+      case 'load':
+        return [e.buffer]
+      case 'roundTo':
+        return [e.to]
+      case 'bounded':
+        return [e.by, e.axis]
+      default:
+        return []
+    }
+  }
   const exprOf = (e: Expr): Expr => {
     const known = exprs.get(e)
     if (known) {
       note('e', known.number)
       return known.expr
     }
-    note(e.op, e.dtype)
-    let expr: Expr
-    switch (e.op) {
-      case 'const':
-        note(Object.is(e.value, -0) ? '-0' : e.value)
-        expr = e
-        break
-      case 'scalar':
-        note(e.slot)
-        expr = e
-        break
-      case 'acc':
-        note(accumulator(e.id))
-        expr = e
-        break
-      case 'load':
-        note(e.buffer)
-        expr = { ...e, index: indexOf(e.index), valid: e.valid && exprOf(e.valid) }
-        break
-      case 'index':
-        expr = { ...e, index: indexOf(e.index) }
-        break
-      default:
-        if (e.op === 'roundTo') note(e.to)
-        if (e.op === 'bounded') {
-          note(e.by, e.axis)
-          expr = { ...e, size: size(e.size), args: [exprOf(e.args[0])] }
-        } else expr = { ...e, args: (e.args as readonly Expr[]).map(exprOf) } as unknown as Expr
-    }
+    note(e.op, e.dtype, ...ownOf(e))
+    const expr = withOperands(e.op === 'bounded' ? { ...e, size: size(e.size) } : e, { expr: exprOf, index: indexOf })
     note(';')
     exprs.set(e, { number: exprs.size, expr })
     return expr
@@ -123,7 +118,7 @@ export function mapSizes(kernel: LoopKernel, rule: SizeRule): { readonly kernel:
         return { ...s, axis, end, body }
       }
       case 'declare':
-        note(accumulator(s.acc), s.dtype, Object.is(s.init, -0) ? '-0' : s.init)
+        note(accumulator(s.acc), s.dtype, signed(s.init))
         return s
       case 'update':
         note(accumulator(s.acc), s.op)

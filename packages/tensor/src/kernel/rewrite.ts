@@ -19,7 +19,7 @@ export interface Rewriter {
 }
 
 /** Statements with their expressions and indices rewritten. */
-export function statements({ expr, index }: Pick<Rewriter, 'expr' | 'index'>): Rewriter['body'] {
+function statements({ expr, index }: Pick<Rewriter, 'expr' | 'index'>): Rewriter['body'] {
   const statement = (s: Stmt): Stmt => {
     switch (s.kind) {
       case 'loop':
@@ -37,8 +37,8 @@ export function statements({ expr, index }: Pick<Rewriter, 'expr' | 'index'>): R
   return body => body.map(statement)
 }
 
-/** e over other operands and, where it has one, another index; itself where they are its own. */
-function over(e: Expr, { expr, index }: Pick<Rewriter, 'expr' | 'index'>): Expr {
+/** e with other operands and, where it has one, another index; itself where they are its own. */
+export function withOperands(e: Expr, { expr, index }: Pick<Rewriter, 'expr' | 'index'>): Expr {
   switch (e.op) {
     case 'const':
     case 'scalar':
@@ -65,7 +65,7 @@ function make(rule: (e: Expr) => Expr, toIndex: (at: Index, expr: Rewriter['expr
   const done = new Map<Expr, Expr>()
   const expr = (e: Expr): Expr => {
     let found = done.get(e)
-    if (!found) done.set(e, (found = rule(over(e, both))))
+    if (!found) done.set(e, (found = rule(withOperands(e, both))))
     return found
   }
   const both = { expr, index: (at: Index) => toIndex(at, expr) }
