@@ -10,13 +10,7 @@ export interface Dependencies {
   readonly buffers: ReadonlySet<number>
 }
 
-interface Growing {
-  readonly axes: Set<number>
-  readonly accumulators: Set<number>
-  readonly buffers: Set<number>
-}
-
-const empty = (): Growing => ({ axes: new Set(), accumulators: new Set(), buffers: new Set() })
+const nothing: Dependencies = { axes: new Set(), accumulators: new Set(), buffers: new Set() }
 const known = new WeakMap<Expr, Dependencies>()
 
 export function dependencies(e: Expr): Dependencies {
@@ -27,12 +21,22 @@ export function dependencies(e: Expr): Dependencies {
 }
 
 function ownDependencies(e: Expr): Dependencies {
-  const found = empty()
-  if (e.op === 'acc') found.accumulators.add(e.id)
-  if (e.op === 'load') found.buffers.add(e.buffer)
-  if (e.op === 'load' || e.op === 'index') merge(found, indexDependencies(e.index))
-  for (const child of children(e)) merge(found, dependencies(child))
-  return found
+  let found = nothing
+  if (e.op === 'acc') found = { ...nothing, accumulators: new Set([e.id]) }
+  if (e.op === 'load') found = { ...nothing, buffers: new Set([e.buffer]) }
+  if (e.op === 'load' || e.op === 'index') found = both(found, indexDependencies(e.index))
+  return children(e).reduce((sum, child) => both(sum, dependencies(child)), found)
+}
+
+/** Most expressions hang on what one operand hangs on, and share it. */
+function both(a: Dependencies, b: Dependencies): Dependencies {
+  if (a === nothing || a === b) return b
+  if (b === nothing) return a
+  return {
+    axes: a.axes.union(b.axes),
+    accumulators: a.accumulators.union(b.accumulators),
+    buffers: a.buffers.union(b.buffers),
+  }
 }
 
 /** `e` and what it is computed from, each once and after its own children; `done` ones and what is below them left out. */
@@ -55,26 +59,29 @@ export function inOrder(e: Expr, done: (e: Expr) => boolean): Expr[] {
 }
 
 export function indexDependencies(index: Index): Dependencies {
-  const found = empty()
+  let found = nothing
   for (const { atom } of index.terms) {
-    if (atom?.kind === 'axis') found.axes.add(atom.axis.id)
-    else if (atom?.kind === 'value') merge(found, dependencies(atom.value))
-    else if (atom) merge(found, indexDependencies(atom.of))
+    if (atom?.kind === 'axis') found = both(found, { ...nothing, axes: new Set([atom.axis.id]) })
+    else if (atom?.kind === 'value') found = both(found, dependencies(atom.value))
+    else if (atom) found = both(found, indexDependencies(atom.of))
   }
   return found
 }
 
 /** The expressions that `e` is computed from, those inside its index included. */
 export function children(e: Expr): readonly Expr[] {
-  if (e.op === 'load') return e.valid ? [...indexValues(e.index), e.valid] : indexValues(e.index)
-  if (e.op === 'index') return indexValues(e.index)
-  return 'args' in e ? e.args : []
+  if (e.op !== 'load' && e.op !== 'index') return 'args' in e ? e.args : none
+  const values = indexValues(e.index)
+  return e.op === 'load' && e.valid ? [...values, e.valid] : values
 }
 
-export function indexValues(index: Index): Expr[] {
-  return index.terms.flatMap(({ atom }) =>
-    atom?.kind === 'value' ? [atom.value] : atom?.kind === 'div' || atom?.kind === 'mod' ? indexValues(atom.of) : [],
-  )
+const none: readonly Expr[] = []
+
+export function indexValues(index: Index): readonly Expr[] {
+  let found = none
+  for (const { atom } of index.terms)
+    if (atom && atom.kind !== 'axis') found = found.concat(atom.kind === 'value' ? [atom.value] : indexValues(atom.of))
+  return found
 }
 
 /** The statements of a body at any depth, each before those inside of it. */
@@ -87,13 +94,13 @@ export function* statementsOf(body: readonly Stmt[]): Generator<Stmt> {
 
 /** What running `body` changes: axes it iterates, accumulators it declares or updates, buffers it stores to. */
 export function changes(body: readonly Stmt[]): Dependencies {
-  const found = empty()
+  const [axes, accumulators, buffers] = [new Set<number>(), new Set<number>(), new Set<number>()]
   for (const s of statementsOf(body)) {
-    if (s.kind === 'loop') found.axes.add(s.axis.id)
-    else if (s.kind === 'store') found.buffers.add(s.buffer)
-    else found.accumulators.add(s.acc)
+    if (s.kind === 'loop') axes.add(s.axis.id)
+    else if (s.kind === 'store') buffers.add(s.buffer)
+    else accumulators.add(s.acc)
   }
-  return found
+  return { axes, accumulators, buffers }
 }
 
 /** The buffers that running `body` reads. */
@@ -108,12 +115,12 @@ export function reads(body: readonly Stmt[]): Set<number> {
 }
 
 /** The expressions that a statement evaluates itself, those of an inner body not included. */
-export function roots(s: Stmt): Expr[] {
+export function roots(s: Stmt): readonly Expr[] {
   switch (s.kind) {
     case 'loop':
-      return s.end ? indexValues(s.end) : []
+      return s.end ? indexValues(s.end) : none
     case 'declare':
-      return []
+      return none
     case 'update':
       return [s.value]
     case 'store':
@@ -126,13 +133,13 @@ export function roots(s: Stmt): Expr[] {
 /** Calls `see` once for each expression of a body, operands first. */
 export function eachExpr(body: readonly Stmt[], see: (e: Expr) => void): void {
   const seen = new Set<Expr>()
-  for (const s of statementsOf(body))
-    for (const root of roots(s))
-      if (!seen.has(root))
-        for (const e of inOrder(root, x => seen.has(x))) {
-          seen.add(e)
-          see(e)
-        }
+  const visit = (e: Expr): void => {
+    if (seen.has(e)) return
+    seen.add(e)
+    for (const child of children(e)) visit(child)
+    see(e)
+  }
+  for (const s of statementsOf(body)) roots(s).forEach(visit)
 }
 
 export const overlap = (a: Dependencies, b: Dependencies): boolean =>
@@ -141,9 +148,3 @@ export const overlap = (a: Dependencies, b: Dependencies): boolean =>
     a.accumulators.isDisjointFrom(b.accumulators) &&
     a.buffers.isDisjointFrom(b.buffers)
   )
-
-function merge(into: Growing, from: Dependencies): void {
-  from.axes.forEach(x => void into.axes.add(x))
-  from.accumulators.forEach(x => void into.accumulators.add(x))
-  from.buffers.forEach(x => void into.buffers.add(x))
-}
