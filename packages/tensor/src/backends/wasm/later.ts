@@ -29,8 +29,9 @@ function printerOf(e: Expr): Later<unknown> | null {
   return helper && helper !== 'tell outside' ? rareHelpers : null
 }
 
-function printersOf(kernel: Kernel): Iterable<Later<unknown>> {
-  if (kernel.kind === 'attention') return [attention]
+/** What of all this prints a kernel. */
+export function printersOf(kernel: Kernel): ReadonlySet<Later<unknown>> {
+  if (kernel.kind === 'attention') return new Set([attention])
   const found = new Set<Later<unknown>>(kernel.kind === 'matmul' ? [matmul] : [])
   if (kernel.kind === 'custom') return found
   eachExpr(kernel.body, e => {

@@ -209,3 +209,19 @@ test('conditions that exclude each other are no borders, others are', () => {
   expect(borders(binary('add', part(1, 18, 0), part(-1, 20, 1)))?.parts).toHaveLength(2)
   expect(borders(part(0, 20, 0))).not.toBeNull()
 })
+
+test('what is added to where a mask allows, in elements of two bytes too', () => {
+  const r = new Random(7)
+  for (const dtype of ['f32', 'f16', 'bf16'] as const)
+    for (const n of [3, 8, 21]) {
+      const i = axis(0, n)
+      const valid = inside(plus(axisIndex(i), -2), dim(n - 2))
+      const kernel = make({
+        parallel: [i],
+        vector: true,
+        buffers: [buffer('f32', n), buffer(dtype, n, 'readwrite')],
+        body: [store(1, axisIndex(i), load('f32', 0, axisIndex(i)), 'add', valid)],
+      })
+      check(kernel, [fill(r, 'f32', n, false), fill(r, dtype, n, false)], { message: `${dtype} ${n}` })
+    }
+})
