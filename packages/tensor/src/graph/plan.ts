@@ -14,7 +14,7 @@ import type { GNode } from './gnode.ts'
 import { dependsOn, type Group } from './group.ts'
 import { lower } from './lower.ts'
 import { formOf, type Joined, joinParts } from './parts.ts'
-import { schedule } from './schedule.ts'
+import { schedule, type Tight } from './schedule.ts'
 import { type SimplifiedRoot, simplify } from './simplify.ts'
 import type { SizeModel } from './symbols.ts'
 
@@ -45,29 +45,36 @@ export function compile(captured: Captured, model: SizeModel, limits: Limits): P
     graph.nodes,
   )
   if (debugging('graph')) print(async () => (await import('./describe.ts')).describeGraph(live, roots))
-  // results in the memory of what they replace bind no more than that; where one cannot be, and a kernel so binds too much, all are counted
-  const fits = ({ launches }: Arranged): boolean =>
-    launches.every(({ kernel }) => kernel.buffers.length <= limits.buffersPerKernel)
-  const hopeful = arrange(roots, live, model, limits, true)
-  const { launches, rootOf, inPlace } = fits(hopeful) ? hopeful : arrange(roots, live, model, limits, false)
-  return bind(captured, launches, rootOf, inPlace)
+  const tight = new Map<GNode, number>()
+  let arranged = arrange(roots, live, model, limits, tight)
+  for (let again = 0; again < mostHopes && arranged.over.length > 0; again++) {
+    for (const n of arranged.over) tight.set(n, (tight.get(n) ?? 0) + 1)
+    arranged = arrange(roots, live, model, limits, tight)
+  }
+  if (arranged.over.length > 0) arranged = arrange(roots, live, model, limits, null)
+  return bind(captured, arranged)
 }
+
+/** How often kernels are planned again because some of them bind too much, before none may hope any more. */
+const mostHopes = 4
 
 interface Arranged {
   readonly launches: readonly Joined[]
   readonly rootOf: ReadonlyMap<string, number>
   readonly inPlace: readonly boolean[]
+  /** what is computed by kernels that bind more than the device can */
+  readonly over: readonly GNode[]
 }
 
-/** Kernels in order, and which results are written where their old value lies. `hopeful`: those that may are counted so by the scheduler. */
+/** Kernels in order, and which results are written where their old value lies. */
 function arrange(
   roots: readonly SimplifiedRoot[],
   live: readonly GNode[],
   model: SizeModel,
   limits: Limits,
-  hopeful: boolean,
+  tight: Tight | null,
 ): Arranged {
-  const { groups, home } = schedule(roots, live, limits, hopeful)
+  const { groups, home } = schedule(roots, live, limits, tight)
   const stored = (node: GNode): boolean => home.get(node)?.outputs.has(node) ?? false
 
   const aliases = new Map<string, Ref>()
@@ -96,6 +103,9 @@ function arrange(
     if ([...group.outputs.keys()].some(n => aliases.has(`V${n.id}`)) || readsAlias(kernels.get(group)!, aliases))
       kernels.set(group, lowerGroup(group))
 
+  const over = groups
+    .filter(g => kernels.get(g)!.some(l => l.kernel.buffers.length > limits.buffersPerKernel))
+    .flatMap(g => [...g.outputs.keys(), ...g.reduces.keys(), ...(g.anchor ? [g.anchor] : [])])
   const rootOf = new Map<string, number>(roots.map((r, i) => [`V${r.node.id}`, i]))
   const order = ordered(groups)
   const launches = limits.parts
@@ -104,7 +114,7 @@ function arrange(
         model.positions.length,
       )
     : order.flatMap(g => kernels.get(g)!).map(lowered => ({ kernel: lowered.kernel, parts: [{ lowered }] }))
-  return { launches, rootOf, inPlace }
+  return { launches, rootOf, inPlace, over: [...new Set(over)] }
 }
 
 const readsAlias = (kernels: readonly Lowered[], aliases: ReadonlyMap<string, Ref>): boolean =>
@@ -220,12 +230,7 @@ function formsTogether(
   return [...order.filter(g => !late.has(g)), ...moved]
 }
 
-function bind(
-  captured: Captured,
-  joined: readonly Joined[],
-  rootOf: ReadonlyMap<string, number>,
-  inPlace: readonly boolean[],
-): Plan {
+function bind(captured: Captured, { launches: joined, rootOf, inPlace }: Arranged): Plan {
   const slots: Slot[] = []
   const slotOf = new Map<string, number>()
   const temps: { dtype: DType; size: Dim; first: number; last: number }[] = []

@@ -15,6 +15,7 @@ import {
   weightOf,
 } from './group.ts'
 import { noNode } from './places.ts'
+import type { Tight } from './schedule.ts'
 import { viewOps } from './views.ts'
 
 /** Stored values that their readers can compute again from what is stored anyway are not stored. */
@@ -60,7 +61,7 @@ export function recompute(
     const readers = new Set(list.map(r => r.group).filter(g => g !== group))
     if (rootNodes.has(node) || list.some(r => r.stored) || readers.size === 0) continue
     if (cost > cheap && [...readers].some(r => [...from].some(n => !r.loads.has(n)))) continue
-    if ([...readers].some(r => new Set([...r.loads, ...from]).size + r.outputs.size > buffersPerKernel)) continue
+    if ([...readers].some(r => bindsMore(r, node, from, buffersPerKernel))) continue
     if (group.outputs.size === 1 && group.anchor === null) continue
     home.delete(node)
     group.outputs.delete(node)
@@ -79,14 +80,35 @@ export function recompute(
   }
 }
 
-/** Buffers that a kernel binds; what is written where its old value is read is one. */
-export function bindings(loads: ReadonlySet<GNode>, stored: Iterable<GNode>, olds: ReadonlyMap<GNode, GNode>): number {
+/** Whether a reader that computes `node` again, from these values, binds too much for it: more than it may and more than before. */
+function bindsMore({ loads, outputs }: Group, node: GNode, from: Iterable<GNode>, most: number): boolean {
+  const after = new Set([...loads, ...from])
+  after.delete(node)
+  return after.size > loads.size && after.size + outputs.size > most
+}
+
+/** Buffers that a kernel binds. `olds`: of results that are written where their old value is read, that value. */
+export function bindings(
+  loads: ReadonlySet<GNode>,
+  stored: Iterable<GNode>,
+  olds: ReadonlyMap<GNode, GNode> | null,
+): number {
   let count = loads.size
   for (const n of stored) {
-    const old = olds.get(n)
+    const old = olds?.get(n)
     if (!old || !loads.has(old)) count++
   }
   return count
+}
+
+/** How often a kernel with these results or this heart came to bind too much. */
+export function failures({ outputs, reduces, anchor }: Group, tight: Tight | null): number {
+  if (!tight) return 2
+  if (tight.size === 0) return 0
+  let most = (anchor && tight.get(anchor)) ?? 0
+  for (const n of outputs.keys()) most = Math.max(most, tight.get(n) ?? 0)
+  for (const n of reduces.keys()) most = Math.max(most, tight.get(n) ?? 0)
+  return most
 }
 
 /** Kernels over the same axes that read a value in common and do not wait for each other become one with several results. */
@@ -96,6 +118,7 @@ export function mergeSiblings(
   buffersPerKernel: number,
   parts: boolean,
   olds: ReadonlyMap<GNode, GNode>,
+  tight: Tight | null,
 ): Group[] {
   // where a launch has parts, a number in common is no reason: they need not be of one size (graph/parts.ts)
   const binds = (n: GNode): boolean => !parts || n.shape.some(d => !isDim(d, 1))
@@ -112,7 +135,7 @@ export function mergeSiblings(
           bindings(
             new Set([...group.loads, ...other.loads]),
             [...group.outputs.keys(), ...other.outputs.keys()],
-            olds,
+            Math.max(failures(group, tight), failures(other, tight)) < 2 ? olds : null,
           ) <= buffersPerKernel &&
           !dependsOn(other, group) &&
           !dependsOn(group, other),

@@ -10,7 +10,7 @@ import type { GNode } from './gnode.ts'
 import { alone, cheap, dependsOn, type Group, isLeaf, isReduce, type Request, weightOf } from './group.ts'
 import { pieceLength } from './long.ts'
 import { covers, inverse, noNode, runsAcross, sameSizes, spreads, storedAs, usedAxes } from './places.ts'
-import { bindings, mergeSiblings, recompute } from './regroup.ts'
+import { bindings, failures, mergeSiblings, recompute } from './regroup.ts'
 import type { SimplifiedRoot } from './simplify.ts'
 import { flatIndex, through, viewOps } from './views.ts'
 
@@ -31,21 +31,30 @@ const isQuotient = (index: Index): boolean => index.terms.some(t => t.atom?.kind
 const keyOf = (index: readonly Index[]): string => index.map(indexKey).join()
 
 /**
- * @param inPlace whether a result is taken to be written where the old value of its target is read, and so to bind nothing more. Most are; who lowers the groups sees
- * whether all were, and asks again where a kernel came to bind too much.
+ * Buffers that a kernel in the making may bind beyond the limit: what is stored in it now may be computed again by its readers in the end, and what it loads be computed in it.
+ */
+const slack = 4
+
+/** Nodes of kernels that came to bind too much when they were planned before: how often. */
+export type Tight = ReadonlyMap<GNode, number>
+
+/**
+ * How much a kernel binds is known when all are lowered; it is guessed here, hopefully at first. `tight` says where hope was in vain: once, and nothing is taken that would
+ * not have room at this moment; twice, and a result counts even if it may be written where the old value of its target is read.
+ * @param tight null: everywhere, so that no kernel binds too much
  */
 export function schedule(
   roots: readonly SimplifiedRoot[],
   nodes: readonly GNode[],
   { buffersPerKernel, parts }: Pick<Limits, 'buffersPerKernel' | 'parts'>,
-  inPlace: boolean,
+  tight: Tight | null,
 ): Schedule {
   const groups: Group[] = []
   const home = new Map<GNode, Group>()
   const requests = new Map<GNode, Request[]>()
   const rootNodes = new Set(roots.map(r => r.node))
   const free = freeNodes(nodes)
-  const olds = inPlace ? oldValues(roots, nodes) : new Map<GNode, GNode>()
+  const olds = oldValues(roots, nodes)
   const attentions = new Map<string, Group>()
   let axes = 0
 
@@ -148,7 +157,8 @@ export function schedule(
       if (at.op !== 'scalar' && at.op !== 'constant' && !free.has(at)) loads.add(at)
     }
     const stored = outputs > 0 ? [...group.outputs.keys(), node] : group.outputs.keys()
-    return bindings(loads, stored, olds) <= buffersPerKernel
+    const failed = Math.max(failures(group, tight), tight?.get(node) ?? 0)
+    return bindings(loads, stored, failed < 2 ? olds : null) <= buffersPerKernel + (failed === 0 ? slack : 0)
   }
 
   const inline = (node: GNode, list: readonly Request[]): void => {
@@ -426,7 +436,7 @@ export function schedule(
     else placeElementwise(node, list)
   }
   recompute(nodes, requests, home, rootNodes, free, buffersPerKernel)
-  return { groups: mergeSiblings(groups, home, buffersPerKernel, parts, olds), home }
+  return { groups: mergeSiblings(groups, home, buffersPerKernel, parts, olds, tight), home }
 }
 
 /** Of results that are assigned to a storage, the old value that lies there. */
