@@ -45,18 +45,31 @@ export function compile(captured: Captured, model: SizeModel, limits: Limits): P
     graph.nodes,
   )
   if (debugging('graph')) print(async () => (await import('./describe.ts')).describeGraph(live, roots))
-  const tight = new Map<GNode, number>()
-  let arranged = arrange(roots, live, model, limits, tight)
-  for (let again = 0; again < mostHopes && arranged.over.length > 0; again++) {
-    for (const n of arranged.over) tight.set(n, (tight.get(n) ?? 0) + 1)
-    arranged = arrange(roots, live, model, limits, tight)
-  }
-  if (arranged.over.length > 0) arranged = arrange(roots, live, model, limits, null)
-  return bind(captured, arranged)
+  return bind(captured, arrangeWithin(roots, live, model, limits))
 }
 
-/** How often kernels are planned again because some of them bind too much, before none may hope any more. */
-const mostHopes = 4
+/** Plans again without hope what came to bind too much, until nothing does; what a kernel binds in any case is for the device to refuse. */
+function arrangeWithin(
+  roots: readonly SimplifiedRoot[],
+  live: readonly GNode[],
+  model: SizeModel,
+  limits: Limits,
+): Arranged {
+  const tight = new Set<GNode>()
+  for (let hopes = 0; hopes < mostHopes; hopes++) {
+    const arranged = arrange(roots, live, model, limits, tight)
+    const before = tight.size
+    for (const n of arranged.over) tight.add(n)
+    if (tight.size === before) {
+      if (arranged.over.length === 0) return arranged
+      break
+    }
+  }
+  return arrange(roots, live, model, limits, null)
+}
+
+/** How often some kernels are planned again, before all are planned without hope. */
+const mostHopes = 5
 
 interface Arranged {
   readonly launches: readonly Joined[]
@@ -105,7 +118,7 @@ function arrange(
 
   const over = groups
     .filter(g => kernels.get(g)!.some(l => l.kernel.buffers.length > limits.buffersPerKernel))
-    .flatMap(g => [...g.outputs.keys(), ...g.reduces.keys(), ...(g.anchor ? [g.anchor] : [])])
+    .flatMap(g => [...g.outputs.keys(), ...g.reduces.keys()])
   const rootOf = new Map<string, number>(roots.map((r, i) => [`V${r.node.id}`, i]))
   const order = ordered(groups)
   const launches = limits.parts
@@ -114,7 +127,7 @@ function arrange(
         model.positions.length,
       )
     : order.flatMap(g => kernels.get(g)!).map(lowered => ({ kernel: lowered.kernel, parts: [{ lowered }] }))
-  return { launches, rootOf, inPlace, over: [...new Set(over)] }
+  return { launches, rootOf, inPlace, over }
 }
 
 const readsAlias = (kernels: readonly Lowered[], aliases: ReadonlyMap<string, Ref>): boolean =>

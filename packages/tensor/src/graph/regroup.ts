@@ -101,15 +101,9 @@ export function bindings(
   return count
 }
 
-/** How often a kernel with these results or this heart came to bind too much. */
-export function failures({ outputs, reduces, anchor }: Group, tight: Tight | null): number {
-  if (!tight) return 2
-  if (tight.size === 0) return 0
-  let most = (anchor && tight.get(anchor)) ?? 0
-  for (const n of outputs.keys()) most = Math.max(most, tight.get(n) ?? 0)
-  for (const n of reduces.keys()) most = Math.max(most, tight.get(n) ?? 0)
-  return most
-}
+/** Whether no kernel with these results came to bind too much before. */
+export const mayHope = ({ outputs, reduces }: Group, tight: Tight | null): boolean =>
+  tight !== null && (tight.size === 0 || ![...outputs.keys(), ...reduces.keys()].some(n => tight.has(n)))
 
 /** Kernels over the same axes that read a value in common and do not wait for each other become one with several results. */
 export function mergeSiblings(
@@ -135,7 +129,7 @@ export function mergeSiblings(
           bindings(
             new Set([...group.loads, ...other.loads]),
             [...group.outputs.keys(), ...other.outputs.keys()],
-            Math.max(failures(group, tight), failures(other, tight)) < 2 ? olds : null,
+            mayHope(group, tight) && mayHope(other, tight) ? olds : null,
           ) <= buffersPerKernel &&
           !dependsOn(other, group) &&
           !dependsOn(group, other),

@@ -10,7 +10,7 @@ import type { GNode } from './gnode.ts'
 import { alone, cheap, dependsOn, type Group, isLeaf, isReduce, type Request, weightOf } from './group.ts'
 import { pieceLength } from './long.ts'
 import { covers, inverse, noNode, runsAcross, sameSizes, spreads, storedAs, usedAxes } from './places.ts'
-import { bindings, failures, mergeSiblings, recompute } from './regroup.ts'
+import { bindings, mayHope, mergeSiblings, recompute } from './regroup.ts'
 import type { SimplifiedRoot } from './simplify.ts'
 import { flatIndex, through, viewOps } from './views.ts'
 
@@ -35,12 +35,12 @@ const keyOf = (index: readonly Index[]): string => index.map(indexKey).join()
  */
 const slack = 4
 
-/** Nodes of kernels that came to bind too much when they were planned before: how often. */
-export type Tight = ReadonlyMap<GNode, number>
+/** Nodes of kernels that came to bind too much when they were planned before. */
+export type Tight = ReadonlySet<GNode>
 
 /**
- * How much a kernel binds is known when all are lowered; it is guessed here, hopefully at first. `tight` says where hope was in vain: once, and nothing is taken that would
- * not have room at this moment; twice, and a result counts even if it may be written where the old value of its target is read.
+ * How much a kernel binds is known when all are lowered; it is guessed here, hopefully. `tight` says where hope was in vain: there, nothing is taken that would not have room at
+ * this moment, and a result counts even if it may be written where the old value of its target is read.
  * @param tight null: everywhere, so that no kernel binds too much
  */
 export function schedule(
@@ -157,8 +157,8 @@ export function schedule(
       if (at.op !== 'scalar' && at.op !== 'constant' && !free.has(at)) loads.add(at)
     }
     const stored = outputs > 0 ? [...group.outputs.keys(), node] : group.outputs.keys()
-    const failed = Math.max(failures(group, tight), tight?.get(node) ?? 0)
-    return bindings(loads, stored, failed < 2 ? olds : null) <= buffersPerKernel + (failed === 0 ? slack : 0)
+    const hopes = mayHope(group, tight) && !tight?.has(node)
+    return bindings(loads, stored, hopes ? olds : null) <= buffersPerKernel + (hopes ? slack : 0)
   }
 
   const inline = (node: GNode, list: readonly Request[]): void => {
