@@ -3,7 +3,7 @@
 // its operands, its value and its attributes; one that a user wrote may read anything else, and a history with such a node is walked anew each time.
 
 import { type Node, noAttributes, noSources } from '../graph/node.ts'
-import { remember } from '../graph/remember.ts'
+import { type Bounds, remember } from '../graph/remember.ts'
 import type { Subgraph } from '../graph/subgraph.ts'
 import {
   beginWriting,
@@ -139,8 +139,12 @@ export class History {
   }
 }
 
-/** Histories that are remembered for each device. */
-const kept = 100
+/** Histories that are remembered for each device: one of a long recurrence has tens of thousands of nodes, of about 200 bytes each. */
+const kept: Bounds<Remembered> = {
+  entries: 100,
+  bytes: 2 ** 26,
+  bytesOf: ({ key, pass }) => key.byteLength + 200 * (pass?.subgraph.nodes.length ?? 0),
+}
 
 /** The passes of one device by the hash of their history; where two hashes meet, the later one counts. */
 export class Passes {

@@ -7,7 +7,7 @@ import type { Shape } from '../shape.ts'
 import { Tensor } from '../tensor.ts'
 import { Capture, type CapturedNode } from './capture.ts'
 import { type Attributes, Node, noSources } from './node.ts'
-import { remember } from './remember.ts'
+import { type Bounds, remember } from './remember.ts'
 import { state } from './scope.ts'
 import { sameKey } from './words.ts'
 
@@ -159,7 +159,7 @@ export function subgraphOf(
 }
 
 /** Structures that are remembered. Of one that was forgotten plans are compiled again. */
-const structuresKept = 1000
+const kept: Bounds<Structure> = { entries: 1000, bytes: 2 ** 25, bytesOf: ({ key }) => key.byteLength }
 let structures = 0
 
 interface Structure {
@@ -174,6 +174,6 @@ function structureOf(hash: number, key: Int32Array, results: readonly number[]):
   const found = known.get(hash)
   const same = found && results.length === found.results.length && results.every((n, i) => n === found.results[i])
   if (same && sameKey(found.key, key)) return found.number
-  remember(known, hash, { key, results, number: structures }, structuresKept)
+  remember(known, hash, { key, results, number: structures }, kept)
   return structures++
 }
