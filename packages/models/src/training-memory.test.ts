@@ -15,17 +15,28 @@ onEachDevice(
       await realize()
       return new WeakRef(net)
     }
-    const trainAll = async (): Promise<{ bytes: number; left: string[] }> => {
+    const trainAll = async (): Promise<ReadonlyMap<string, WeakRef<object>>> => {
       const nets = new Map<string, WeakRef<object>>()
       for (const [title, make] of Object.entries(loops)) nets.set(title, await train(make))
-      await settle()
-      return { bytes: bytesInUse(device), left: [...nets].flatMap(([title, net]) => (net.deref() ? [title] : [])) }
+      return nets
+    }
+    /** Finalizers run when they like: what is left when there is nothing more to wait for. */
+    const leftOf = async (nets: ReadonlyMap<string, WeakRef<object>>, most: number): Promise<string[]> => {
+      for (let i = 0; i < 10; i++) {
+        await settle()
+        if (bytesInUse(device) <= most && [...nets.values()].every(net => !net.deref())) return []
+      }
+      return [
+        `${bytesInUse(device) - most} bytes`,
+        ...[...nets].flatMap(([title, net]) => (net.deref() ? [title] : [])),
+      ]
     }
     // plans stay, and what they run in; the second time some sizes are found to move, and are compiled as such
-    const rounds = [await trainAll(), await trainAll(), await trainAll()]
-    for (const { left } of rounds) expect(left).toEqual([])
-    // one of the models takes 2 kB with its gradients and states
-    expect(rounds[2].bytes - rounds[1].bytes).toBeLessThan(1000)
+    expect(await leftOf(await trainAll(), Infinity)).toEqual([])
+    expect(await leftOf(await trainAll(), Infinity)).toEqual([])
+    const before = bytesInUse(device)
+    // each model takes 2 kB with its gradients and states; how plans lie in blocks moves by as much
+    expect(await leftOf(await trainAll(), before + 10_000)).toEqual([])
   },
   { on: ['reference', 'wasm'], timeout: 60_000 },
 )

@@ -1,16 +1,27 @@
 // Training loops that go on for long, each with something that is another at every step: what they must not leave behind is measured.
 
-import { BatchNorm1d, crossEntropy, Dropout, Embedding, GRU, Linear, Module, registerBackwardHook } from '@cairn/nn'
+import {
+  BatchNorm1d,
+  crossEntropy,
+  Dropout,
+  Embedding,
+  GRU,
+  LayerNorm,
+  Linear,
+  Module,
+  registerBackwardHook,
+} from '@cairn/nn'
 import { AdamW, clipGradNorm, SGD } from '@cairn/optim'
 import { checkpoint, customGradient, jit, rand, step, type Tensor, tensor } from '@cairn/tensor'
 
 class Net extends Module {
   first = new Linear(6, 8)
   norm = new BatchNorm1d(8)
+  rows = new LayerNorm(8)
   drop = new Dropout(0.1)
   last = new Linear(8, 3)
   forward(x: Tensor): Tensor {
-    return this.last.forward(this.drop.forward(this.norm.forward(this.first.forward(x)).relu()))
+    return this.last.forward(this.drop.forward(this.rows.forward(this.norm.forward(this.first.forward(x))).gelu()))
   }
 }
 class Sequence extends Module {

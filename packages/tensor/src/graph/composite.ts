@@ -125,7 +125,8 @@ const expanded = new WeakMap<Node, Node>()
 
 /** The root of the nodes that a call with gradient history stands for; the node itself where it is none. */
 export function expansionOf(node: Node): Node {
-  if (node.op !== 'result' || !node.requiresGrad) return node
+  // one that a jitted function left behind has no call any more; reading it says so
+  if (node.op !== 'result' || !node.requiresGrad || node.sources.length === 0) return node
   let root = expanded.get(node)
   if (!root) {
     const [call] = node.sources

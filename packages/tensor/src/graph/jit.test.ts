@@ -410,6 +410,24 @@ describe('misuse', () => {
     }
   })
 
+  onEachDevice('nor can its gradient be asked for, whatever it is made of', async () => {
+    const w = tensor([1, 2], { requiresGrad: true })
+    const ops: ((x: Tensor) => Tensor)[] = [x => x.exp(), x => x.gelu(), x => x.softmax(0)]
+    for (const op of ops) {
+      let leak: Tensor
+      const fn = jit((x: Tensor) => {
+        leak = op(w.mul(x))
+        return leak.sum()
+      })
+      for (let i = 0; i < 5; i++) {
+        await fn(row(i, 1)).item()
+        const loss = leak!.sum()
+        loss.backward()
+        await expect(loss.item()).rejects.toThrow('made inside of a jitted function and not returned')
+      }
+    }
+  })
+
   onEachDevice('a field set inside is an error', async () => {
     const o = { n: 1 }
     observe(o)
