@@ -117,9 +117,9 @@ export interface ProgramOptions {
   readonly steady?: boolean
 }
 
-/** Adafactor, Lion and Adam8bit of the list in training-run.ts: noise, where a gradient is 0, is as good to them as a gradient. */
-const unsteadyOptimizers = [14, 16, 18]
-export const optimizerCount = 19
+/** Adafactor, LAMB, Lion, Sophia, Adam8bit and Muon of the list in training-run.ts: noise, where a gradient is 0, is as good to them as a gradient. */
+const unsteadyOptimizers = [14, 15, 16, 17, 18, 19]
+const optimizerCount = 20
 
 function randomModel(from: Draw, steady: boolean): ModelSpec {
   const input = pick(from, ['vector', 'vector', 'sequence', 'image', 'tokens'] as const)

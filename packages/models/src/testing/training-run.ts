@@ -121,7 +121,7 @@ type Made = Optimizer<GroupOptions>
 type Grouped = { params: Tensor[]; lr?: number; weightDecay?: number }[]
 const as = (opt: unknown): Made => opt as Made
 /** Rates and eps such that noise stays noise. */
-const optimizers: readonly ((g: Grouped) => Made)[] = [
+const optimizers: ((g: Grouped) => Made)[] = [
   g => as(new SGD(g, { lr: 0.05 })),
   g => as(new SGD(g, { lr: 0.05, momentum: 0.9 })),
   g => as(new SGD(g, { lr: 0.03, momentum: 0.9, nesterov: true, weightDecay: 0.01 })),
@@ -142,6 +142,9 @@ const optimizers: readonly ((g: Grouped) => Made)[] = [
   g => as(new Sophia(g, { lr: 0.01 })),
   g => as(new Adam8bit(g, { lr: 0.01, eps: 1e-3, min8bitSize: 8, blockSize: 8 } as never)),
 ]
+/** where Muon takes the matrices */
+const besideMuon = optimizers.length
+optimizers.push(optimizers[4])
 /** for tables whose gradients are rows */
 const sparseOptimizers = [optimizers[0], optimizers[12]]
 
@@ -173,7 +176,7 @@ class World {
         ...(i > 0 && { lr: 0.01 * i }),
       }))
     const matrices = params.filter(p => p.ndim === 2)
-    const apart = spec.optimizer % 7 === 5 && !sparse && matrices.length > 0
+    const apart = spec.optimizer === besideMuon && !sparse && matrices.length > 0
     this.opts = apart
       ? [as(new Muon(grouped(matrices), { lr: 0.01, eps: 1e-2 })), make(grouped(params.filter(p => p.ndim !== 2)))]
       : [make(grouped(params))]

@@ -3,7 +3,7 @@
 // its operands, its value and its attributes; one that a user wrote may read anything else, and a history with such a node is walked anew each time.
 
 import { type Node, noAttributes, noSources } from '../graph/node.ts'
-import { type Bounds, remember } from '../graph/remember.ts'
+import { type Bounds, recall, remember } from '../graph/remember.ts'
 import type { Subgraph } from '../graph/subgraph.ts'
 import {
   beginWriting,
@@ -150,7 +150,7 @@ const kept: Bounds<Remembered> = {
 export class Passes {
   readonly #known = new Map<number, Remembered>()
   find(history: History, hash: number): Remembered | undefined {
-    const found = this.#known.get(hash)
+    const found = recall(this.#known, hash)
     return found && history.hasKey(found.key) ? found : undefined
   }
   add(hash: number, pass: Remembered): void {

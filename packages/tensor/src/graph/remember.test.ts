@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { remember } from './remember.ts'
+import { recall, remember } from './remember.ts'
 
 const keys = (known: ReadonlyMap<number, unknown>): number[] => [...known.keys()]
 
@@ -20,4 +20,14 @@ test('and where they weigh too much together; the last one stays, whatever it we
   expect(keys(known)).toEqual([5])
   remember(known, 6, 1, bounds)
   expect(keys(known)).toEqual([6])
+})
+
+test('what is in use is not the first to go', () => {
+  const known = new Map<number, string>()
+  for (let i = 0; i < 6; i++) {
+    remember(known, i, 'x', 3)
+    recall(known, 0)
+  }
+  expect(keys(known)).toEqual([4, 5, 0])
+  expect(recall(known, 3)).toBeUndefined()
 })

@@ -1,5 +1,7 @@
 // Tables of what was made before and may serve again, of bounded size.
 
+const weightless = { bytes: 0, bytesOf: () => 0 }
+
 /** How much a table may hold: entries, and bytes of the heap as they are estimated. */
 export interface Bounds<V> {
   readonly entries: number
@@ -20,4 +22,12 @@ export function remember<K, V>(known: Map<K, V>, key: K, value: V, bounds: numbe
     total -= bytesOf(each)
   }
 }
-const weightless = { bytes: 0, bytesOf: () => 0 }
+/** The entry, which is the newest one from then on: what is in use is not the first to go. */
+export function recall<K, V>(known: Map<K, V>, key: K): V | undefined {
+  const value = known.get(key)
+  if (value !== undefined) {
+    known.delete(key)
+    known.set(key, value)
+  }
+  return value
+}

@@ -7,7 +7,7 @@ import type { Shape } from '../shape.ts'
 import { Tensor } from '../tensor.ts'
 import { Capture, type CapturedNode } from './capture.ts'
 import { type Attributes, Node, noSources } from './node.ts'
-import { type Bounds, remember } from './remember.ts'
+import { type Bounds, recall, remember } from './remember.ts'
 import { state } from './scope.ts'
 import { sameKey } from './words.ts'
 
@@ -171,7 +171,7 @@ const known = new Map<number, Structure>()
 
 /** The number of a structure: what stands for its key in the keys of plans. Where two hashes meet, the later one counts. */
 function structureOf(hash: number, key: Int32Array, results: readonly number[]): number {
-  const found = known.get(hash)
+  const found = recall(known, hash)
   const same = found && results.length === found.results.length && results.every((n, i) => n === found.results[i])
   if (same && sameKey(found.key, key)) return found.number
   remember(known, hash, { key, results, number: structures }, kept)

@@ -129,3 +129,22 @@ onEachDevice('other shapes and dtypes than those it was given are an error', asy
     expect(() => template.again(given)).toThrow(/^Template: typed was given tensors of other shapes or dtypes/)
   expect(await template.again([tensor(5)])[0].numbers()).toEqual([3, 6])
 })
+
+onEachDevice(
+  'a structure that is in use is known for good, however many others there are',
+  async device => {
+    const p = tensor([1, 2])
+    const used = (): Tensor => Template.of('used', [], () => [p.mul(p).exp()]).values[0]
+    const compiled = (): number => statistics(device).plansCompiled
+    await used().numbers()
+    const before = compiled()
+    for (let i = 0; i < 1200; i++) {
+      const ops = Array.from({ length: 11 }, (_, bit) => (i >> bit) & 1)
+      Template.of('other', [], () => [ops.reduce((x: Tensor, op) => (op ? x.add(p) : x.mul(p)), p)])
+      if (i % 200 === 0) used()
+    }
+    expect(await used().numbers()).toEqual([Math.fround(Math.exp(1)), expect.closeTo(Math.exp(4), 4)])
+    expect(compiled()).toBe(before)
+  },
+  { on: ['wasm'] },
+)
