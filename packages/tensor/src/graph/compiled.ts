@@ -10,7 +10,6 @@ import { Loading } from '../load-later.ts'
 import { sizeOf } from '../shape.ts'
 import type { Captured } from './capture.ts'
 import type { Bound, Executor, Prepared, Profiled, Statistics } from './executor.ts'
-import { loadParts } from './later.ts'
 import { type Layout, layOut } from './memory-plan.ts'
 import { compile, type Plan } from './plan.ts'
 import { remember } from './remember.ts'
@@ -31,7 +30,7 @@ interface Entry {
   readonly key: Int32Array
   readonly hash: number
   /** size vectors that taught the model of sizes */
-  readonly samples: (readonly number[])[]
+  samples: readonly (readonly number[])[]
   /** the plan for the first sizes, and the one with runtime symbols once others came */
   readonly variants: Variant[]
   used: number
@@ -258,11 +257,10 @@ export class CompiledExecutor implements Executor {
       if (fixed ? captured.hasSizes(fixed) : matches(model, captured.sizes, symbolsOf(model, captured.sizes)))
         return { entry, variant }
     }
-    const loading = loadParts(captured, this.backend.limits)
-    if (loading) throw new Loading(loading)
-    entry.samples.push(captured.sizes)
-    const model = modelOf(entry.samples)
+    const samples = [...entry.samples, captured.sizes]
+    const model = modelOf(samples)
     const plan = compile(captured, model, this.backend.limits)
+    entry.samples = samples
     // what only debugging prints is loaded by those who debug
     if (debugging('schedule')) print(async () => (await import('./describe.ts')).describePlan(plan))
     if (debugging('kernel'))

@@ -199,8 +199,6 @@ export const unaryExpansions = { exp, log, sin, cos, tanh } satisfies Partial<Re
 export const rareMath = new Later(() => import('./math-rare.ts'))
 
 const rare: ReadonlySet<Expr['op']> = new Set(['expm1', 'log1p', 'tan', 'erf', 'pow', 'atan2'])
-export const isRareMath = (e: Expr): boolean => e.dtype === 'f32' && rare.has(e.op)
-
 /** bits of an f16 (in a u32) to its value; exact. */
 export function f16Value(bits: Expr): Expr {
   const shifted = binary('shl', binary('and', bits, u32(0x7fff)), u32(13))
@@ -244,7 +242,7 @@ export const halfBits = { f16: f16Bits, bf16: bf16Bits } as const
 export function expand(e: Expr): Expr {
   if (e.op === 'roundTo') return halfValue[e.to](halfBits[e.to](e.args[0]))
   if (e.dtype !== 'f32' || !('args' in e)) return e
-  const rules: Partial<Record<string, (a: Expr, b: Expr) => Expr>> = isRareMath(e)
+  const rules: Partial<Record<string, (a: Expr, b: Expr) => Expr>> = rare.has(e.op)
     ? rareMath.module.rareExpansions
     : unaryExpansions
   const [a, b] = e.args as readonly Expr[]

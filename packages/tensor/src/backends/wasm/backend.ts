@@ -13,7 +13,7 @@ import { type Launch, type Part, partsOf, symbolsOfPart } from '../../kernel/lau
 import type { Backend, Binding, DeviceBuffer, Executable, Limits, Program, WatchLaunch } from '../backend.ts'
 import { copyUnit, printCopyKernel } from './copy-kernel.ts'
 import { KernelCache, type LaunchPlan, type LoadedKernel } from './kernels.ts'
-import { loadPrinters } from './later.ts'
+import { loadTemplates } from './later.ts'
 import { type Block, blockAlignment, Heap, pageBytes } from './memory.ts'
 import { partsHeader, partWords, placeParts } from './print-parts.ts'
 
@@ -448,7 +448,7 @@ class Implementation implements WasmBackend {
   // ---- programs
 
   prepare({ launches }: Program): Promise<unknown> | null {
-    return loadPrinters(launches.map(l => l.kernel))
+    return loadTemplates(launches.map(l => l.kernel))
   }
 
   load(program: Program): Executable {

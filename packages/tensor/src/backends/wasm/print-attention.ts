@@ -103,6 +103,9 @@ const gradientScratch = (queries: number, width: number, out: number): number =>
 
 type I32 = Local<'i32'>
 
+/** Positions along axes. */
+type Where = Partial<Record<keyof AttentionKernel['axes'], Int>>
+
 class Printer {
   private readonly module: ModuleBuilder
   private readonly kernel: AttentionKernel
@@ -136,12 +139,12 @@ class Printer {
   }
 
   /** Address of an element; axes that are left out are at 0. */
-  private address(f: FuncBuilder, params: I32, place: Place, at: readonly (readonly [Axis, Int])[]): Int {
+  private address(f: FuncBuilder, params: I32, place: Place, at: Where): Int {
     const { add, mul } = ints(f)
     let sum: Int = () => void f.get(params).i32_load(4 * place.buffer)
     for (const { atom, coef } of place.index.terms) if (!atom) sum = add(sum, mul(this.value(f, params, coef), 4))
-    for (const [axis, position] of at) {
-      const stride = this.stride(f, params, place, axis)
+    for (const [axis, position] of Object.entries(at)) {
+      const stride = this.stride(f, params, place, this.kernel.axes[axis as keyof Where])
       if (stride !== 0) sum = add(sum, mul(position, stride))
     }
     return sum
@@ -170,6 +173,7 @@ class Printer {
     const stride = (place: Place, axis: Axis): I32 => define(this.stride(f, params, place, axis))
     return {
       define,
+      address: (place: Place, at: Where): Int => this.address(f, params, place, at),
       heads: size(axes.head),
       group: size(axes.group),
       queries: size(axes.query),
@@ -205,12 +209,7 @@ class Printer {
         [4, operands.ends, key],
       ] as const) {
         if (place) {
-          push(
-            this.address(f, params, place, [
-              [axes.batch, batch],
-              [axes.query, add(first, i)],
-            ]),
-          )
+          push(this.address(f, params, place, { batch, query: add(first, i) }))
           f.i32_load().set(x)
           set(x, min(choose(geSigned(x, 0), x, 0), key))
         } else set(x, otherwise)
@@ -254,7 +253,7 @@ class Printer {
 
   forward(): void {
     const { module, kernel, fused } = this
-    const { axes, operands, results } = kernel
+    const { operands, results } = kernel
     const sweeps = this.sweeps('rows')
     const packColumns = emitPackB(module, true)
     const packRows = emitPackB(module, false)
@@ -269,7 +268,10 @@ class Printer {
       const { local, add, sub, mul, div, rem, and, or, ceilDiv, roundUp, min, max, choose, ...int } = ints(f)
       const { le, ge, eq, set, push, when, range, call } = int
       when(ge(begin, end), () => f.return())
-      const { define, heads, group, queries, key, width, out, scale, qStride, kStride, vStride } = this.setUp(f, params)
+      const { address, define, heads, group, queries, key, width, out, scale, qStride, kStride, vStride } = this.setUp(
+        f,
+        params,
+      )
       const block = define(() => void f.get(params).i32_load(4 * this.partitionWord))
       const blocks = define(ceilDiv(queries, block))
       const padded = define(roundUp(out, panelWidth))
@@ -311,16 +313,8 @@ class Printer {
         set(firstTile, and(low, -forwardKeys))
         range(tile, firstTile, high, forwardKeys, () => {
           set(tileSpan, min(sub(high, tile), forwardKeys))
-          const kAt = this.address(f, params, operands.k, [
-            [axes.batch, b],
-            [axes.head, n],
-            [axes.key, tile],
-          ])
-          const vAt = this.address(f, params, operands.v, [
-            [axes.batch, b],
-            [axes.head, n],
-            [axes.key, tile],
-          ])
+          const kAt = address(operands.k, { batch: b, head: n, key: tile })
+          const vAt = address(operands.v, { batch: b, head: n, key: tile })
           const several = (then: () => void, otherwise?: () => void): void =>
             when(eq(count, 1), otherwise ?? (() => {}), then)
           several(() => {
@@ -337,12 +331,7 @@ class Printer {
                 () => {
                   set(columns, sub(min(to, add(tile, tileSpan)), tile))
                   set(panels, ceilDiv(columns, panelWidth))
-                  const qAt = this.address(f, params, operands.q, [
-                    [axes.batch, b],
-                    [axes.query, add(first, r)],
-                    [axes.head, n],
-                    [axes.group, g],
-                  ])
+                  const qAt = address(operands.q, { batch: b, query: add(first, r), head: n, group: g })
                   set(sumAt, add(sums, mul(add(mul(g, block), r), paddedBytes)))
                   set(statAt, add(statistics, mul(add(mul(g, block), r), 8)))
                   several(
@@ -364,13 +353,7 @@ class Printer {
                     if (operands.mask)
                       set(
                         mask,
-                        this.address(f, params, operands.mask, [
-                          [axes.batch, b],
-                          [axes.head, n],
-                          [axes.group, g],
-                          [axes.query, add(first, r, i)],
-                          [axes.key, tile],
-                        ]),
+                        address(operands.mask, { batch: b, head: n, group: g, query: add(first, r, i), key: tile }),
                       )
                     for (const x of [row, mul(panels, panelWidth), lowHere, highHere, mask]) push(x)
                     f.get(scale)
@@ -402,12 +385,7 @@ class Printer {
           range(i, 0, count, 1, () => {
             set(r, add(mul(g, block), i))
             set(at, add(statistics, mul(r, 8)))
-            const place = [
-              [axes.batch, b],
-              [axes.query, add(first, i)],
-              [axes.head, n],
-              [axes.group, g],
-            ] as const
+            const place = { batch: b, query: add(first, i), head: n, group: g }
             if (results.out) {
               f.get(at).f32_load(4).f32_const(0).f32_eq()
               f.if(
@@ -416,12 +394,12 @@ class Printer {
                 () => f.f32_const(1).get(at).f32_load(4).f32_div(),
               )
               f.set(factor)
-              push(this.address(f, params, results.out, place))
+              push(address(results.out, place))
               push(add(sums, mul(r, paddedBytes)))
               f.get(out).get(factor).call(finish)
             }
             if (results.lse) {
-              push(this.address(f, params, results.lse, place))
+              push(address(results.lse, place))
               f.get(at).f32_load(4).f32_const(0).f32_eq()
               f.if(
                 'f32',
@@ -439,7 +417,7 @@ class Printer {
 
   gradients(): void {
     const { module, kernel, fused } = this
-    const { axes, operands, results } = kernel
+    const { operands, results } = kernel
     const { dq, dk, dv } = results
     const [upper, lse, delta] = [operands.g!, operands.lse!, operands.delta!]
     const sweeps = this.sweeps('rows')
@@ -455,7 +433,10 @@ class Printer {
       const { local, add, sub, mul, div, rem, or, ceilDiv, roundUp, min, max, ...int } = ints(f)
       const { le, ge, set, push, when, range, call } = int
       when(ge(begin, end), () => f.return())
-      const { define, heads, group, queries, key, width, out, scale, qStride, kStride, vStride } = this.setUp(f, params)
+      const { address, define, heads, group, queries, key, width, out, scale, qStride, kStride, vStride } = this.setUp(
+        f,
+        params,
+      )
       const wide = define(roundUp(width, panelWidth))
       const deep = define(roundUp(out, panelWidth))
       const [wideBytes, deepBytes] = [define(mul(wide, 4)), define(mul(deep, 4))]
@@ -493,14 +474,7 @@ class Printer {
         if (dq)
           range(i, 0, queries, 1, () =>
             range(g, 0, group, 1, () => {
-              push(
-                this.address(f, params, dq, [
-                  [axes.batch, b],
-                  [axes.query, i],
-                  [axes.head, n],
-                  [axes.group, g],
-                ]),
-              )
+              push(address(dq, { batch: b, query: i, head: n, group: g }))
               f.i32_const(0)
               push(mul(width, 4))
               f.memory_fill()
@@ -508,14 +482,10 @@ class Printer {
           )
         range(tile, 0, key, gradientKeys, () => {
           set(tileSpan, min(sub(key, tile), gradientKeys))
-          const kvPlace = [
-            [axes.batch, b],
-            [axes.head, n],
-            [axes.key, tile],
-          ] as const
-          call(packColumns, this.address(f, params, operands.k, kvPlace), kStride, tileSpan, width, keysAcross)
-          call(packColumns, this.address(f, params, operands.v, kvPlace), vStride, tileSpan, out, valuesAcross)
-          if (dq) call(packRows, this.address(f, params, operands.k, kvPlace), kStride, width, tileSpan, keysDown)
+          const kvPlace = { batch: b, head: n, key: tile }
+          call(packColumns, address(operands.k, kvPlace), kStride, tileSpan, width, keysAcross)
+          call(packColumns, address(operands.v, kvPlace), vStride, tileSpan, out, valuesAcross)
+          if (dq) call(packRows, address(operands.k, kvPlace), kStride, width, tileSpan, keysDown)
           for (const [wanted, memory, stride] of [
             [dk, ofKeys, wideBytes],
             [dv, ofValues, deepBytes],
@@ -535,21 +505,9 @@ class Printer {
                 () => {
                   set(blockColumns, sub(min(high, add(tile, tileSpan)), tile))
                   set(blockWidth, roundUp(blockColumns, panelWidth))
-                  const rowPlace = (query: Int) =>
-                    [
-                      [axes.batch, b],
-                      [axes.query, query],
-                      [axes.head, n],
-                      [axes.group, g],
-                    ] as const
-                  if (dk)
-                    call(
-                      packRows,
-                      this.address(f, params, operands.q, rowPlace(first)),
-                      ...[qStride, width, count, queriesDown],
-                    )
-                  if (dv)
-                    call(packRows, this.address(f, params, upper, rowPlace(first)), gStride, out, count, upperDown)
+                  const rowPlace = (query: Int) => ({ batch: b, query, head: n, group: g })
+                  if (dk) call(packRows, address(operands.q, rowPlace(first)), ...[qStride, width, count, queriesDown])
+                  if (dv) call(packRows, address(upper, rowPlace(first)), gStride, out, count, upperDown)
                   range(r, 0, count, tileRows, () => {
                     set(rowsNow, min(sub(count, r), tileRows))
                     set(row, add(weights, mul(r, blockStride)))
@@ -567,8 +525,8 @@ class Printer {
                         set(columns, sub(min(to, add(tile, tileSpan)), tile))
                         set(panels, ceilDiv(columns, panelWidth))
                         const here = rowPlace(add(first, r))
-                        const qAt = this.address(f, params, operands.q, here)
-                        const gAt = this.address(f, params, upper, here)
+                        const qAt = address(operands.q, here)
+                        const gAt = address(upper, here)
                         this.sweepOf(
                           f,
                           sweeps,
@@ -587,10 +545,7 @@ class Printer {
                           set(highHere, this.within(f, at, 4, tile, columns))
                           set(mask, 0)
                           if (operands.mask)
-                            set(
-                              mask,
-                              this.address(f, params, operands.mask, [...rowPlace(add(first, r, i)), [axes.key, tile]]),
-                            )
+                            set(mask, address(operands.mask, { ...rowPlace(add(first, r, i)), key: tile }))
                           const own = rowPlace(add(first, r, i))
                           for (const x of [
                             add(row, mul(i, blockStride)),
@@ -600,9 +555,9 @@ class Printer {
                             push(x)
                           for (const x of [lowHere, highHere, mask]) push(x)
                           f.get(scale)
-                          push(this.address(f, params, lse, own))
+                          push(address(lse, own))
                           f.f32_load()
-                          push(this.address(f, params, delta, own))
+                          push(address(delta, own))
                           f.f32_load()
                           f.call(slope)
                         })
@@ -617,7 +572,7 @@ class Printer {
                           range(i, 0, rowsNow, 1, () =>
                             call(
                               addRow,
-                              this.address(f, params, dq, rowPlace(add(first, r, i))),
+                              address(dq, rowPlace(add(first, r, i))),
                               add(ofQueries, mul(i, wideBytes)),
                               width,
                             ),
@@ -652,13 +607,7 @@ class Printer {
           ] as const) {
             if (!wanted) continue
             range(j, 0, tileSpan, 1, () => {
-              push(
-                this.address(f, params, wanted, [
-                  [axes.batch, b],
-                  [axes.head, n],
-                  [axes.key, add(tile, j)],
-                ]),
-              )
+              push(address(wanted, { batch: b, head: n, key: add(tile, j) }))
               push(add(memory, mul(j, stride)))
               f.get(floats).f32_const(1).call(finish)
             })

@@ -12,7 +12,7 @@ import { type Dim, isConstant } from '../../kernel/dim.ts'
 import type { Axis } from '../../kernel/index-expr.ts'
 import type { Stmt } from '../../kernel/ir.ts'
 import type { ParamLayout } from '../../kernel/params.ts'
-import * as later from './later.ts'
+import { borders as laterBorders } from './later.ts'
 import type { Accumulators } from './print-accumulators.ts'
 import {
   aheadBlock,
@@ -29,7 +29,7 @@ import { testedFirst } from './print-far.ts'
 import { type BodyOptions, type Found, Frame } from './print-frame.ts'
 import type { Helpers } from './print-helpers.ts'
 import { accumulatorTypes, bestLoop, declaredIn, type LoopStmt, reductionOps, Variance } from './print-lanes.ts'
-import type { LoadExpr } from './print-loads.ts'
+import { type LoadExpr, maskedLoads } from './print-loads.ts'
 import { everywhere } from './print-prepare.ts'
 import { Stores } from './print-stores.ts'
 import { chooseUnroll } from './print-unroll.ts'
@@ -230,8 +230,8 @@ export class BodyPrinter {
         readAhead(this.frame, this.values.places, streams, code.op('i32_le_s', 'i32', [stop, limit]))
         print(code.min(stop, last(unroll)))
       })
-    const masked = tested.length === 0 ? later.maskedLoads(body) : []
-    const rows = masked.length > 0 ? later.borders.module : null
+    const masked = tested.length === 0 ? maskedLoads(body) : []
+    const rows = masked.length > 0 ? laterBorders.module : null
     const borders = rows?.bordersOf(body, masked, axis, varies)
     if (rows && borders) {
       const { from, to } = rows.interior(this.frame, this.values, axis, borders, limit)

@@ -20,9 +20,9 @@ import {
 import { type Dim, dim, symbol } from '../../kernel/dim.ts'
 import { type Axis, addIndex, axisIndex, dimIndex, type Index, scaleIndex } from '../../kernel/index-expr.ts'
 import type { Expr } from '../../kernel/ir.ts'
-import { maskedLoads } from './later.ts'
 import { bordersOf } from './print-borders.ts'
 import { declaredIn, Variance } from './print-lanes.ts'
+import { maskedLoads } from './print-loads.ts'
 import { arrays, check, fill, make, Random } from './testing/check-kernel.ts'
 import { runKernel } from './testing/run-kernel.ts'
 

@@ -3,7 +3,8 @@
 
 import type { Mnemonic } from '@cairn/wasm'
 import { type ComputeType, computeType, type DType } from '../../dtype.ts'
-import type { Expr } from '../../kernel/ir.ts'
+import { eachExpr } from '../../kernel/depends.ts'
+import type { Expr, Stmt } from '../../kernel/ir.ts'
 import { instruct, type Node } from './print-code.ts'
 import type { Frame } from './print-frame.ts'
 import { stepOf } from './print-lanes.ts'
@@ -12,6 +13,15 @@ import { scalarTypes, storages } from './print-types.ts'
 import type { Values } from './print-values.ts'
 
 export type LoadExpr = Extract<Expr, { op: 'load' }>
+
+/** Loads under a mask: where there are some, rows may have borders. */
+export function maskedLoads(body: readonly Stmt[]): readonly LoadExpr[] {
+  const found: LoadExpr[] = []
+  eachExpr(body, e => {
+    if (e.op === 'load' && e.valid) found.push(e)
+  })
+  return found
+}
 
 /** Ids that tell buffers from accumulators among the mutable things a value reads. */
 export const bufferReads = 1 << 20

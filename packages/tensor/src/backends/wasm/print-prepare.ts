@@ -10,7 +10,7 @@ import { type Helper, type MathImport, mathImports } from './print-helpers.ts'
 
 type Memory = Pick<BufferParam, 'dtype'>
 
-export const isHalf = (dtype: string): dtype is 'f16' | 'bf16' => dtype === 'f16' || dtype === 'bf16'
+const isHalf = (dtype: string): dtype is 'f16' | 'bf16' => dtype === 'f16' || dtype === 'bf16'
 
 /**
  * f32 functions whose short expansion holds up to a limit of |x|; beyond it, and for NaN, lanes go through Math, one by one, behind a branch
@@ -80,7 +80,7 @@ export function prepareBody(body: readonly Stmt[], memories: readonly Memory[]):
 }
 
 /** The helper that an expression calls; null: none. */
-export function helperOf({ op, dtype }: Expr): Helper | null {
+function helperOf({ op, dtype }: Expr): Helper | null {
   if (op === 'mod' && (dtype === 'f32' || dtype === 'f64')) return `mod ${dtype}`
   if (op === 'pow' && dtype === 'i64') return 'pow i64'
   if (op === 'pow' && (dtype === 'i32' || dtype === 'u32')) return 'pow i32'

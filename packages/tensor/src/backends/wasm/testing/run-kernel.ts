@@ -7,33 +7,13 @@ import type { LoopKernel } from '../../../kernel/ir.ts'
 import { rareMath } from '../../../kernel/math.ts'
 import { paramLayout } from '../../../kernel/params.ts'
 import { forLanes } from '../for-lanes.ts'
-import { borders, printersOf } from '../later.ts'
+import { borders } from '../later.ts'
 import { guardBytes } from '../memory.ts'
 import { type PrintOptions, printLoopKernel, scratchBytes } from '../print.ts'
 import { rareHelpers } from '../print-helpers.ts'
 
-const parts = [borders, rareHelpers, rareMath]
-await Promise.all(parts.map(part => part.need()))
-
-/** Prints a kernel, which may take no more parts of the printer than the backend would have waited for. */
-function print(given: LoopKernel, kernel: LoopKernel, options: Partial<PrintOptions>): Uint8Array<ArrayBuffer> {
-  const asked = printersOf(given)
-  const spies = parts.map(part => {
-    const { module } = part
-    return Object.defineProperty(part, 'module', {
-      configurable: true,
-      get() {
-        if (!asked.has(part)) throw new Error(`${kernel.name} is printed with a part that nobody has asked for`)
-        return module
-      },
-    })
-  })
-  try {
-    return printLoopKernel(kernel, { relaxed: features().relaxedSimd, shared: false, ...options })
-  } finally {
-    for (const part of spies) Reflect.deleteProperty(part, 'module')
-  }
-}
+// there is nobody here who would wait for them
+await Promise.all([borders, rareHelpers, rareMath].map(part => part.need()))
 
 export type KernelFunction = (params: number, begin: number, end: number, scratch: number) => void
 
@@ -92,7 +72,7 @@ export class PlacedKernel {
       else view.setInt32(byte, value, true)
     })
     this.items = kernel.parallel.reduce((product, axis) => product * evaluateDim(axis.size, symbols), 1)
-    const code = print(given, kernel, options.print ?? {})
+    const code = printLoopKernel(kernel, { relaxed: features().relaxedSimd, shared: false, ...options.print })
     const instance = new WebAssembly.Instance(new WebAssembly.Module(code), {
       env: { memory: this.memory },
       Math,
