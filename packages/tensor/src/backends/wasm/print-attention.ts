@@ -417,7 +417,7 @@ class Printer {
 
   gradients(): void {
     const { module, kernel, fused } = this
-    const { operands, results } = kernel
+    const { axes, operands, results } = kernel
     const { dq, dk, dv } = results
     const [upper, lse, delta] = [operands.g!, operands.lse!, operands.delta!]
     const sweeps = this.sweeps('rows')
