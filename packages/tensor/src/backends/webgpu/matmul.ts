@@ -2,13 +2,14 @@
 // registers, and the epilogue is printed once, in a loop over that block. Which tile is for which product: choose.ts.
 
 import { computeType } from '../../dtype.ts'
-import { type Dim, productDim } from '../../kernel/dim.ts'
+import type { Dim } from '../../kernel/dim.ts'
 import { type Axis, axisIndex, type Index, strideOf } from '../../kernel/index-expr.ts'
 import type { LoopKernel, MatmulKernel } from '../../kernel/ir.ts'
 import { matmulAsLoops } from '../../kernel/matmul-loops.ts'
 import { castText } from './operations.ts'
-import { nameAxes, type Shader, workgroupNumber } from './print.ts'
+import type { Shader } from './print.ts'
 import type { ThreadLimits } from './strategy.ts'
+import { tiled } from './tiles.ts'
 import { Uniforms } from './uniforms.ts'
 import { type How, Writer } from './writer.ts'
 
@@ -60,19 +61,12 @@ export function printMatmul(
   const down = rows / blockRows
   const quads = blockColumns / 4
   const [M, N, K] = [m, n, k].map(axis => writer.uniforms.dim(axis.size))
-  const count = (size: string, by: number): string => `(u32(${size}) + ${by - 1}u) / ${by}u`
-
-  writer.line(`let across = ${count(N, columns)};`)
-  writer.line(`let down = ${count(M, rows)};`)
-  writer.line(`let number = ${workgroupNumber};`)
-  const items = part ? [part, ...batch] : batch
-  writer.line(
-    `if (number >= across * down * ${writer.uniforms.unsigned(productDim(items.map(a => a.size)))}) { return; }`,
+  const finish = tiled(
+    writer,
+    { axis: n, length: columns, from: 'from_column' },
+    { axis: m, length: rows, from: 'from_row' },
+    part ? [part, ...batch] : batch,
   )
-  writer.line(`let from_row = i32(number / across % down * ${rows}u);`)
-  writer.line(`let from_column = i32(number % across * ${columns}u);`)
-  writer.line('let item = number / across / down;')
-  nameAxes(writer, items, 'item')
   const [begin, end] = depthOf(writer, K, part, depth)
   writer.line(`let tx = i32(thread % ${across}u);`)
   writer.line(`let ty = i32(thread / ${across}u);`)
@@ -159,16 +153,7 @@ export function printMatmul(
   const memory = fills
     .map(f => `var<workgroup> ${f.memory}: array<vec4f, ${(f.extent / 4) * depth * (double ? 2 : 1)}>;\n`)
     .join('')
-  return {
-    code: writer.shader(threads, memory),
-    bindings: new Set(alias).size,
-    fields: writer.uniforms.fields,
-    checks: writer.checks,
-    workgroups: size =>
-      Math.ceil(size(m.size) / rows) *
-      Math.ceil(size(n.size) / columns) *
-      items.reduce((product, axis) => product * size(axis.size), 1),
-  }
+  return finish(threads, memory, alias)
 }
 
 /** Where the sum over k begins and ends: all of it, or the piece of a part, whose length is a multiple of `step`. */

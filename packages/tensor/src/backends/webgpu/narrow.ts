@@ -2,12 +2,12 @@
 // reads, in vectors of four, and that nothing is read twice. Below, `long` is the axis of the larger operand (its rows where it is
 // contiguous along k, its columns otherwise) and `short` the other one.
 
-import { productDim } from '../../kernel/dim.ts'
 import type { Axis, Index } from '../../kernel/index-expr.ts'
 import type { MatmulKernel } from '../../kernel/ir.ts'
 import { contiguous, depthOf, inFours } from './matmul.ts'
-import { nameAxes, type Shader, workgroupNumber } from './print.ts'
+import type { Shader } from './print.ts'
 import type { ThreadLimits } from './strategy.ts'
+import { tiled } from './tiles.ts'
 import { Uniforms } from './uniforms.ts'
 import { type How, Writer } from './writer.ts'
 
@@ -90,19 +90,12 @@ export function printNarrow(
   /** entries of `long` in one vector */
   const quad = !alongDepth && wide ? 4 : 1
   const span = across * each * quad
-  const items = part ? [part, ...batch] : batch
-  const count = (size: string, by: number): string => `(u32(${size}) + ${by - 1}u) / ${by}u`
-
-  writer.line(`let longs = ${count(L, span)};`)
-  writer.line(`let shorts = ${count(S, rows)};`)
-  writer.line(`let number = ${workgroupNumber};`)
-  writer.line(
-    `if (number >= longs * shorts * ${writer.uniforms.unsigned(productDim(items.map(i => i.size)))}) { return; }`,
+  const finish = tiled(
+    writer,
+    { axis: long, length: span, from: 'from_long' },
+    { axis: short, length: rows, from: 'from_short' },
+    part ? [part, ...batch] : batch,
   )
-  writer.line(`let from_long = i32(number % longs * ${span}u);`)
-  writer.line(`let from_short = i32(number / longs % shorts * ${rows}u);`)
-  writer.line('let item = number / longs / shorts;')
-  nameAxes(writer, items, 'item')
   const [begin, end] = depthOf(writer, K, part, 4)
   // neighbouring threads read neighbouring memory: along k they are lanes, along columns they are columns
   writer.line(`let lane = i32(thread ${alongDepth ? `% ${lanes}u` : `/ ${across}u`});`)
@@ -179,14 +172,5 @@ export function printNarrow(
       for (const s of kernel.body) if (s.kind === 'store') writer.store(s)
     })
   })
-  return {
-    code: writer.shader(threads, `var<workgroup> sums: array<${type}, ${each * rows * kept * across}>;\n`),
-    bindings: new Set(alias).size,
-    fields: writer.uniforms.fields,
-    checks: writer.checks,
-    workgroups: size =>
-      Math.ceil(size(long.size) / span) *
-      Math.ceil(size(short.size) / rows) *
-      items.reduce((product, axis) => product * size(axis.size), 1),
-  }
+  return finish(threads, `var<workgroup> sums: array<${type}, ${each * rows * kept * across}>;\n`, alias)
 }

@@ -2,12 +2,12 @@
 // small matrices between its threads and multiplies them. Tiles of a and b pass through workgroup memory, the product goes back
 // through it to the epilogue. Never a guess: a candidate of the tuner, where the adapter has a configuration for the operands' type.
 
-import { type Dim, productDim } from '../../kernel/dim.ts'
 import type { Axis } from '../../kernel/index-expr.ts'
 import type { MatmulKernel } from '../../kernel/ir.ts'
 import { contiguous, depthOf, inFours } from './matmul.ts'
-import { nameAxes, type Shader, workgroupNumber } from './print.ts'
+import type { Shader } from './print.ts'
 import type { ThreadLimits } from './strategy.ts'
+import { tiled } from './tiles.ts'
 import { Uniforms } from './uniforms.ts'
 import { type How, Writer } from './writer.ts'
 
@@ -75,18 +75,12 @@ export function printSubgroupMatrix(
   writer.enable('chromium_experimental_subgroup_matrix')
   if (config.type === 'f16') writer.enable('f16')
   const [M, N, K] = [m, n, k].map(axis => writer.uniforms.dim(axis.size))
-  const items = part ? [part, ...batch] : batch
-
-  writer.line(`let tiles_across = (u32(${N}) + ${columns - 1}u) / ${columns}u;`)
-  writer.line(`let tiles_down = (u32(${M}) + ${rows - 1}u) / ${rows}u;`)
-  writer.line(`let number = ${workgroupNumber};`)
-  writer.line(
-    `if (number >= tiles_across * tiles_down * ${writer.uniforms.unsigned(productDim(items.map(i => i.size)))}) { return; }`,
+  const finish = tiled(
+    writer,
+    { axis: n, length: columns, from: 'from_column' },
+    { axis: m, length: rows, from: 'from_row' },
+    part ? [part, ...batch] : batch,
   )
-  writer.line(`let from_row = i32(number / tiles_across % tiles_down * ${rows}u);`)
-  writer.line(`let from_column = i32(number % tiles_across * ${columns}u);`)
-  writer.line('let item = number / tiles_across / tiles_down;')
-  nameAxes(writer, items, 'item')
   const [begin, end] = depthOf(writer, K, part, Math.max(4, config.k))
   writer.line(`let unit = thread / ${subgroup}u;`)
   writer.line(`let unit_row = unit / ${across}u;`)
@@ -178,14 +172,5 @@ export function printSubgroupMatrix(
     `var<workgroup> wb: array<${config.type}, ${columns * depth}>;\n`,
     `var<workgroup> wc: array<f32, ${tile.down * config.m * columns}>;\n`,
   ]
-  return {
-    code: writer.shader(threads, memory.join('')),
-    bindings: new Set(alias).size,
-    fields: writer.uniforms.fields,
-    checks: writer.checks,
-    workgroups: (size: (d: Dim) => number) =>
-      Math.ceil(size(m.size) / rows) *
-      Math.ceil(size(n.size) / columns) *
-      items.reduce((product, axis) => product * size(axis.size), 1),
-  }
+  return finish(threads, memory.join(''), alias)
 }
