@@ -10,8 +10,10 @@ export const budgets: Record<string, { tarball: number; bundle: number }> = {
   // and far arguments of exp (4: windows 5 to 40 times as fast, masked softmax 2). Since then: what is built once and called again (2, half of a step's host),
   // sentences for what users of other libraries write first (1), scatters side by side on a GPU (1),
   // replays that leave next to nothing to collect (1: of what the host pays for a step on WebGPU beyond a bare loop, two thirds), and kernels that
-  // are planned hopefully (0.5: a third fewer in a training step where a device binds 8 buffers). The aim is 130.
-  tensor: { tarball: 500, bundle: 157.1 },
+  // are planned hopefully (0.5: a third fewer in a training step where a device binds 8 buffers).
+  // One walk over expressions, one table of what dtypes hold and shorter constants gave back 3, of which the edges of what loads later took 1. What is left
+  // is code without repetition: of its 157, sentences are 3, shaders' text 7, and names that a minifier must keep 5. The aim is 130.
+  tensor: { tarball: 500, bundle: 157.2 },
   // All layers, losses (as functions and as modules) and tools of torch.nn measured 20.9, and 22 since each says which option, size or width does not
   // fit: what was taken for a default or broadcast without a word is worth a sentence. All rules, those of 8 bits and of sparse rows, a line search,
   // schedules and wrappers 11.4, and 12.2 since what no rule takes is said; a program takes what it names.
@@ -31,7 +33,7 @@ export const budgets: Record<string, { tarball: number; bundle: number }> = {
  * (1.6), functions that few programs call (1.7, remainders and integer powers 0.8), users' kernels (0.6), and what sorts scatters (1). The plain
  * evaluator (3) comes with the device 'reference', the rules of examples (1.1) with vmap.
  *
- * The aim with one backend is 75, and this is what stands between: of the 40 kB at once, 19 are the methods of Tensor, which are there for who
+ * The aim with one backend is 75, and this is what stands between: of the 41 kB at once, 19 are the methods of Tensor, which are there for who
  * calls them and cannot load later, since an op answers at once. Those that few programs call (sort 2.1, movement of other kinds 2.0, indexing by
  * arrays 1.9, statistics 1.0) could be functions under a subpath; in torch they are methods. The queue is 4, the compiler of graphs (schedule, lower,
  * simplify, plan) 20, a backend's printers and host 25 to 29. What was tried and did not pay: the lowering of attention by itself (0.8: what it shares
@@ -44,8 +46,8 @@ export const loadBudgets: Record<string, { program: string; atOnce: number; with
       program: `
       import { noGrad, rand, randn, realize, setDefaultDevice, tensor } from '@cairn/tensor'
       export { noGrad, rand, randn, realize, setDefaultDevice, tensor }`,
-      atOnce: 41.1,
-      with: { wasm: 90.3, webgpu: 85.1 },
+      atOnce: 41.6,
+      with: { wasm: 90.6, webgpu: 85.5 },
     },
   }
 
