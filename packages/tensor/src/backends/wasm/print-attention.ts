@@ -201,7 +201,7 @@ class Printer {
   /** Which keys each query sees: pairs [start, end) within the keys, for `count` queries from `first` on. */
   private ranges(f: FuncBuilder, params: I32, batch: I32, first: Int, count: Int, key: I32, to: I32): void {
     const { local, add, mul, min, choose, geSigned, set, range, push } = ints(f)
-    const { axes, operands } = this.kernel
+    const { operands } = this.kernel
     const [i, x] = [local(), local()]
     range(i, 0, count, 1, () => {
       for (const [offset, place, otherwise] of [
