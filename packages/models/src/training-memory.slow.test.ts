@@ -15,7 +15,7 @@ for (const [title, loop] of Object.entries(loops))
       const measured: { heap: number; bytes: number }[] = []
       for (let i = 1; i <= 2000; i++) {
         await run(i)
-        if (i % 500 > 0 || i < 1000) continue
+        if (i % 500 > 0 || i < 1500) continue
         await realize()
         measured.push({ heap: await settle(), bytes: bytesInUse(device) })
       }

@@ -145,7 +145,7 @@ export abstract class Optimizer<O extends GroupOptions> {
   #state = new WeakMap<Tensor, ParameterState>()
   #counters = new WeakMap<Tensor, Counter>()
   /** another one whenever there are other states or counters: a jitted step is recorded anew then */
-  readonly #structure = { current: new Structure() }
+  readonly #structure: { current: Structure; groups: readonly object[] } = { current: new Structure(), groups: [] }
   #last: LastStep | null = null
 
   constructor(params: Parameters<O>, defaults: O) {
@@ -166,6 +166,7 @@ export abstract class Optimizer<O extends GroupOptions> {
       if (!p.storage)
         throw new CairnError(new.target.name, 'optimizes leaves; a computed tensor has no value of its own')
     for (const group of this.groups) observe(group)
+    this.#structure.groups = this.groups
     observe(this.#structure)
     // Made here and not in the first step, so that the first step looks like all others and compiles once.
     const learning = all.filter(p => p.requiresGrad)
@@ -225,6 +226,8 @@ export abstract class Optimizer<O extends GroupOptions> {
         `when is a 0-d bool tensor, not [${when.shape.join(', ')}] ${when.dtype}; compare first`,
       )
     void this.#structure.current
+    // groups that were added are conditions of a jitted step as the first ones are
+    for (const group of this.#structure.groups) observe(group)
     const gradients = this.#gradients()
     const given = when ? [when] : []
     const last = this.#last

@@ -1,6 +1,6 @@
 // A step whose graph is that of the last one, and everything that must make it another: options, state, gradients, conditions, a rule of one's own.
 
-import { defaultDevice, statistics, type Tensor, tensor } from '@cairn/tensor'
+import { defaultDevice, jit, statistics, type Tensor, tensor } from '@cairn/tensor'
 import { expect } from 'vitest'
 import { onEachDevice } from '../../tensor/src/testing/devices.ts'
 import { expectClose } from '../testing.ts'
@@ -96,6 +96,28 @@ onEachDevice('parameters that change groups have the options of the group that t
   one.params.push(other.params.pop()!)
   await step()
   expect([await a.item(), await b.item()]).toEqual([1 - 2 - 0.25 - 1, 1 - 0.5 - 1 - 1])
+})
+
+onEachDevice('a group that is added steps from then on, and by its own rate, plain and inside of jit', async () => {
+  for (const jitted of [false, true]) {
+    const [a, b] = [parameter(1), parameter(1)]
+    const opt = new SGD([a], { lr: 1 })
+    const train = (x: Tensor): void => {
+      for (const p of [a, b]) p.zeroGrad()
+      a.add(b).mul(x).sum().backward()
+      opt.step()
+    }
+    const step = jitted ? jit(train) : train
+    const steps = (count: number): void => {
+      for (let i = 0; i < count; i++) step(tensor([1]))
+    }
+    steps(5)
+    opt.groups.push({ ...opt.groups[0], params: [b], lr: 0.5 })
+    steps(4)
+    opt.groups[1].lr = 0.25
+    steps(4)
+    expect([await a.item(), await b.item()]).toEqual([1 - 13, 1 - 2 - 1])
+  }
 })
 
 onEachDevice('a condition is that of this step', async () => {

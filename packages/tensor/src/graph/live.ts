@@ -34,6 +34,9 @@ export function effect<T extends object>(owner: T, act: (owner: T) => void): voi
 }
 
 const observed = new Set<WeakRef<object>>()
+const marked = new WeakSet<object>()
+/** What decides by its own fields, each a condition where it was read, is itself the same as long as it is this object. */
+export const isObserved = (object: object): boolean => marked.has(object)
 const gone = new FinalizationRegistry<WeakRef<object>>(ref => observed.delete(ref))
 
 /**
@@ -41,6 +44,8 @@ const gone = new FinalizationRegistry<WeakRef<object>>(ref => observed.delete(re
  * field that it read has another value.
  */
 export function observe(object: object): void {
+  if (marked.has(object)) return
+  marked.add(object)
   const ref = new WeakRef(object)
   observed.add(ref)
   gone.register(object, ref)

@@ -6,7 +6,7 @@ import type { TypedArray } from '../dtype.ts'
 import { JitError } from '../errors.ts'
 import type { Generator } from '../random.ts'
 import type { GradientForm } from './gradient-form.ts'
-import { type Live, observedObjects } from './live.ts'
+import { isObserved, type Live, observedObjects } from './live.ts'
 import { type Node, nodeCount, type Origin } from './node.ts'
 import type { Queue } from './queue.ts'
 import { state } from './scope.ts'
@@ -40,7 +40,7 @@ function snapshotOf(value: unknown, weak: WeakTable, depth = 0): Snapshot {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return { kind: 'same', value }
   if (depth < deepest && Array.isArray(value))
     return { kind: 'array', items: value.map(item => snapshotOf(item, weak, depth + 1)) }
-  if (depth < deepest && isRecord(value)) {
+  if (depth < deepest && isRecord(value) && !isObserved(value)) {
     const keys = Object.keys(value)
     return { kind: 'record', keys, items: keys.map(key => snapshotOf(value[key], weak, depth + 1)) }
   }
