@@ -128,6 +128,8 @@ function leafGradients(root: Tensor, seed: Tensor | undefined): Map<Node, Tensor
     found = { key, pass: passOf(built, root.node, seed?.node ?? null, history, since) }
     known.add(hash, found)
     if (!found.pass) return built
+    // the walk left nodes to stand for calls, which the next pass of this form will not: what else reads their values is to be the same graph
+    for (let i = 0; i < order.length; i++) if (order[i].op === 'result') order[i].stand = null
   }
   if (!found.pass) return walked()
   const { subgraph, sources, leaves } = found.pass

@@ -204,3 +204,27 @@ test('what it was first called with can be collected', async () => {
   await settle()
   expect(refs.map(r => r.deref())).toEqual([undefined, undefined, undefined])
 })
+
+onEachDevice('a value that is read beside its pass is the same graph whether the pass is built or found', async () => {
+  const [w, seen] = [leaf([0.5, -1, 2, 0.1], [4]), tensor([0, 0, 0, 0])]
+  const step = jit((x: Tensor, way: 'first' | 'then') => {
+    if (way === 'first') return x.mul(2)
+    w.zeroGrad()
+    const y = squash(x, w)
+    seen.assign(seen.mul(0.5).add(y.detach().sum(0)))
+    y.mul(y).sum().backward()
+    return y
+  })
+  const x = tensor([[1, 2, 3, 4]])
+  // a gradient that is there already, so that the first pass of this form is recorded
+  w.mul(2).sum().backward()
+  step(x, 'first')
+  for (let i = 0; i < 5; i++) step(x, 'then')
+  const [first] = await numbers([plain(x, w).sum(0)])
+  expectClose(
+    await seen.numbers(),
+    first.map(v => v * (2 - 2 ** -4)),
+    close,
+    'seen',
+  )
+})
