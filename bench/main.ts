@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util'
 import { command } from '../tools/command.ts'
 import { ensureWebGPU } from '../tools/webgpu.ts'
 import { type Bench, type DeviceName, devices, type Measurement, shareOfLimit } from './bench.ts'
-import { recorded, recordRatios, regressions } from './ratios.ts'
+import { recorded, recordRatios, regressions, unrecorded } from './ratios.ts'
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), 'benches')
 const names = readdirSync(folder)
@@ -69,6 +69,7 @@ async function main(): Promise<number> {
   if (values.record) say(`\n${recordRatios(results)} ratios recorded`)
   if (values.check) {
     const worse = regressions(results)
+    for (const text of unrecorded(results)) say(`not recorded: ${text}`)
     for (const text of worse) say(`REGRESSION ${text}`)
     return worse.length ? 1 : 0
   }

@@ -31,6 +31,10 @@ export function recordRatios(results: readonly Result[]): number {
   return count
 }
 
+/** Of each result with a ratio that nothing was recorded for, its key: what is called otherwise now is not checked. */
+export const unrecorded = (results: readonly Result[], ratios = recorded()): string[] =>
+  results.filter(r => shareOfLimit(r) !== undefined && !(keyOf(r) in ratios)).map(keyOf)
+
 /** One line for each result whose ratio has fallen. */
 export function regressions(results: readonly Result[], ratios = recorded()): string[] {
   return results.flatMap(result => {
