@@ -80,6 +80,17 @@ const settled = async (x: Tensor): Promise<Tensor> => {
   return x
 }
 
+onEachDevice('forty shapes in turn are remembered', async () => {
+  const w = await settled(randn([4]))
+  for (let round = 0; round < 2; round++)
+    for (let n = 1; n <= 40; n++) {
+      const x = await settled(randn([n, 4]))
+      const before = built()
+      squash(x, w)
+      if (round === 1) expect(built() - before, `${n} rows`).toBe(2)
+    }
+})
+
 describe('derivatives', () => {
   const [xs, ws] = [
     [0.5, -1, 2, 0.1],

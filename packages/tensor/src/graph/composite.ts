@@ -22,8 +22,8 @@ interface Form {
 
 type Build = (...given: Tensor[]) => Tensor
 
-/** Forms that are remembered of one op with the same options, and such ops. */
-const formsKept = 32
+/** Forms that are remembered of one op with the same options: as many as passes (autograd/history.ts), which know them by number. And such ops. */
+const formsKept = 100
 const opsKept = 200
 
 const known = new WeakMap<Engine, Map<string, Form[]>>()
