@@ -63,8 +63,8 @@ async function training(): Promise<Step> {
   return { name: 'training step of a GPT 4x4x128 on 4 tokens', run }
 }
 
-/** Calls before the first that is timed: by then V8 has compiled what a step runs. */
-const warmup = 200
+/** Calls before the first that is timed: V8 goes on compiling what a step runs for as long, and a training has many more. */
+const warmup = 2000
 
 interface CallTime {
   readonly median: number
