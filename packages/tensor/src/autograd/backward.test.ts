@@ -1,7 +1,9 @@
 // Gradients: what backward leaves where, what it drops, what it refuses; gradients of gradients; functions to gradients.
 
 import { describe, expect, test } from 'vitest'
+import type { Node } from '../graph/node.ts'
 import {
+  checkpoint,
   grad,
   noGrad,
   realize,
@@ -16,6 +18,7 @@ import {
 } from '../index.ts'
 import { onEachDevice } from '../testing/devices.ts'
 import { countWork } from '../testing/work.ts'
+import { gradients } from './backward.ts'
 
 const leaf = (values: number | number[]): Tensor => tensor(values, { requiresGrad: true })
 const values = (x: Tensor): Promise<number[]> => x.numbers()
@@ -347,4 +350,19 @@ onEachDevice('a gradient whose tensor was disposed is none, and the next backwar
     w.grad![Symbol.dispose]()
     expect(w.grad).toBeUndefined()
   }
+})
+
+test('leaves have their gradients in the order in which these are complete, whatever was written last', () => {
+  const [a, b, c, x] = [1, 2, 3, 4].map(n => tensor([n], { requiresGrad: true }))
+  const order = (): Node[] => {
+    // a value beside the path that goes deepest, and a leaf that is used early and late
+    const h = x.mul(a).add(b)
+    const y = h.mul(checkpoint((u: Tensor) => u.mul(b).exp(), h.mul(c))).mul(a)
+    return [...gradients([y], [y.onesLike()], null, false).keys()]
+  }
+  const wanted = [c, b, x, a]
+  expect(order()).toEqual(wanted.map(t => t.storage!.head))
+  b.assign(tensor([5]))
+  x.assign(tensor([6]))
+  expect(order()).toEqual(wanted.map(t => t.storage!.head))
 })

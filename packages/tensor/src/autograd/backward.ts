@@ -66,15 +66,15 @@ export function gradients(
 }
 
 /**
- * Nodes with gradient history between the roots and what is wanted, the newest first, and where in that order each is. Leaves come last, as they are
- * met: which of two versions was written later says nothing of the graph, and a step after a write from outside is to have the order of the others.
+ * Nodes with gradient history between the roots and what is wanted, the newest first, and where in that order each is. Leaves come last, in the order
+ * in which their gradients are complete: which of two versions was written later says nothing of the graph, and a step after a write from outside is to
+ * have the order of the others.
  */
 function reachable(
   roots: readonly Node[],
   wanted: ReadonlySet<Node> | null,
 ): { order: readonly Node[]; placeOf: ReadonlyMap<Node, number> } {
   let order: Node[] = []
-  const leaves: Node[] = []
   const placeOf = new Map<Node, number>()
   const stack = roots.filter(node => node.requiresGrad)
   while (stack.length) {
@@ -82,12 +82,11 @@ function reachable(
     if (placeOf.has(node)) continue
     placeOf.set(node, 0)
     const sources = historyOf(node)
-    if (sources.length === 0) leaves.push(node)
-    else order.push(node)
+    if (sources.length > 0) order.push(node)
     for (let i = 0; i < sources.length; i++) if (sources[i].requiresGrad) stack.push(sources[i])
   }
   order.sort((a, b) => b.id - a.id)
-  for (let i = 0; i < leaves.length; i++) order.push(leaves[i])
+  order.push(...leavesOf(order, roots))
   if (wanted) {
     const useful = new Set<Node>()
     for (let i = order.length - 1; i >= 0; i--)
@@ -97,6 +96,18 @@ function reachable(
   }
   order.forEach((node, place) => void placeOf.set(node, place))
   return { order, placeOf }
+}
+
+/** The leaves with gradient history, each where the last of its users among `order` stands. */
+function leavesOf(order: readonly Node[], roots: readonly Node[]): Node[] {
+  const found = new Set<Node>()
+  const meet = (nodes: readonly Node[]): void => {
+    for (let i = nodes.length - 1; i >= 0; i--)
+      if (nodes[i].requiresGrad && nodes[i].sources.length === 0) found.add(nodes[i])
+  }
+  for (let i = order.length - 1; i >= 0; i--) meet(historyOf(order[i]))
+  meet(roots)
+  return [...found].reverse()
 }
 
 /** What the gradient of a node goes to: its sources, or the nodes that a call stands for. */
