@@ -298,6 +298,22 @@ describe('order and time', () => {
     expect(await values(loss)).toEqual([16])
   })
 
+  test('what reads a value that failed has failed, too, when both ends are seen at once', async () => {
+    const w = device.tensor([4])
+    device.executor.mode = 'together'
+    w.assign(w.add(1))
+    const first = step([w])
+    w.assign(w.add(1))
+    const second = step([w])
+    await turn()
+    device.executor.endTogether()
+    const outcomes = await Promise.allSettled([first, second, realize(w)])
+    expect(outcomes.some(o => o.status === 'rejected')).toBe(true)
+    device.executor.mode = 'work'
+    await expect(values(w)).rejects.toThrow('the device was lost')
+    await expect(step([w])).rejects.toThrow('the device was lost')
+  })
+
   test('realize tells that the plan of a value failed after it had begun', async () => {
     const w = device.tensor([4], true)
     device.executor.mode = 'break'

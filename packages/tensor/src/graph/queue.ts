@@ -289,20 +289,11 @@ export class Queue {
     }
     const run = new Run()
     for (let i = 0; i < targets.length; i++) targets[i].advance(writes[i] || 1, run)
-    return finished.then(
-      () => {
-        try {
-          checkSources(sources)
-        } catch (error) {
-          run.fail(error)
-          throw error
-        }
-        run.end()
-      },
-      error => {
-        run.fail(error)
-        throw error
-      },
+    return ended(
+      finished,
+      sources,
+      error => run.fail(error),
+      () => run.end(),
     )
   }
 
@@ -598,12 +589,7 @@ export class Queue {
     for (let i = 0; i < last.length; i++) last[i].storage.settled = last[i].leaf
     const written: Node[] = []
     for (let i = 0; i < targets.length; i++) written.push((targets[i].settled ??= targets[i].head))
-    return finished
-      .then(() => checkSources(sources))
-      .catch(error => {
-        poison(written, error)
-        throw error
-      })
+    return ended(finished, sources, error => poison(written, error))
   }
 
   #settledStorage(node: Node): Storage {
@@ -855,14 +841,26 @@ function checkSound(node: Node): void {
 }
 
 /**
- * What was read was handed over before it was known that it would fail. What a jitted call made inside is only closed to others (jit.ts).
- * @throws what it failed with
+ * The end of a run, which is also told what it read: that was handed over before it was known that it would fail. What a jitted call made inside is only
+ * closed to others (jit.ts). Both ways in one `then`: a run that reads what this one wrote may have ended, too, and asks in the turn after this.
  */
-function checkSources(sources: readonly (Node | Run | null)[]): void {
-  for (let i = 0; i < sources.length; i++) {
-    const error = sources[i]?.error
-    if (error && !(error instanceof JitError)) throw error
+function ended(
+  finished: Promise<void>,
+  sources: readonly (Node | Run | null)[],
+  fail: (error: unknown) => void,
+  done?: () => void,
+): Promise<void> {
+  const failed = (error: unknown): never => {
+    fail(error)
+    throw error
   }
+  return finished.then(() => {
+    for (let i = 0; i < sources.length; i++) {
+      const error = sources[i]?.error
+      if (error && !(error instanceof JitError)) failed(error)
+    }
+    done?.()
+  }, failed)
 }
 
 /** A promise whose rejection somebody else reports. */

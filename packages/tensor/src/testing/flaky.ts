@@ -9,17 +9,23 @@ import { Storage } from '../graph/storage.ts'
 import { Tensor } from '../ops/methods.ts'
 
 export class FlakyExecutor extends ReferenceExecutor {
-  /** 'refuse', 'full': throws before anything has changed, the latter for want of memory; 'break': the work fails after it was begun; 'hold': it ends when `release` is called */
-  mode: 'work' | 'refuse' | 'full' | 'break' | 'hold' = 'work'
+  /** 'refuse', 'full': throws before anything has changed, the latter for want of memory; 'break': the work fails after it was begun; 'hold': it ends when `release` is called; 'together': when `endTogether` is */
+  mode: 'work' | 'refuse' | 'full' | 'break' | 'hold' | 'together' = 'work'
   executed = 0
   #held: (() => void)[] = []
   #last: Promise<void> = Promise.resolve()
+  #together: PromiseWithResolvers<void>[] = []
 
   override run(prepared: Prepared, bound: Bound): Promise<void> {
     if (this.mode === 'refuse') throw new CairnError('compile', 'the kernel is refused')
     if (this.mode === 'full') throw new OutOfMemoryError('allocate', 'the device is full', { bytes: 1024 })
     this.executed++
     const done = super.run(prepared, bound)
+    if (this.mode === 'together') {
+      const ended = Promise.withResolvers<void>()
+      this.#together.push(ended)
+      return ended.promise
+    }
     return this.#inOrder(this.#outcome(done))
   }
 
@@ -47,6 +53,13 @@ export class FlakyExecutor extends ReferenceExecutor {
     const finished = this.#last.then(outcome)
     this.#last = finished.catch(() => {})
     return finished
+  }
+
+  /** The host sees at once that all of these have ended, and that the first one failed. */
+  endTogether(): void {
+    const [first, ...others] = this.#together.splice(0)
+    first.reject(new DeviceLostError('matmul', 'the device was lost'))
+    for (const { resolve } of others) resolve()
   }
 
   /** Ends the oldest execution that is held. */
