@@ -251,7 +251,13 @@ export function apply(
   const nodes = sources.length === 0 ? noSources : sources.map(s => s.node)
   const typed = primitive.infer(nodes, attributes, shape)
   const node = new Node(name, nodes, typed.shape, typed.dtype, engine, attributes)
-  if (state.grad && primitive.vjp !== undefined && isFloat(typed.dtype))
-    for (let i = 0; i < nodes.length; i++) if (nodes[i].requiresGrad) node.requiresGrad = true
+  if (primitive.vjp !== undefined && hasHistory(nodes, typed.dtype)) node.requiresGrad = true
   return new Tensor(node)
+}
+
+/** Whether a value of this dtype that is made of these now has gradient history. */
+export function hasHistory(sources: readonly Node[], dtype: DType): boolean {
+  if (!state.grad || !isFloat(dtype)) return false
+  for (let i = 0; i < sources.length; i++) if (sources[i].requiresGrad) return true
+  return false
 }

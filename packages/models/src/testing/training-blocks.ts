@@ -148,6 +148,16 @@ const activations: readonly ((x: Tensor) => Tensor)[] = [
   x => x.hypot(x.sin().add(2)),
 ]
 
+/** A recurrence along the first axis. */
+const overTime = (Recurrence: typeof GRU | typeof LSTM): Kind => ({
+  shape: (s, [n]) => (s.length === 2 ? [s[0], widths(n)] : null),
+  make: (s, [n]) =>
+    new Around(
+      new Recurrence(s[1], widths(n), { batchFirst: true }) as never,
+      (m, x) => (m as never as GRU | LSTM).forward(x).output,
+    ),
+})
+
 export const kinds: Readonly<Record<string, Kind>> = {
   linear: {
     shape: (s, [n]) => (s.length <= 2 ? [...s.slice(0, -1), widths(n)] : null),
@@ -240,22 +250,8 @@ export const kinds: Readonly<Record<string, Kind>> = {
   },
   positions: { shape: rank(2), make: s => new LearnedPositions(s[0], s[1]) },
   experts: { shape: rank(2), make: s => new MixtureOfExperts(s[1], 3, () => new Linear(s[1], s[1]), { topK: 2 }) },
-  gru: {
-    shape: (s, [n]) => (s.length === 2 ? [s[0], widths(n)] : null),
-    make: (s, [n]) =>
-      new Around(
-        new GRU(s[1], widths(n), { batchFirst: true }) as never,
-        (m, x) => (m as never as GRU).forward(x).output,
-      ),
-  },
-  lstm: {
-    shape: (s, [n]) => (s.length === 2 ? [s[0], widths(n)] : null),
-    make: (s, [n]) =>
-      new Around(
-        new LSTM(s[1], widths(n), { batchFirst: true }) as never,
-        (m, x) => (m as never as LSTM).forward(x).output,
-      ),
-  },
+  gru: overTime(GRU),
+  lstm: overTime(LSTM),
   cells: {
     shape: (s, [n]) => (s.length === 2 ? [widths(n)] : null),
     make: (s, [n, m]) => new Cells(new [RNNCell, GRUCell, LSTMCell][m % 3](s[1], widths(n))),

@@ -75,9 +75,9 @@ export interface Backend {
   /** The bytes as a fresh typed array owned by the caller, after everything queued before. */
   read(source: Binding, dtype: DType, elements: number): Promise<TypedArray>
   copy(source: Binding, target: Binding): void
-  /** Loads what prints the program's kernels, where only some programs need it. Null: `load` can do its work. @throws where it cannot be loaded */
+  /** Loads what prints the program's kernels, where only some programs need it and it can be foretold. Null: it is there. @throws where it cannot be loaded */
   prepare?(program: Program): Promise<unknown> | null
-  /** Prints and compiles what is not cached. Synchronous errors (a kernel that cannot be printed) throw; device errors reject in `run`. */
+  /** Prints and compiles what is not cached. Synchronous errors (a kernel that cannot be printed) throw; device errors reject in `run`. @throws Loading where a printer is missing: to be asked again */
   load(program: Program): Executable
   /**
    * Queues one run. `bindings[i]` serves program slot i, `scalars[i]` scalar slot i, `symbols[id]` the Dim symbols.

@@ -239,7 +239,7 @@ export class Queue {
     for (let i = 0; i < pieces.length && executor && !this.#waiting; i++) {
       const finished = this.#again(executor, pieces[i])
       if (!finished) break
-      this.#done = finished.catch(() => {})
+      this.#follow(finished)
       started.push({ planned: null, finished })
     }
     // the device is not ready, or did not take it: in order with what waits, with a version for each write that can be taken back
@@ -425,12 +425,16 @@ export class Queue {
 
   /** Hands work over at once when the device is up and nothing waits before it; else in order. */
   #hand(work: (executor: Executor, mayRetry: boolean) => Promise<void>): Started {
-    const before = this.#done
     const started = this.#handOver(work)
-    // a piece that turned out to need no work ends at once, though what was handed over before may not have
-    const all = (): Promise<unknown> => before
-    this.#done = started.finished.then(all, all)
+    this.#follow(started.finished)
     return started
+  }
+
+  /** What was handed over last, which ends after all before it: a piece that turned out to need no work ends at once, though these may not have. */
+  #follow(finished: Promise<void>): void {
+    const before = this.#done
+    const all = (): Promise<unknown> => before
+    this.#done = finished.then(all, all)
   }
 
   #handOver(work: (executor: Executor, mayRetry: boolean) => Promise<void>): Started {

@@ -2,13 +2,12 @@
 // 'result' for each of its values. So a step that differs from the last one in its data alone makes, walks and hashes a few nodes where it had a thousand.
 // Whoever compiles or evaluates a graph sees the nodes themselves (`Captured.nodes`): there is no second way of computing anything.
 
-import { type DType, isFloat } from '../dtype.ts'
+import type { DType } from '../dtype.ts'
 import type { Shape } from '../shape.ts'
-import { Tensor } from '../tensor.ts'
+import { hasHistory, Tensor } from '../tensor.ts'
 import { Capture, type CapturedNode } from './capture.ts'
 import { type Attributes, Node, noSources } from './node.ts'
 import { type Bounds, recall, remember } from './remember.ts'
-import { state } from './scope.ts'
 import { sameKey } from './words.ts'
 
 interface Result {
@@ -82,7 +81,7 @@ export class Subgraph {
   call(sources: readonly Node[]): Tensor[] {
     const { device } = sources[0]
     const node = new Node('call', sources, noShape, 'f32', device, this.attributes)
-    node.requiresGrad = this.derivation !== null && state.grad && isDifferentiable(this.results[0], sources)
+    node.requiresGrad = this.derivation !== null && hasHistory(sources, this.results[0].dtype)
     const from = [node]
     return this.results.map(r => {
       const result = new Node('result', from, r.shape, r.dtype, device, r.attributes)
@@ -93,12 +92,6 @@ export class Subgraph {
 }
 
 const noShape: Shape = []
-
-function isDifferentiable({ dtype }: Result, sources: readonly Node[]): boolean {
-  if (!isFloat(dtype)) return false
-  for (let i = 0; i < sources.length; i++) if (sources[i].requiresGrad) return true
-  return false
-}
 
 /** What is data at each call: storages, values of other calls, what was there before, and numbers that are looked up. Constants are part of the graph. */
 function isOpen(node: Node, isInside: (node: Node) => boolean): boolean {
